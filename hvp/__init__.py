@@ -1,0 +1,23 @@
+"""hvp: stochastic video prediction and video generation in TensorFlow and Keras."""
+
+import os
+
+from hvp._lazy import lazy_exports
+
+# TensorFlow reads these when it is first imported. Its start-up notes would bury our messages;
+# a user who wants them sets the variables before starting Python.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    exports={
+        "ExperimentConfig": "hvp.config",
+        "UserError": "hvp.errors",
+        "build_model": "hvp.models",
+        "load_config": "hvp.config",
+    },
+    submodules=("data", "evaluation", "layers", "losses", "metrics", "models", "training", "weights"),
+)

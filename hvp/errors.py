@@ -1,0 +1,44 @@
+"""The one kind of error that is shown to users without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """A mistake that the user can mend.
+
+    The message is one line: it names the file and the key, and says what to do. The commands print
+    it and exit with code 2.
+    """
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Turns a failure to write below `path` (full disk, no permission) into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            reason = "the disk is full; free some space and run the same command again"
+        else:
+            reason = f"{error.strerror or error}; choose a folder that you can write to"
+        raise UserError(f"cannot write to {path}: {reason}") from error
+
+
+def command(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Decorates a command's `main`: a `UserError` becomes one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def run(*args: object, **kwargs: object) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except UserError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            return 2
+
+    return run

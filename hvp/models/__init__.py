@@ -1,0 +1,49 @@
+"""Model families, one folder each, behind the `VideoModel` contract of `hvp.models.base`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from hvp._lazy import lazy_exports
+from hvp.models.registry import model_class
+
+if TYPE_CHECKING:
+    from hvp.config import ExperimentConfig
+    from hvp.models.base import VideoModel
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    exports={
+        "HierarchicalModel": "hvp.models.hierarchical.model",
+        "VideoModel": "hvp.models.base",
+    },
+    submodules=("base", "hierarchical", "registry"),
+)
+
+
+def build_model(config: ExperimentConfig) -> VideoModel:
+    """Builds the model of an experiment, with its variables, in the frame size of its data.
+
+    Args:
+        config: a resolved experiment. Its `seed` decides the initial weights.
+
+    Returns:
+        A built `VideoModel`; initial weights follow from `config.seed` alone.
+
+    Example:
+        >>> model = hvp.build_model(hvp.load_config("configs/demo.yml"))
+    """
+    import keras
+
+    keras.utils.set_random_seed(config.seed)
+    settings = dataclasses.asdict(config.model)
+    model = model_class(settings.pop("family"))(
+        height=config.data.height,
+        width=config.data.width,
+        channels=config.data.channels,
+        seed=config.seed,
+        **settings,
+    )
+    model.build((None, None, config.data.height, config.data.width, config.data.channels))
+    return model

@@ -1,0 +1,184 @@
+"""The contract every model family keeps: `VideoModel`."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from hvp.config import TrainingConfig
+
+Seed = int | tuple[int, int] | tf.Tensor | None
+
+
+class VideoModel(keras.Model):
+    """A model of videos `(batch, time, height, width, channels)`, float32 in [0, 1].
+
+    A family with one optimizer implements `compute_objective`; one with several overrides
+    `configure_training`, `train_step` and `optimizers`. A predictor implements `rollout`, a
+    generator `generate`. `train_step` and `test_step` run in replica context: the trainer calls
+    them through `strategy.run`, Keras calls the same ones in `model.fit`.
+
+    Args:
+        height, width: frame size in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        seed: decides all noise drawn while training.
+    """
+
+    def __init__(
+        self,
+        *,
+        height: int = 64,
+        width: int = 64,
+        channels: int = 1,
+        seed: int = 0,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3, received {channels}")
+        self.height, self.width, self.channels, self.seed = height, width, channels, seed
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "height": self.height,
+            "width": self.width,
+            "channels": self.channels,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    # Training ------------------------------------------------------------------------------
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """All optimizers by name, as checkpoints hold them."""
+        return {"optimizer": self.optimizer}
+
+    def configure_training(self, training: TrainingConfig) -> None:
+        """Makes and builds the optimizer(s) that `training` asks for. Call inside the strategy."""
+        self.clip_norm = training.clip_norm
+        self.compile(
+            optimizer=keras.optimizers.Adam(
+                training.learning_rate, epsilon=training.adam_epsilon
+            ),
+            jit_compile=training.xla,
+        )
+        self.optimizer.build(self.trainable_variables)
+
+    def compute_objective(
+        self, batch: tf.Tensor, seed: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Returns the scalar loss of `batch` (a mean over its examples) and scalars to report.
+
+        Args:
+            batch: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            seed: shape `(2,)`, for stateless random ops.
+            training: whether the result is differentiated.
+        """
+        raise NotImplementedError
+
+    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One update. `batch` is this replica's part of the global batch."""
+        seed = fold_in((self.seed, 0), self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            loss, scalars = self.compute_objective(batch, seed, training=True)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        norm = self.apply_global_gradients(self.optimizer, gradients, self.trainable_variables)
+        return {
+            **scalars,
+            "gradient_norm": norm,
+            "learning_rate": tf.cast(self.optimizer.learning_rate, tf.float32),
+        }
+
+    def test_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The scalars of `compute_objective` without an update; the same noise every time."""
+        _, scalars = self.compute_objective(batch, fold_in((self.seed, 1), 0), training=False)
+        return scalars
+
+    def apply_global_gradients(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        gradients: list[tf.Tensor],
+        variables: list[Any],
+    ) -> tf.Tensor:
+        """Averages gradients over replicas, clips their global norm, applies them.
+
+        Clipping sees the gradient of the global batch, so that N replicas take the step that one
+        replica with the whole batch would take.
+
+        Returns:
+            The global norm before clipping, a scalar.
+        """
+        replicas = tf.distribute.get_replica_context()
+        count = replicas.num_replicas_in_sync
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        if count > 1:
+            gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        norm = tf.linalg.global_norm(gradients)
+        if getattr(self, "clip_norm", None) is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
+        # The optimizer sums over replicas, and every replica holds the mean already.
+        optimizer.apply_gradients(
+            [(g / count, v) for g, v in zip(gradients, variables, strict=True)]
+        )
+        return norm
+
+    # Inference -----------------------------------------------------------------------------
+
+    def rollout(
+        self, context: tf.Tensor, horizon: int, num_samples: int = 1, seed: Seed = None
+    ) -> tf.Tensor:
+        """Predicts the `horizon` frames that follow `context`.
+
+        Args:
+            context: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            horizon: number of frames to predict.
+            num_samples: number of futures per context.
+            seed: makes the result repeatable; `None` draws a new one.
+
+        Returns:
+            `(num_samples, batch, horizon, height, width, channels)`, float32 in [0, 1].
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not predict")
+
+    def generate(self, num_videos: int, num_frames: int, seed: Seed = None) -> tf.Tensor:
+        """Draws videos from nothing: `(num_videos, num_frames, height, width, channels)`."""
+        raise NotImplementedError(f"{type(self).__name__} does not generate")
+
+
+def as_seed(seed: Seed) -> tf.Tensor:
+    """A seed of shape `(2,)` for stateless random ops, from an int, a pair or `None` (a new one)."""
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**31)
+    if isinstance(seed, int):
+        seed = (seed, 0)
+    return tf.cast(tf.convert_to_tensor(seed), tf.int32)
+
+
+def fold_in(seed: Seed, data: int | tf.Tensor) -> tf.Tensor:
+    """A new seed of shape `(2,)` that depends on `seed` and the integer `data`."""
+    return tf.random.experimental.stateless_fold_in(as_seed(seed), tf.cast(data, tf.int32))
+
+
+def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:
+    """This replica's share of standard normal noise drawn for the global batch.
+
+    Args:
+        shape: of the share; its first axis counts this replica's examples.
+        seed: shape `(2,)`, the same on every replica.
+
+    Returns:
+        Rows `[replica * shape[0], (replica + 1) * shape[0])` of the noise that one replica would
+        draw for the whole batch, so the result does not depend on how many replicas share it.
+    """
+    replicas = tf.distribute.get_replica_context()
+    if replicas is None or replicas.num_replicas_in_sync == 1:
+        return tf.random.stateless_normal(shape, seed)
+    local, rest = shape[0], shape[1:]
+    noise = tf.random.stateless_normal((local * replicas.num_replicas_in_sync, *rest), seed)
+    return noise[replicas.replica_id_in_sync_group * local :][:local]

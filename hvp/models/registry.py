@@ -1,0 +1,36 @@
+"""The model families by name. Importing this module does not import TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+from typing import NamedTuple
+
+
+class Family(NamedTuple):
+    """Where a family lives: `module:ConfigDataclass` and `module:VideoModelSubclass`."""
+
+    config: str
+    model: str
+
+
+FAMILIES: dict[str, Family] = {
+    "hierarchical": Family(
+        config="hvp.models.hierarchical.config:HierarchicalConfig",
+        model="hvp.models.hierarchical.model:HierarchicalModel",
+    ),
+}
+
+
+def _load(reference: str) -> type:
+    module, name = reference.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def model_config_class(family: str) -> type:
+    """The dataclass of the `model` section of `family`."""
+    return _load(FAMILIES[family].config)
+
+
+def model_class(family: str) -> type:
+    """The `VideoModel` subclass of `family` (imports TensorFlow)."""
+    return _load(FAMILIES[family].model)
