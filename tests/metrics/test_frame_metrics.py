@@ -125,7 +125,7 @@ def test_samples_broadcast_against_truth_and_graph_mode_agrees(videos):
         for convention in METRICS[name].conventions:
             one_by_one = [function(true, sample, convention) for sample in samples]
             together = tf.function(function)(true, samples, convention)
-            np.testing.assert_allclose(together, one_by_one, rtol=1e-5)
+            np.testing.assert_allclose(together, one_by_one, rtol=1e-6, atol=1e-6)
 
 
 def test_registry_lists_the_implemented_conventions():
