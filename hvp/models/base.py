@@ -103,7 +103,7 @@ class VideoModel(keras.Model):
     def apply_global_gradients(
         self,
         optimizer: keras.optimizers.Optimizer,
-        gradients: list[tf.Tensor],
+        gradients: list[tf.Tensor | None],
         variables: list[Any],
     ) -> tf.Tensor:
         """Averages gradients over replicas, clips their global norm, applies them.
@@ -116,7 +116,11 @@ class VideoModel(keras.Model):
         """
         replicas = tf.distribute.get_replica_context()
         count = replicas.num_replicas_in_sync
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        # A switch may leave variables unused; TensorFlow's own zeros fail for Keras variables.
+        gradients = [
+            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
+            for g, v in zip(gradients, variables, strict=True)
+        ]
         if count > 1:
             gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
         norm = tf.linalg.global_norm(gradients)

@@ -28,8 +28,11 @@ class HierarchicalConfig:
     channels_mult: float = 1.0  # widens the convolutions
     beta: float | list[float] | None = None  # KL weight, one or one per level
     free_nats: float | None = None  # KL per level below which it is free
-    kl_grad_post_perc: float | None = None  # share of the KL gradient that goes to the posterior
-    use_obs: bool | str | list[bool] = True  # per level, level 0 first; TTF = [true, true, false]
+    kl_grad_post_perc: float | None = None  # share of the KL that moves the posterior
+    kl_grad_post_detached: bool = False  # as published: that share moves nothing
+    # Which levels observe the context of a rollout, level 0 first; TTF = [true, true, false].
+    # Training observes on all levels, as published.
+    use_obs: bool | str | list[bool] = True
     residual_encoder_cell: bool = True
     residual_decoder_cell: bool = True
     residual_features: bool = True  # level features add a tenth of the level below's

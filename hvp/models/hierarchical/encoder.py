@@ -1,0 +1,151 @@
+"""Encoder: frames to one feature sequence per level, and the residual cell it shares."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+LEAKY_SLOPE = 0.2  # TensorFlow's default for leaky_relu, not Keras' 0.3
+RESIDUAL_SCALE = 0.1  # weight of the skip path in every residual of the paper
+
+
+def leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
+
+
+class ResidualCell(layers.Layer):
+    """Two convolutions and squeeze-and-excite beside a scaled skip, after NVAE's cells.
+
+    Maps `(batch, height, width, channels)` to the same shape.
+    """
+
+    def __init__(self, channels: int, **kwargs):
+        super().__init__(**kwargs)
+        self.convolutions = [
+            layers.Conv2D(channels, 3, padding="same", activation="swish", name=f"conv_{i}")
+            for i in range(2)
+        ]
+        self.squeeze = layers.Dense(max(channels // 16, 4), activation="relu", name="squeeze")
+        self.excite = layers.Dense(channels, activation="sigmoid", name="excite")
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        for convolution in self.convolutions:
+            convolution.build(shape)
+        self.squeeze.build((None, shape[-1]))
+        self.excite.build((None, self.squeeze.units))
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = x
+        for convolution in self.convolutions:
+            y = convolution(y)
+        gate = self.excite(self.squeeze(tf.reduce_mean(y, axis=(1, 2))))  # (batch, channels)
+        return RESIDUAL_SCALE * x + y * gate[:, None, None, :]
+
+
+def encoder_filters(size: int, base: int) -> list[int]:
+    """Filters of the stride-2 convolutions: as many as bring `size` pixels down to 2."""
+    stages = {32: 3, 64: 4, 128: 5, 256: 6}[size]
+    return [base * 2 ** min(stage, 3) for stage in range(stages)]
+
+
+class Encoder(layers.Layer):
+    """Convolutions on each frame, then dense stacks that climb the levels.
+
+    The features of level `l` are summed over groups of `factor**l` frames (temporal merging), the
+    last group padded with zeros.
+
+    Args:
+        size: frame height and width, one of 32, 64, 128, 256. 64 is the published one; the others
+            drop or add stride-2 convolutions so that the last stage is 2x2 as well.
+        levels, factor: number of levels and temporal abstraction factor.
+        base_filters: filters of the first convolution (32 in the paper).
+        dense_layers, dense_size: the stack between one level and the next.
+        residual_cell: a `ResidualCell` after the first convolution.
+        residual_features: a level adds a tenth of the features of the level below.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        levels: int,
+        factor: int,
+        base_filters: int,
+        dense_layers: int,
+        dense_size: int,
+        residual_cell: bool,
+        residual_features: bool,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.size, self.factor = size, factor
+        self.residual_features = residual_features
+        filters = encoder_filters(size, base_filters)
+        self.convolutions = [
+            layers.Conv2D(f, 4, strides=2, activation=leaky_relu, name=f"conv_{i}")
+            for i, f in enumerate(filters)
+        ]
+        self.residual_cell = ResidualCell(filters[0], name="residual") if residual_cell else None
+        self.feature_size = 2 * 2 * filters[-1]
+        self.dense_stacks = [
+            [
+                *(
+                    layers.Dense(dense_size, activation="relu", name=f"level_{level}_dense_{i}")
+                    for i in range(dense_layers - 1)
+                ),
+                layers.Dense(self.feature_size, name=f"level_{level}_dense_{dense_layers - 1}"),
+            ]
+            for level in range(1, levels)
+        ]
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        frames = (None, self.size, self.size, shape[-1])
+        for i, convolution in enumerate(self.convolutions):
+            convolution.build(frames)
+            frames = convolution.compute_output_shape(frames)
+            if i == 0 and self.residual_cell is not None:
+                self.residual_cell.build(frames)
+        for stack in self.dense_stacks:
+            width = self.feature_size
+            for dense in stack:
+                dense.build((None, None, width))
+                width = dense.units
+
+    def frame_features(self, frames: tf.Tensor) -> tf.Tensor:
+        """Convolutional features of single frames: `(n, height, width, channels) -> (n, F)`."""
+        x = frames
+        for i, convolution in enumerate(self.convolutions):
+            x = convolution(x)
+            if i == 0 and self.residual_cell is not None:
+                x = self.residual_cell(x)
+        return tf.reshape(x, (-1, self.feature_size))
+
+    def level_features(self, features: tf.Tensor) -> list[tf.Tensor]:
+        """Features of every level before temporal merging, each `(batch, time, F)`."""
+        outputs, running = [features], features
+        for stack in self.dense_stacks:
+            for dense in stack:  # reads the dense output below, not the residual sum
+                running = dense(running)
+            residual = RESIDUAL_SCALE * outputs[-1] if self.residual_features else 0.0
+            outputs.append(residual + running)
+        return outputs
+
+    def call(self, videos: tf.Tensor) -> list[tf.Tensor]:
+        """`(batch, time, height, width, channels)` to one `(batch, ceil(time / k**l), F)` a level."""
+        batch, time = tf.shape(videos)[0], videos.shape[1]
+        frames = tf.reshape(videos, (-1, *videos.shape[2:]))  # (batch * time, h, w, c)
+        features = tf.reshape(self.frame_features(frames), (batch, time, self.feature_size))
+        return [
+            merge_time(f, self.factor**level)
+            for level, f in enumerate(self.level_features(features))
+        ]
+
+
+def merge_time(features: tf.Tensor, group: int) -> tf.Tensor:
+    """Sums groups of `group` steps: `(batch, time, F) -> (batch, ceil(time / group), F)`."""
+    if group == 1:
+        return features
+    time, width = features.shape[1:]
+    features = tf.pad(features, ((0, 0), (0, -time % group), (0, 0)))
+    return tf.reduce_sum(tf.reshape(features, (-1, -(-time // group), group, width)), axis=2)
+
+

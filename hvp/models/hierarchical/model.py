@@ -1,0 +1,398 @@
+"""The hierarchical residual latent model for long-horizon stochastic video prediction.
+
+"Hierarchical Temporal-spatial Residual Model for Long-term Video Prediction"; with the residual
+switches off, its ancestor Clockwork VAE (Saxena, Ba, Hafner: "Clockwork Variational Autoencoders",
+NeurIPS 2021). A stack of recurrent state-space models in which level `l` ticks every `k**l` frames:
+slow levels are the context of fast ones, the lowest is decoded to frames.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from hvp.losses.evidence_lower_bound import (
+    balanced_kl,
+    gaussian_nll,
+    sequence_kl,
+    weighted_kl,
+)
+from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal
+from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
+from hvp.models.hierarchical.config import HierarchicalConfig
+from hvp.models.hierarchical.decoder import Decoder
+from hvp.models.hierarchical.encoder import Encoder
+
+BASE_FILTERS = 32
+DECODER_DENSE = 1024
+FRAME_SIZES = (32, 64, 128, 256)
+# Frames decoded at once in a rollout: bounds memory, and on a CPU small chunks stay in its caches.
+DECODER_CHUNK = 64
+
+
+class HierarchicalModel(VideoModel):
+    """Levels of residual state-space models over a shared encoder and decoder.
+
+    Args:
+        height, width: of the frames; equal, one of 32, 64 (published), 128, 256.
+        channels: 1 or 3.
+        seed: decides the latents' noise in training.
+        **settings: the keys of `HierarchicalConfig`, with its defaults.
+
+    Raises:
+        ValueError: for a frame size or setting that is not valid, naming it.
+
+    Example:
+        >>> model = hvp.models.HierarchicalModel(height=64, width=64, channels=1)
+        >>> context = np.zeros((2, 36, 64, 64, 1), "float32")
+        >>> model.rollout(context, horizon=10, num_samples=3, seed=1).shape
+        TensorShape([3, 2, 10, 64, 64, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        height: int = 64,
+        width: int = 64,
+        channels: int = 1,
+        seed: int = 0,
+        name: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
+        if height != width or height not in FRAME_SIZES:
+            raise ValueError(
+                f"the hierarchical model takes square frames of {FRAME_SIZES} pixels, received "
+                f"height={height}, width={width}"
+            )
+        self.settings = s = HierarchicalConfig(**settings)
+        self.levels, self.factor = s.levels, s.tmp_abs_factor
+        self.observed_levels = s.observed_levels()
+        base_filters = int(BASE_FILTERS * s.channels_mult)
+        self.encoder = Encoder(
+            size=height,
+            levels=s.levels,
+            factor=s.tmp_abs_factor,
+            base_filters=base_filters,
+            dense_layers=s.enc_dense_layers,
+            dense_size=s.enc_dense_embed_size,
+            residual_cell=s.residual_encoder_cell,
+            residual_features=s.residual_features,
+            name="encoder",
+        )
+        self.cells = [
+            RecurrentCell(
+                stoch=s.cell_stoch_size,
+                deter=s.cell_deter_size,
+                embed=s.cell_embed_size,
+                min_stddev=s.cell_min_stddev,
+                mean_only=s.cell_mean_only,
+                residual_context=s.residual_context,
+                residual_posterior=s.residual_posterior,
+                name=f"cell_{level}",
+            )
+            for level in range(s.levels)
+        ]
+        self.decoder = Decoder(
+            size=height,
+            channels=channels,
+            base_filters=base_filters,
+            dense_size=int(DECODER_DENSE * s.channels_mult),
+            residual_cell=s.residual_decoder_cell,
+            name="decoder",
+        )
+        self.state_size = s.cell_stoch_size + s.cell_deter_size
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all variables; their shapes follow from the settings alone."""
+        if self.built:
+            return
+        self.encoder.build((None, None, self.height, self.width, self.channels))
+        for cell in self.cells:
+            cell.build((None, None, self.state_size), (None, None, self.encoder.feature_size))
+        self.decoder.build((None, self.state_size))
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        settings = dataclasses.asdict(self.settings)
+        del settings["family"]
+        return {**super().get_config(), **settings}
+
+    # The method -----------------------------------------------------------------------------
+
+    def call(
+        self, obs: tf.Tensor, training: bool = False, seed: Seed = 0
+    ) -> tf.Tensor:
+        """Reconstructs videos from posterior samples.
+
+        Args:
+            obs: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            seed: of the samples (no effect with `cell_mean_only`).
+
+        Returns:
+            Decoded means, the shape of `obs`, in (-1, 1) as the decoder ends in tanh.
+        """
+        return self.decode(self.infer(obs, as_seed(seed))[0])
+
+    def infer(self, obs: tf.Tensor, seed: tf.Tensor) -> list[LevelStates]:
+        """Priors and posteriors of every level, level 0 first, with all of `obs` observed."""
+        obs = self._checked_frames(obs)
+        time = obs.shape[1]
+        ticks = [-(-time // self.factor**level) for level in range(self.levels)]
+        batch = tf.shape(obs)[0]
+        noise = [
+            replica_normal((batch, n, self.settings.cell_stoch_size), fold_in(seed, level))
+            for level, n in enumerate(ticks)
+        ]
+        return self.unroll(self.encoder(obs), noise)
+
+    def unroll(self, features: list[tf.Tensor], noise: list[tf.Tensor]) -> list[LevelStates]:
+        """Unrolls all levels, the slowest first.
+
+        Args:
+            features: per level `(batch, observed ticks, F)`. A level follows its posterior for as
+                many ticks as it has features, then its prior.
+            noise: per level `(batch, ticks, stoch)`; says how many ticks to unroll.
+
+        Returns:
+            The states of every level, level 0 first.
+        """
+        states: list[LevelStates] = []
+        keep_masks = self._keep_sample_masks([n.shape[1] for n in noise])
+        context = tf.zeros((tf.shape(noise[-1])[0], noise[-1].shape[1], self.state_size))
+        for level in reversed(range(self.levels)):
+            if states:
+                # Each upper tick is the context of the next k ticks below.
+                context = tf.repeat(states[0].output, self.factor, axis=1)
+                context = context[:, : noise[level].shape[1]]
+            states.insert(
+                0,
+                self._unroll_level(
+                    self.cells[level], context, features[level], noise[level], keep_masks[level]
+                ),
+            )
+        return states
+
+    def _unroll_level(
+        self,
+        cell: RecurrentCell,
+        context: tf.Tensor,
+        features: tf.Tensor,
+        noise: tf.Tensor,
+        keep_sample: tf.Tensor | None,
+    ) -> LevelStates:
+        ticks, observed = noise.shape[1], features.shape[1]
+        state = cell.zero_state(tf.shape(noise)[0])
+        parts = []
+        for first, last, part_features in ((0, observed, features), (observed, ticks, None)):
+            if first < last:
+                part, state = cell.unroll(
+                    context[:, first:last],
+                    None if part_features is None else part_features[:, first:last],
+                    noise[:, first:last],
+                    state,
+                    None if keep_sample is None else keep_sample[first:last],
+                )
+                parts.append(part)
+        return LevelStates(*(tf.concat(pieces, axis=1) for pieces in zip(*parts, strict=True)))
+
+    def _keep_sample_masks(self, ticks: list[int]) -> list[tf.Tensor | None]:
+        """`cell_reset_state`: where each level keeps its previous sample, as published.
+
+        All ones at the top, 0, 1, 0, 1, ... one level below; each further level repeats the mask
+        above it k times and cuts it to its length.
+        """
+        if not self.settings.cell_reset_state:
+            return [None] * self.levels
+        masks: list[tf.Tensor] = [tf.ones(ticks[-1])]
+        for level in reversed(range(self.levels - 1)):
+            if level == self.levels - 2:
+                mask = tf.cast(tf.range(ticks[level]) % 2, tf.float32)
+            else:
+                mask = tf.tile(masks[0], [self.factor])[: ticks[level]]
+            masks.insert(0, mask)
+        return masks
+
+    def decode(self, states: LevelStates) -> tf.Tensor:
+        """Frames `(batch, time, height, width, channels)` of the lowest level's states."""
+        return self._decode_outputs(states.output)
+
+    def _decode_outputs(self, outputs: tf.Tensor) -> tf.Tensor:
+        frames = self.decoder(tf.reshape(outputs, (-1, self.state_size)))
+        return tf.reshape(frames, (-1, outputs.shape[1], *frames.shape[1:]))
+
+    # Training -------------------------------------------------------------------------------
+
+    def elbo(self, obs: tf.Tensor, seed: Seed = 0) -> dict[str, Any]:
+        """The evidence lower bound of videos, as the loss to minimise.
+
+        Args:
+            obs: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            seed: of the posterior samples.
+
+        Returns:
+            `loss` = nll + kl; `nll` and `kl` (with `beta`, `free_nats` and `kl_grad_post_perc`), in
+            nats per frame; `kl_per_level`, the plain KL of each level in nats per video, level 0
+            first; all means over the batch. `states`, the `LevelStates`; `decoded`, the
+            reconstruction.
+        """
+        obs = self._checked_frames(obs)
+        time, settings = obs.shape[1], self.settings
+        states = self.infer(obs, as_seed(seed))
+        decoded = self.decode(states[0])
+        nll = gaussian_nll(obs, decoded, settings.dec_stddev)  # (batch, time)
+        posteriors = [(s.posterior_mean, s.posterior_stddev) for s in states]
+        priors = [(s.prior_mean, s.prior_stddev) for s in states]
+        kl_per_level = [sequence_kl(q, p) for q, p in zip(posteriors, priors, strict=True)]
+        kl_terms = kl_per_level
+        if settings.kl_grad_post_perc is not None:
+            kl_terms = [
+                balanced_kl(q, p, settings.kl_grad_post_perc, settings.kl_grad_post_detached)
+                for q, p in zip(posteriors, priors, strict=True)
+            ]
+        kl_terms = weighted_kl(kl_terms, settings.free_nats, settings.beta)
+        nll, kl = tf.reduce_mean(nll), tf.add_n(kl_terms) / time
+        return {
+            "loss": nll + kl,
+            "nll": nll,
+            "kl": kl,
+            "kl_per_level": kl_per_level,
+            "states": states,
+            "decoded": decoded,
+        }
+
+    def compute_objective(
+        self, batch: tf.Tensor, seed: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The bound of `batch`; reports its terms, and KL and entropies of each level per video."""
+        terms = self.elbo(batch, seed)
+        scalars = {name: terms[name] for name in ("loss", "nll", "kl")}
+        for level, states in enumerate(terms["states"]):
+            scalars[f"kl/level_{level}"] = terms["kl_per_level"][level]
+            for name, distribution in (("prior", states.prior), ("posterior", states.posterior)):
+                entropy = tf.reduce_sum(distribution.entropy(), axis=1)  # over ticks
+                scalars[f"{name}_entropy/level_{level}"] = tf.reduce_mean(entropy)
+        return terms["loss"], scalars
+
+    # Prediction -----------------------------------------------------------------------------
+
+    def rollout(
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int = 1,
+        seed: Seed = None,
+        clip: bool = True,
+    ) -> tf.Tensor:
+        """Predicts the frames after `context`, open loop: only the context is encoded.
+
+        Level `l` observes the `len(context) // k**l` ticks that the context fills, then follows
+        its prior; a level that `use_obs` withholds observations from follows its prior throughout.
+        Frames are decoded means.
+
+        Args:
+            context: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            horizon: number of frames to predict, any length.
+            num_samples: futures per context.
+            seed: an int or pair for the whole call, or `(batch, 2)` integers, one pair an
+                example, which makes an example's futures independent of its batch. A sample does
+                not depend on how many others are drawn.
+            clip: clip the decoded means to [0, 1]; the published evaluation did not.
+
+        Returns:
+            `(num_samples, batch, horizon, height, width, channels)`, float32.
+
+        Raises:
+            ValueError: if `context` has another frame size than the model, or no frames.
+        """
+        context = self._checked_frames(context)
+        if horizon < 1 or num_samples < 1:
+            raise ValueError(
+                f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
+            )
+        seed = as_seed(seed)
+        if seed.shape.rank == 1:
+            seed = tf.stack([fold_in(seed, i) for i in range(context.shape[0])])
+        return self._rollout(context, seed, horizon, num_samples, clip)
+
+    @tf.function(reduce_retracing=True)
+    def _rollout(
+        self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int, clip: bool
+    ) -> tf.Tensor:
+        states = self.open_loop(context, seeds, horizon, num_samples)[0]
+        outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
+        frames = _in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
+        if clip:
+            frames = tf.clip_by_value(frames, 0.0, 1.0)
+        return tf.reshape(
+            frames, (num_samples, -1, horizon, self.height, self.width, self.channels)
+        )
+
+    def open_loop(
+        self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int = 1
+    ) -> list[LevelStates]:
+        """States of every level over context and horizon: posteriors, then priors.
+
+        Args:
+            context: `(batch, time, height, width, channels)`.
+            seeds: `(batch, 2)` integers.
+
+        Returns:
+            Level 0 first, each over `ceil((time + horizon) / k**l)` ticks, samples folded into
+            the batch: `(num_samples * batch, ticks, ...)`, sample-major.
+        """
+        time = context.shape[1]
+        filled = [
+            time // self.factor**level if observed else 0  # `use_obs` withholds observations
+            for level, observed in enumerate(self.observed_levels)
+        ]
+        features = [
+            tf.tile(f[:, :n], (num_samples, 1, 1))
+            for f, n in zip(self.encoder(context), filled, strict=True)
+        ]
+        noise = [
+            self._sample_noise(seeds, num_samples, level, -(-(time + horizon) // self.factor**level))
+            for level in range(self.levels)
+        ]
+        return self.unroll(features, noise)
+
+    def _sample_noise(
+        self, seeds: tf.Tensor, num_samples: int, level: int, ticks: int
+    ) -> tf.Tensor:
+        """Normal noise `(samples * batch, ticks, stoch)` that depends on example and sample only."""
+        shape = (ticks, self.settings.cell_stoch_size)
+
+        def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            seed, sample = seed_and_sample
+            return tf.random.stateless_normal(shape, fold_in(fold_in(seed, sample), level))
+
+        samples = tf.repeat(tf.range(num_samples), tf.shape(seeds)[0])
+        return tf.map_fn(
+            draw, (tf.tile(seeds, (num_samples, 1)), samples), fn_output_signature=tf.float32
+        )
+
+    def _checked_frames(self, videos: tf.Tensor) -> tf.Tensor:
+        videos = tf.convert_to_tensor(videos, tf.float32)
+        expected = (self.height, self.width, self.channels)
+        if videos.shape.rank != 5 or tuple(videos.shape[2:]) != expected or videos.shape[1] == 0:
+            raise ValueError(
+                "expected videos of shape (batch, time, "
+                f"{', '.join(map(str, expected))}) with at least one frame, received "
+                f"{tuple(videos.shape)}"
+            )
+        if videos.shape[1] is None:
+            raise ValueError("the number of frames must be known: received a time axis of None")
+        return videos
+
+
+def _in_chunks(decoder: Decoder, states: tf.Tensor) -> tf.Tensor:
+    """`decoder(states)`, a bounded number of rows at a time."""
+    rows = tf.shape(states)[0]
+    chunks = -(-rows // DECODER_CHUNK)
+    frames = tf.TensorArray(tf.float32, size=chunks, infer_shape=False)
+    for i in tf.range(chunks):
+        frames = frames.write(i, decoder(states[i * DECODER_CHUNK : (i + 1) * DECODER_CHUNK]))
+    return frames.concat()

@@ -1,0 +1,175 @@
+"""The hierarchical residual model and Clockwork VAE against the original networks.
+
+Tolerance: 1e-4 of the largest value compared, as the goldens are float32 runs of another TensorFlow
+on another machine; what is measured is about 3e-6.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import hvp
+from hvp.models.hierarchical.encoder import ResidualCell
+
+TOLERANCE = 1e-4
+LEVELS, FACTOR, FRAMES = 3, 2, 11
+CASES = (
+    "beta",
+    "beta_list_free_nats",
+    "free_nats",
+    "kl_grad_post_perc",
+    "kl_grad_post_perc_floor",
+    "no_padding",
+    "reset_states",
+    "use_obs_FFF",
+    "use_obs_TTF",
+)
+
+
+def assert_close(actual, expected, what):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, what
+    scale = max(np.abs(expected).max(), 1e-12)
+    assert np.abs(actual - expected).max() <= TOLERANCE * scale, what
+
+
+@pytest.fixture(scope="module", params=["hierarchical_residual", "clockwork_vae"])
+def reference(request, golden):
+    values = golden(request.param)
+    return values, hvp.weights.from_reference(values.config, values.weights)
+
+
+def differentiate(model, obs):
+    """Terms of the bound and the gradients, in graph mode as in training."""
+
+    @tf.function
+    def run(obs):
+        with tf.GradientTape() as tape:
+            terms = model.elbo(obs)
+        gradients = tape.gradient(terms["loss"], model.trainable_variables)
+        return terms, gradients
+
+    return run(tf.constant(obs))
+
+
+def assert_terms(golden, prefix, terms, gradients):
+    for ours, theirs in (("loss", "loss"), ("nll", "nll_term"), ("kl", "kl_term")):
+        if f"{prefix}outputs/{theirs}" in golden:
+            assert_close(terms[ours], golden[f"{prefix}outputs/{theirs}"], f"{prefix} {ours}")
+    if f"{prefix}outputs/grad_norm" in golden:
+        norm = tf.linalg.global_norm(gradients)
+        assert_close(norm, golden[f"{prefix}outputs/grad_norm"], f"{prefix} gradient norm")
+
+
+def assert_levels(golden, prefix, states):
+    for level, s in enumerate(states):
+        for kind, mean, stddev in (
+            ("prior", s.prior_mean, s.prior_stddev),
+            ("posterior", s.posterior_mean, s.posterior_stddev),
+        ):
+            name = f"{prefix}outputs/{kind}/level{level}"
+            if f"{name}/mean" in golden:
+                assert_close(mean, golden[f"{name}/mean"], name)
+                assert_close(stddev, golden[f"{name}/stddev"], name)
+        name = f"{prefix}outputs/posterior/level{level}"
+        if f"{name}/output" in golden:
+            assert_close(s.output, golden[f"{name}/output"], name)
+            assert_close(s.deter, golden[f"{name}/det_out"], name)
+
+
+def test_layers_of_the_first_frame(reference):
+    golden, model = reference
+    x = golden["inputs/obs"][:1, 0]
+    for i, convolution in enumerate(model.encoder.convolutions):
+        x = convolution(x)
+        assert_close(x[0], golden[f"outputs/layers/encoder/h{i + 1}_conv"], f"convolution {i}")
+        if i == 0 and model.encoder.residual_cell is not None:
+            assert isinstance(model.encoder.residual_cell, ResidualCell)
+            x = model.encoder.residual_cell(x)
+            assert_close(x[0], golden["outputs/layers/encoder/residual_cell"], "residual cell")
+
+
+def test_features_of_every_level(reference):
+    golden, model = reference
+    for level, features in enumerate(model.encoder(tf.constant(golden["inputs/obs"]))):
+        assert_close(features, golden[f"outputs/encoder/level{level}/merged"], f"level {level}")
+
+
+def test_reconstruction_and_bound(reference):
+    golden, model = reference
+    terms, gradients = differentiate(model, golden["inputs/obs"])
+    assert_levels(golden, "", terms["states"])
+    assert_terms(golden, "", terms, gradients)
+    assert_close(terms["decoded"], golden["outputs/decoded"], "decoded frames")
+    assert_close(model(golden["inputs/obs"]), golden["outputs/decoded"], "model(obs)")
+    for level in range(LEVELS):
+        summary = golden[f"outputs/summary/avg_kl_prior_posterior__level_{level}"]
+        assert_close(terms["kl_per_level"][level], summary, f"KL of level {level}")
+
+
+def test_gradient_of_every_variable(reference):
+    golden, model = reference
+    _, gradients = differentiate(model, golden["inputs/obs"])
+    from hvp.weights.hierarchical import original_names
+
+    by_id = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
+    ours = [float(tf.norm(by_id[id(variable)])) for _, variable in original_names(model)]
+    order = json.loads(str(golden["meta"]))["variable_order"]
+    assert [name for name, _ in original_names(model)] == order
+    assert_close(ours, golden["outputs/grad_norm_per_variable"], "gradient norms")
+
+
+def test_reported_scalars(reference):
+    golden, model = reference
+    _, scalars = model.compute_objective(golden["inputs/obs"], tf.constant([0, 0]), training=False)
+    for level in range(LEVELS):
+        for kind in ("prior", "posterior"):
+            assert_close(
+                scalars[f"{kind}_entropy/level_{level}"],
+                golden[f"outputs/summary/avg_entropy_{kind}__level_{level}"],
+                f"{kind} entropy of level {level}",
+            )
+
+
+@pytest.mark.parametrize("context", [4, 8])
+def test_open_loop(reference, context):
+    golden, model = reference
+    obs, horizon = golden["inputs/obs"], FRAMES - context
+    prefix = f"outputs/open_loop/ctx{context}"
+    states = model.open_loop(tf.constant(obs[:, :context]), tf.zeros((2, 2), tf.int32), horizon)
+    for level, s in enumerate(states):
+        ticks = context // FACTOR**level
+        observed = f"{prefix}/posteriors/level{level}"
+        assert_close(s.posterior_mean[:, :ticks], golden[f"{observed}/mean"], observed)
+        assert_close(s.posterior_stddev[:, :ticks], golden[f"{observed}/stddev"], observed)
+        onestep = f"{prefix}/priors_onestep/level{level}"
+        assert_close(s.prior_mean[:, :ticks], golden[f"{onestep}/mean"], onestep)
+        multistep = f"{prefix}/priors_multistep/level{level}"
+        assert_close(s.posterior_mean[:, ticks:], golden[f"{multistep}/mean"], multistep)
+        assert_close(s.posterior_stddev[:, ticks:], golden[f"{multistep}/stddev"], multistep)
+        assert_close(s.deter[:, ticks:], golden[f"{multistep}/det_out"], multistep)
+    reconstruction = model.decode(states[0])[:, :context]
+    assert_close(reconstruction, golden[f"{prefix}/posterior_recon"], "reconstruction")
+    prediction = model.rollout(obs[:, :context], horizon, seed=0, clip=False)[0]
+    assert_close(prediction, golden[f"{prefix}/prior_multistep"], "prediction")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_settings(reference, case):
+    golden, _ = reference
+    prefix = f"cases/{case}/"
+    overrides = json.loads(str(golden[f"{prefix}overrides"]))
+    model = hvp.weights.from_reference({**golden.config, **overrides}, golden.weights)
+    obs = golden["inputs/obs"][:, : int(golden[f"{prefix}num_frames"])]
+    terms, gradients = differentiate(model, obs)
+    assert_terms(golden, prefix, terms, gradients)
+    assert_levels(golden, prefix, terms["states"])
+    predictions = [c for c in (4, 8) if f"{prefix}outputs/open_loop/ctx{c}/prior_multistep" in golden]
+    for context in predictions:
+        expected = golden[f"{prefix}outputs/open_loop/ctx{context}/prior_multistep"]
+        ours = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]
+        assert_close(ours, expected, f"{case} context {context}")
