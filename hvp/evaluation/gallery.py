@@ -1,0 +1,69 @@
+"""The few examples that the figures show, gathered while the evaluation streams by."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.evaluation.statistics import RunningMoments
+
+
+@dataclasses.dataclass
+class Picture:
+    """One example for the figures, 8 bit.
+
+    Attributes:
+        name: of the clip.
+        truth: `(context + horizon, height, width, channels)`, uint8.
+        samples: `(shown samples, horizon, height, width, channels)`, uint8.
+        stddev: `(horizon, height, width)`, over all N samples, averaged over channels, in [0, 1];
+            `None` for a single sample.
+    """
+
+    name: str
+    truth: np.ndarray
+    samples: np.ndarray
+    stddev: np.ndarray | None
+
+
+class Gallery:
+    """Collects the pictures of one batch.
+
+    Args:
+        video: `(pictures, context + horizon, height, width, channels)`, possibly none of them.
+        names: of the clips.
+        picture_samples: samples to keep of each, the first ones.
+    """
+
+    def __init__(self, video: tf.Tensor, names: list[str], picture_samples: int) -> None:
+        self._names, self._picture_samples = names, picture_samples
+        self._truth = _to_bytes(video)
+        self._shown: list[np.ndarray] = []  # each (samples, pictures, horizon, H, W, C)
+        self._moments = RunningMoments()
+
+    def add(self, predicted: tf.Tensor) -> None:
+        """Takes further samples, `(samples, batch, horizon, height, width, channels)`."""
+        if len(self._truth) == 0:
+            return
+        frames = tf.clip_by_value(predicted[:, : len(self._truth)], 0.0, 1.0).numpy()
+        self._moments.update(frames)
+        left = self._picture_samples - sum(map(len, self._shown))
+        if left > 0:
+            self._shown.append(_to_bytes(frames[:left]))
+
+    def pictures(self) -> list[Picture]:
+        """What was gathered, one `Picture` an example."""
+        if len(self._truth) == 0:
+            return []
+        shown = np.concatenate(self._shown)
+        spread = self._moments.stddev().mean(-1) if self._moments.count > 1 else None
+        return [
+            Picture(self._names[i], truth, shown[:, i], None if spread is None else spread[i])
+            for i, truth in enumerate(self._truth)
+        ]
+
+
+def _to_bytes(video: tf.Tensor | np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(video, 0.0, 1.0) * 255.0).astype(np.uint8)

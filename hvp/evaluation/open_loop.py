@@ -1,0 +1,272 @@
+"""Open-loop evaluation: only the context is shown to the model, the horizon is scored."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.errors import UserError
+from hvp.evaluation.gallery import Gallery, Picture
+from hvp.evaluation.statistics import Curve, CurveTally
+from hvp.metrics.protocols import Protocol, find_protocol
+from hvp.metrics.registry import METRICS
+from hvp.models.base import VideoModel, fold_in
+
+KINDS = {
+    "best": "best of N, for each metric on its own: the sample with the best mean over time",
+    "mean": "mean over the N samples",
+    "copy_last": "baseline: the last context frame, repeated",
+}
+# Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
+# example's place in the data and the sample's number only, never on batch size or N.
+SAMPLES_AT_ONCE = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenLoopSettings:
+    """What is evaluated and how.
+
+    Attributes:
+        context: frames shown to the model.
+        horizon: frames predicted and scored.
+        num_samples: futures per context, N.
+        seed: decides all sampling.
+        metrics: names from `hvp.metrics.METRICS`.
+        protocol: a name from `hvp.metrics.PROTOCOLS`.
+        weights_dir: where the LPIPS weights are; `None` as `hvp.metrics.LPIPS` explains.
+        num_pictures: leading examples kept for figures; 0 for none.
+        picture_samples: samples of each that are shown, the first ones and not the best.
+    """
+
+    context: int
+    horizon: int
+    num_samples: int = 1
+    seed: int = 0
+    metrics: tuple[str, ...] = ("mse", "mae", "psnr", "ssim")
+    protocol: str = "default"
+    weights_dir: str | Path | None = None
+    num_pictures: int = 3
+    picture_samples: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("context", "horizon", "num_samples"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if not self.metrics:
+            raise UserError(f"no metrics given; valid: {', '.join(METRICS)}")
+        for metric in self.metrics:
+            if metric not in METRICS:
+                raise UserError(f"unknown metric {metric!r}; valid: {', '.join(METRICS)}")
+        find_protocol(self.protocol)
+
+
+@dataclasses.dataclass
+class OpenLoopResult:
+    """What `evaluate` found.
+
+    Attributes:
+        settings: as given.
+        num_examples: contexts evaluated.
+        frame_shape: `(height, width, channels)`.
+        curves: metric -> kind (`best`, `mean`, `copy_last`) -> `Curve`.
+        examples: one dict an example, `name` and `METRIC_KIND` as means over the horizon.
+        pictures: the first few examples.
+        weights_sha256: of the networks among the metrics, file -> SHA-256.
+        clips_itself: the protocol wants unclipped predictions and the model has none to give.
+    """
+
+    settings: OpenLoopSettings
+    num_examples: int
+    frame_shape: tuple[int, int, int]
+    curves: dict[str, dict[str, Curve]]
+    examples: list[dict[str, Any]]
+    pictures: list[Picture]
+    weights_sha256: dict[str, str]
+    clips_itself: bool
+
+
+def evaluate(
+    model: VideoModel,
+    batches: Iterable[Mapping[str, tf.Tensor]],
+    settings: OpenLoopSettings,
+    on_batch: Callable[[int], None] | None = None,
+) -> OpenLoopResult:
+    """Rolls the model out from each context and scores the frames that follow.
+
+    Examples stream through: what is kept of each is one row of scalars. A stochastic model gets a
+    `(batch, 2)` seed, one row an example, so its samples do not depend on the batch size.
+
+    Args:
+        model: a predictor.
+        batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
+            at least `context + horizon` frames, and `name` `(batch,)` strings; such as
+            `VideoSplit.evaluation_batches` gives.
+        settings: see its class.
+        on_batch: called after each batch with the number of its examples.
+
+    Raises:
+        UserError: for too short videos, no videos, predictions that are not finite, and LPIPS
+            weights that are missing.
+
+    Example:
+        >>> result = evaluate(model, split.evaluation_batches(10), OpenLoopSettings(36, 264))
+        >>> result.curves["psnr"]["mean"].overall
+    """
+    protocol = find_protocol(settings.protocol)
+    scorer = _Scorer(settings, protocol)
+    rollout, clips_itself = _rollout(model, protocol)
+    tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}
+    examples: list[dict[str, Any]] = []
+    pictures: list[Picture] = []
+    frame_shape = (0, 0, 0)
+    for batch in batches:
+        video, names = batch["video"], _strings(batch["name"])
+        _check_length(video, names, settings)
+        frame_shape = tuple(int(size) for size in video.shape[2:])
+        wanted = max(0, settings.num_pictures - len(pictures))
+        shown = video[:wanted, : settings.context + settings.horizon]
+        gallery = Gallery(shown, names, settings.picture_samples)
+        values = _score_batch(rollout, scorer, gallery, video, names, len(examples), settings)
+        rows: list[dict[str, Any]] = [{"name": name} for name in names]
+        for metric, by_kind in values.items():
+            for kind, scores in by_kind.items():
+                tallies[metric][kind].update(scores)
+                for row, score in zip(rows, scores.mean(1), strict=True):
+                    row[f"{metric}_{kind}"] = float(score)
+        examples.extend(rows)
+        pictures.extend(gallery.pictures())
+        if on_batch:
+            on_batch(len(names))
+    if not examples:
+        raise UserError("there is nothing to evaluate: the data set gave no videos")
+    return OpenLoopResult(
+        settings=settings,
+        num_examples=len(examples),
+        frame_shape=frame_shape,
+        curves={m: {k: t.curve() for k, t in by.items()} for m, by in tallies.items()},
+        examples=examples,
+        pictures=pictures,
+        weights_sha256=scorer.weights_sha256,
+        clips_itself=clips_itself,
+    )
+
+
+def _score_batch(
+    rollout: Callable[..., tf.Tensor],
+    scorer: _Scorer,
+    gallery: Gallery,
+    video: tf.Tensor,
+    names: list[str],
+    first_example: int,
+    settings: OpenLoopSettings,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Metric -> kind -> `(batch, horizon)`."""
+    context = video[:, : settings.context]
+    future = video[:, settings.context : settings.context + settings.horizon]
+    scores: dict[str, list[np.ndarray]] = {metric: [] for metric in settings.metrics}
+    copied = tf.repeat(context[:, -1:], settings.horizon, axis=1)[None]
+    baseline: dict[str, np.ndarray] = {}
+    for group, first in enumerate(range(0, settings.num_samples, SAMPLES_AT_ONCE)):
+        count = min(SAMPLES_AT_ONCE, settings.num_samples - first)
+        seeds = [
+            fold_in(fold_in(settings.seed, first_example + i), group) for i in range(len(names))
+        ]
+        predicted = rollout(context, settings.horizon, num_samples=count, seed=tf.stack(seeds))
+        _check_prediction(predicted, (count, *future.shape), names)
+        gallery.add(predicted)
+        # The baseline goes along as one more sample: LPIPS sees each true frame once for all.
+        scored = predicted if baseline else tf.concat([copied, predicted], 0)
+        for metric, value in scorer(future, scored).items():
+            value = value.numpy()
+            if len(value) > count:
+                baseline[metric], value = value[0], value[1:]
+            scores[metric].append(value)
+    return {
+        metric: {
+            **_reduce_samples(np.concatenate(parts), METRICS[metric].higher_is_better),
+            "copy_last": baseline[metric],
+        }
+        for metric, parts in scores.items()
+    }
+
+
+def _reduce_samples(scores: np.ndarray, higher_is_better: bool) -> dict[str, np.ndarray]:
+    """`(samples, batch, horizon)` to `best` and `mean`, each `(batch, horizon)`."""
+    over_time = scores.astype(np.float64).mean(2)  # (samples, batch)
+    best = over_time.argmax(0) if higher_is_better else over_time.argmin(0)
+    return {
+        "best": scores[best, np.arange(scores.shape[1])],
+        "mean": scores.astype(np.float64).mean(0),
+    }
+
+
+class _Scorer:
+    """All metrics of a batch: `(batch, horizon, H, W, C)` against `(samples, batch, ...)`."""
+
+    def __init__(self, settings: OpenLoopSettings, protocol: Protocol) -> None:
+        self._functions: dict[str, Callable[..., tf.Tensor]] = {}
+        self.weights_sha256: dict[str, str] = {}
+        for metric in settings.metrics:
+            implementation = METRICS[metric].load()
+            if inspect.isclass(implementation):
+                implementation = implementation(settings.weights_dir)
+                self.weights_sha256.update(
+                    {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}
+                )
+            self._functions[metric] = partial(
+                implementation, convention=protocol.convention(metric)
+            )
+        self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
+
+    def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Metric -> `(samples, batch, horizon)`."""
+        if self._graph is None:  # one graph for every batch size and number of samples
+            frames = true.shape[1:]
+            self._graph = tf.function(
+                lambda true, pred: {m: f(true, pred) for m, f in self._functions.items()},
+                input_signature=[
+                    tf.TensorSpec([None, *frames], tf.float32),
+                    tf.TensorSpec([None, None, *frames], tf.float32),
+                ],
+            )
+        return self._graph(true, pred)
+
+
+def _rollout(model: VideoModel, protocol: Protocol) -> tuple[Callable[..., tf.Tensor], bool]:
+    """The model's rollout under the protocol, and whether it clips although not asked to."""
+    if protocol.clip_predictions:
+        return model.rollout, False
+    if "clip" in inspect.signature(model.rollout).parameters:
+        return partial(model.rollout, clip=False), False
+    return model.rollout, True
+
+
+def _check_length(video: tf.Tensor, names: list[str], settings: OpenLoopSettings) -> None:
+    needed = settings.context + settings.horizon
+    if video.shape[1] < needed:
+        raise UserError(
+            f"{names[0]} has {video.shape[1]} frames, the evaluation needs {needed} "
+            f"({settings.context} of context and {settings.horizon} predicted); ask for fewer"
+        )
+
+
+def _check_prediction(predicted: tf.Tensor, shape: tuple[int, ...], names: list[str]) -> None:
+    if tuple(predicted.shape) != tuple(shape):
+        raise ValueError(f"rollout returned {tuple(predicted.shape)}, expected {tuple(shape)}")
+    finite = tf.reduce_all(tf.math.is_finite(predicted), (0, 2, 3, 4, 5)).numpy()  # (batch,)
+    if not finite.all():
+        raise UserError(
+            f"the prediction for {names[int(finite.argmin())]} holds NaN or Inf: the checkpoint "
+            "is broken or its training diverged; try an earlier one with --checkpoint"
+        )
+
+
+def _strings(names: tf.Tensor) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in np.asarray(names)]

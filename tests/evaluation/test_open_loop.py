@@ -1,0 +1,209 @@
+"""Open-loop evaluation with toy models whose scores are known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.errors import UserError
+from hvp.evaluation import OpenLoopSettings, evaluate
+from hvp.metrics import mse, psnr
+from hvp.models.base import VideoModel, as_seed, fold_in
+
+CONTEXT, HORIZON = 3, 4
+
+
+class CopyLast(VideoModel):
+    def rollout(self, context, horizon, num_samples=1, seed=None):
+        return tf.repeat(tf.repeat(context[:, -1:], horizon, 1)[None], num_samples, 0)
+
+
+class Noisy(VideoModel):
+    """Copies the last frame and adds noise of one stream an example."""
+
+    def rollout(self, context, horizon, num_samples=1, seed=None, clip=True):
+        copied = CopyLast.rollout(self, context, horizon, num_samples)
+        noise = [
+            [
+                tf.random.stateless_normal(copied.shape[2:], fold_in(row, sample))
+                for row in tf.unstack(as_seed(seed))
+            ]
+            for sample in range(num_samples)
+        ]
+        noisy = copied + 0.3 * tf.convert_to_tensor(noise)
+        return tf.clip_by_value(noisy, 0.0, 1.0) if clip else noisy
+
+
+def videos(count=5, frames=CONTEXT + HORIZON, channels=1):
+    random = np.random.default_rng(0)
+    return random.uniform(size=(count, frames, 16, 16, channels)).astype(np.float32)
+
+
+def batches(video, batch_size):
+    names = [f"clip{i}" for i in range(len(video))]
+    return tf.data.Dataset.from_tensor_slices({"video": video, "name": names}).batch(batch_size)
+
+
+def settings(**changes):
+    return OpenLoopSettings(context=CONTEXT, horizon=HORIZON, **changes)
+
+
+def numbers(result):
+    return {
+        (metric, kind): np.concatenate(
+            [curve.mean, curve.interval, [curve.overall, curve.overall_interval]]
+        )
+        for metric, kinds in result.curves.items()
+        for kind, curve in kinds.items()
+    }
+
+
+def test_copy_last_model_scores_as_the_baseline():
+    result = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), settings(num_samples=2))
+    for kinds in result.curves.values():
+        for kind in ("best", "mean"):
+            np.testing.assert_allclose(kinds[kind].mean, kinds["copy_last"].mean, rtol=1e-6)
+            np.testing.assert_allclose(kinds[kind].interval, kinds["copy_last"].interval)
+    assert result.num_examples == 5
+    assert [row["name"] for row in result.examples] == [f"clip{i}" for i in range(5)]
+
+
+def test_scores_are_the_metrics_of_the_horizon():
+    video = videos()
+    result = evaluate(CopyLast(height=16, width=16), batches(video, 5), settings())
+    repeated = np.repeat(video[:, CONTEXT - 1 : CONTEXT], HORIZON, 1)
+    expected = psnr(video[:, CONTEXT:], repeated).numpy()
+    curve = result.curves["psnr"]["mean"]
+    np.testing.assert_allclose(curve.mean, expected.mean(0), rtol=1e-6)
+    assert curve.overall == pytest.approx(expected.mean(), rel=1e-6)
+    spread = expected.mean(1).std(ddof=1)
+    assert curve.overall_interval == pytest.approx(1.96 * spread / np.sqrt(5), rel=1e-4)
+    assert result.examples[3]["psnr_mean"] == pytest.approx(expected[3].mean(), rel=1e-6)
+
+
+def test_best_of_n_is_the_best_sample_of_each_metric():
+    class Levels(VideoModel):
+        """Sample `s` is a constant frame: different ones are best for different examples."""
+
+        def rollout(self, context, horizon, num_samples=1, seed=None):
+            levels = tf.reshape(tf.linspace(0.0, 1.0, num_samples), (-1, 1, 1, 1, 1, 1))
+            shape = (num_samples, context.shape[0], horizon, *context.shape[2:])
+            return tf.broadcast_to(levels, shape)
+
+    video = np.stack([np.full((7, 16, 16, 1), level, np.float32) for level in (0.1, 0.6, 0.9)])
+    result = evaluate(Levels(height=16, width=16), batches(video, 3), settings(num_samples=3))
+    # levels 0, 0.5, 1: distances to the nearest are 0.1 in every example
+    assert result.curves["mse"]["best"].overall == pytest.approx(0.01, rel=1e-4)
+    assert result.curves["mae"]["best"].overall == pytest.approx(0.1, rel=1e-4)
+    assert result.curves["psnr"]["best"].overall == pytest.approx(20.0, rel=1e-4)
+    all_errors = [abs(a - b) for a in (0.1, 0.6, 0.9) for b in (0, 0.5, 1)]
+    assert result.curves["mae"]["mean"].overall == pytest.approx(np.mean(all_errors), rel=1e-4)
+    assert result.curves["mae"]["copy_last"].overall == 0.0
+
+
+def test_best_is_at_least_as_good_as_the_mean():
+    result = evaluate(Noisy(height=16, width=16), batches(videos(), 2), settings(num_samples=7))
+    for metric, kinds in result.curves.items():
+        gain = kinds["best"].overall - kinds["mean"].overall
+        assert gain > 0 if metric in ("psnr", "ssim") else gain < 0
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_batch_size_does_not_change_results_and_the_seed_does(batch_size):
+    model = Noisy(height=16, width=16)
+    reference = evaluate(model, batches(videos(), 5), settings(num_samples=6))
+    result = evaluate(model, batches(videos(), batch_size), settings(num_samples=6))
+    for key, values in numbers(reference).items():
+        np.testing.assert_allclose(numbers(result)[key], values, rtol=1e-4, err_msg=str(key))
+    for picture, expected in zip(result.pictures, reference.pictures, strict=True):
+        assert picture.name == expected.name
+        np.testing.assert_array_equal(picture.samples, expected.samples)
+        np.testing.assert_allclose(picture.stddev, expected.stddev, atol=1e-6)
+    other = evaluate(model, batches(videos(), batch_size), settings(num_samples=6, seed=1))
+    assert other.curves["mse"]["mean"].overall != result.curves["mse"]["mean"].overall
+
+
+def test_samples_of_later_groups_differ_from_the_first():
+    few = evaluate(Noisy(height=16, width=16), batches(videos(1), 1), settings(num_samples=5))
+    more = evaluate(Noisy(height=16, width=16), batches(videos(1), 1), settings(num_samples=10))
+    assert few.curves["mse"]["mean"].overall != more.curves["mse"]["mean"].overall
+    np.testing.assert_array_equal(few.pictures[0].samples, more.pictures[0].samples)
+
+
+def test_pictures_are_kept_of_the_first_examples_only():
+    result = evaluate(
+        Noisy(height=16, width=16),
+        batches(videos(), 2),
+        settings(num_samples=4, num_pictures=3, picture_samples=2),
+    )
+    assert [picture.name for picture in result.pictures] == ["clip0", "clip1", "clip2"]
+    picture = result.pictures[2]
+    assert picture.truth.shape == (CONTEXT + HORIZON, 16, 16, 1)
+    assert picture.samples.shape == (2, HORIZON, 16, 16, 1)
+    assert picture.stddev.shape == (HORIZON, 16, 16)
+    assert 0.1 < picture.stddev.mean() < 0.3
+    single = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), settings())
+    assert single.pictures[0].stddev is None
+    assert not evaluate(
+        CopyLast(height=16, width=16), batches(videos(), 2), settings(num_pictures=0)
+    ).pictures
+
+
+def test_only_the_context_reaches_the_model():
+    seen = []
+
+    class Spy(CopyLast):
+        def rollout(self, context, horizon, num_samples=1, seed=None):
+            seen.append(context.numpy())
+            return super().rollout(context, horizon, num_samples, seed)
+
+    video = videos(2, frames=CONTEXT + HORIZON + 2)
+    evaluate(Spy(height=16, width=16), batches(video, 2), settings())
+    np.testing.assert_array_equal(seen[0], video[:, :CONTEXT])
+
+
+def test_unclipped_protocol_asks_for_unclipped_predictions():
+    model = Noisy(height=16, width=16)
+    metrics = ("mse", "psnr")
+    clipped = evaluate(model, batches(videos(), 5), settings(metrics=metrics))
+    legacy = evaluate(model, batches(videos(), 5), settings(metrics=metrics, protocol="legacy"))
+    assert legacy.curves["mse"]["mean"].overall > clipped.curves["mse"]["mean"].overall
+    assert not legacy.clips_itself
+    copy = evaluate(
+        CopyLast(height=16, width=16), batches(videos(), 5), settings(protocol="legacy")
+    )
+    assert copy.clips_itself
+
+
+def test_protocol_reaches_the_metrics():
+    result = evaluate(
+        CopyLast(height=16, width=16),
+        batches(videos(), 5),
+        settings(metrics=("mse",), protocol="simvp"),
+    )
+    video = videos()
+    repeated = np.repeat(video[:, CONTEXT - 1 : CONTEXT], HORIZON, 1)
+    expected = mse(video[:, CONTEXT:], repeated, "simvp").numpy().mean()
+    assert result.curves["mse"]["copy_last"].overall == pytest.approx(expected, rel=1e-5)
+
+
+def test_user_errors():
+    model = CopyLast(height=16, width=16)
+    with pytest.raises(UserError, match="clip0 has 6 frames, the evaluation needs 7"):
+        evaluate(model, batches(videos(frames=6), 2), settings())
+    with pytest.raises(UserError, match="gave no videos"):
+        evaluate(model, batches(videos(), 2).take(0), settings())
+    with pytest.raises(UserError, match="unknown metric 'nonsense'; valid: mse"):
+        settings(metrics=("nonsense",))
+    with pytest.raises(UserError, match="unknown protocol 'nonsense'"):
+        settings(protocol="nonsense")
+    with pytest.raises(UserError, match="num_samples must be at least 1"):
+        settings(num_samples=0)
+
+    class Diverged(CopyLast):
+        def rollout(self, context, horizon, num_samples=1, seed=None):
+            frames = super().rollout(context, horizon, num_samples, seed).numpy()
+            frames[0, 1, 2, 3, 3, 0] = np.nan
+            return tf.constant(frames)
+
+    with pytest.raises(UserError, match="prediction for clip1 holds NaN"):
+        evaluate(Diverged(height=16, width=16), batches(videos(), 2), settings())
