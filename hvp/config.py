@@ -133,47 +133,59 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentCo
         10
     """
     path = Path(path)
-    merged = _read_with_base(path, seen=())
-    merged.setdefault("name", path.stem)
-    config = _build(merged, origin=str(path))
+    content = _read_with_base(path, seen=())
+    content.setdefault("name", path.stem)
+    return dataclasses.replace(parse_config(content, str(path), overrides), source=str(path))
+
+
+def parse_config(
+    content: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()
+) -> ExperimentConfig:
+    """Checks nested plain values, as YAML gives them. `origin` names their file in errors."""
+    overrides = list(overrides)
     for override in overrides:
-        merged = _apply_override(merged, override)
-        config = _build(merged, origin=f"--set {override}")
-    return dataclasses.replace(config, source=str(path))
+        content = _apply_override(content, override)
+        key = override.partition("=")[0].strip().split(".")[0]
+        _check_entry(key, content[key], _section_classes(content, origin), f"--set {override}")
+    sections = _section_classes(content, origin)
+    values = {key: _check_entry(key, value, sections, origin) for key, value in content.items()}
+    for section, section_class in sections.items():
+        try:
+            values[section] = section_class(**values.get(section, {}))
+        except ValueError as error:  # a section's own check of its values
+            origins = [origin, *(f"--set {override}" for override in overrides)]
+            raise UserError(f"{', '.join(origins)}: {section}: {error}") from None
+    name = values.get("name")
+    if not name or Path(name).name != name:
+        raise UserError(
+            f"{origin}: name is {name!r}; it names the run's folder, so use a plain name without "
+            "slashes"
+        )
+    return ExperimentConfig(**values)
 
 
-def _build(merged: Mapping[str, Any], origin: str) -> ExperimentConfig:
-    model_section = merged.get("model", {})
-    family = "hierarchical"
-    if isinstance(model_section, Mapping):
-        family = model_section.get("family", family)
+def _section_classes(content: Mapping[str, Any], origin: str) -> dict[str, type]:
+    model = content.get("model")
+    family = model.get("family", "hierarchical") if isinstance(model, Mapping) else "hierarchical"
     if family not in FAMILIES:
         raise UserError(f"{origin}: model.family is {family!r}{_nearest(str(family), FAMILIES)}")
-    sections = {
+    return {
         "data": DataConfig,
         "model": model_config_class(family),
         "training": TrainingConfig,
         "evaluation": EvaluationConfig,
     }
-    values: dict[str, Any] = {}
-    for key, value in merged.items():
-        if key in sections:
-            values[key] = _checked_section(sections[key], value, key, origin)
-        elif key in ("name", "seed"):
-            values[key] = _checked(value, {"name": str, "seed": int}[key], key, origin)
-        else:
-            raise UserError(
-                f"{origin}: unknown key {key!r}{_nearest(key, [*sections, 'name', 'seed', 'base'])}"
-            )
-    for key, section_class in sections.items():
-        if key not in values:
-            values[key] = section_class()
-    if not values["name"] or Path(values["name"]).name != values["name"]:
-        raise UserError(
-            f"{origin}: name is {values['name']!r}; it names the run's folder, so use a plain "
-            "name without slashes"
-        )
-    return ExperimentConfig(**values)
+
+
+def _check_entry(key: str, value: Any, sections: Mapping[str, type], origin: str) -> Any:
+    """A top-level entry with its types checked: a section as a dict of keyword arguments."""
+    if key in sections:
+        return _checked_keys(sections[key], value, key, origin)
+    if key in ("name", "seed"):
+        return _checked(value, {"name": str, "seed": int}[key], key, origin)
+    raise UserError(
+        f"{origin}: unknown key {key!r}{_nearest(str(key), [*sections, 'name', 'seed', 'base'])}"
+    )
 
 
 def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -181,7 +193,9 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         nearby = [str(p) for p in sorted(path.parent.glob("*.yml"))] if path.parent.is_dir() else []
-        raise UserError(f"{path}: no such configuration file{_nearest(str(path), nearby)}") from None
+        raise UserError(
+            f"{path}: no such configuration file{_nearest(str(path), nearby)}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a configuration file: {error}") from None
     except yaml.YAMLError as error:
@@ -191,7 +205,9 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise UserError(f"{path}{where}: not valid YAML: {problem}") from None
     content = {} if content is None else content
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected sections such as 'data:' and 'model:', found {content!r}")
+        raise UserError(
+            f"{path}: expected sections such as 'data:' and 'model:', found {content!r}"
+        )
     base = content.pop("base", None)
     if base is None:
         return content
@@ -229,7 +245,7 @@ def _apply_override(merged: Mapping[str, Any], override: str) -> dict[str, Any]:
     return _merge(merged, above)
 
 
-def _checked_section(section_class: type, value: Any, section: str, origin: str) -> Any:
+def _checked_keys(section_class: type, value: Any, section: str, origin: str) -> dict[str, Any]:
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
@@ -243,10 +259,7 @@ def _checked_section(section_class: type, value: Any, section: str, origin: str)
                 f"{_nearest(str(key), hints, prefix=section + '.')}"
             )
         checked[key] = _checked(item, hints[key], f"{section}.{key}", origin)
-    try:
-        return section_class(**checked)
-    except ValueError as error:  # a family's own check of its values
-        raise UserError(f"{origin}: {section}: {error}") from None
+    return checked
 
 
 def _checked(value: Any, hint: Any, key: str, origin: str) -> Any:

@@ -63,9 +63,7 @@ class VideoModel(keras.Model):
         """Makes and builds the optimizer(s) that `training` asks for. Call inside the strategy."""
         self.clip_norm = training.clip_norm
         self.compile(
-            optimizer=keras.optimizers.Adam(
-                training.learning_rate, epsilon=training.adam_epsilon
-            ),
+            optimizer=keras.optimizers.Adam(training.learning_rate, epsilon=training.adam_epsilon),
             jit_compile=training.xla,
         )
         self.optimizer.build(self.trainable_variables)
@@ -156,7 +154,7 @@ class VideoModel(keras.Model):
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
-    """A seed of shape `(2,)` for stateless random ops, from an int, a pair or `None` (a new one)."""
+    """A seed of shape `(2,)` for stateless random ops; `None` draws a new one."""
     if seed is None:
         seed = random.SystemRandom().randrange(2**31)
     if isinstance(seed, int):

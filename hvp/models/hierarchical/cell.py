@@ -81,9 +81,7 @@ class RecurrentCell(layers.Layer):
         def dense(units: int, name: str, activation: str | None = None) -> layers.Dense:
             return layers.Dense(units, activation=activation, name=name, dtype="float32")
 
-        self.context_dense = (
-            dense(stoch + deter, "context", "relu") if residual_context else None
-        )
+        self.context_dense = dense(stoch + deter, "context", "relu") if residual_context else None
         self.prior_input = dense(embed, "prior_input")
         self.gru = layers.GRUCell(deter, reset_after=True, name="gru", dtype="float32")
         self.prior_hidden = dense(embed, "prior_hidden", "relu")

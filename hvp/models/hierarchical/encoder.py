@@ -10,7 +10,8 @@ RESIDUAL_SCALE = 0.1  # weight of the skip path in every residual of the paper
 
 
 def leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
+    # Not tf.nn.leaky_relu: its gradient makes the graph optimizer fail, loudly, to fuse the layer.
+    return tf.maximum(x, LEAKY_SLOPE * x)
 
 
 class ResidualCell(layers.Layer):
@@ -130,7 +131,7 @@ class Encoder(layers.Layer):
         return outputs
 
     def call(self, videos: tf.Tensor) -> list[tf.Tensor]:
-        """`(batch, time, height, width, channels)` to one `(batch, ceil(time / k**l), F)` a level."""
+        """Videos `(batch, time, h, w, c)` to one `(batch, ceil(time / k**l), F)` a level."""
         batch, time = tf.shape(videos)[0], videos.shape[1]
         frames = tf.reshape(videos, (-1, *videos.shape[2:]))  # (batch * time, h, w, c)
         features = tf.reshape(self.frame_features(frames), (batch, time, self.feature_size))
@@ -147,5 +148,3 @@ def merge_time(features: tf.Tensor, group: int) -> tf.Tensor:
     time, width = features.shape[1:]
     features = tf.pad(features, ((0, 0), (0, -time % group), (0, 0)))
     return tf.reduce_sum(tf.reshape(features, (-1, -(-time // group), group, width)), axis=2)
-
-

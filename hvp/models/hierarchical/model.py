@@ -123,9 +123,7 @@ class HierarchicalModel(VideoModel):
 
     # The method -----------------------------------------------------------------------------
 
-    def call(
-        self, obs: tf.Tensor, training: bool = False, seed: Seed = 0
-    ) -> tf.Tensor:
+    def call(self, obs: tf.Tensor, training: bool = False, seed: Seed = 0) -> tf.Tensor:
         """Reconstructs videos from posterior samples.
 
         Args:
@@ -354,7 +352,9 @@ class HierarchicalModel(VideoModel):
             for f, n in zip(self.encoder(context), filled, strict=True)
         ]
         noise = [
-            self._sample_noise(seeds, num_samples, level, -(-(time + horizon) // self.factor**level))
+            self._sample_noise(
+                seeds, num_samples, level, -(-(time + horizon) // self.factor**level)
+            )
             for level in range(self.levels)
         ]
         return self.unroll(features, noise)
@@ -362,7 +362,7 @@ class HierarchicalModel(VideoModel):
     def _sample_noise(
         self, seeds: tf.Tensor, num_samples: int, level: int, ticks: int
     ) -> tf.Tensor:
-        """Normal noise `(samples * batch, ticks, stoch)` that depends on example and sample only."""
+        """Noise `(samples * batch, ticks, stoch)` that depends on example and sample only."""
         shape = (ticks, self.settings.cell_stoch_size)
 
         def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:

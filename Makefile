@@ -1,0 +1,39 @@
+# make demo: set up, train and evaluate a small model on embedded data, say where the report is.
+# make test: set up and run the tests.
+# Both need only Python 3.10-3.13; PYTHON=... chooses one.
+PYTHON ?= $(shell for v in 3.12 3.11 3.13 3.10; do \
+	python$$v -c "import venv" >/dev/null 2>&1 && { echo python$$v; exit; }; done; echo python3)
+VENV ?= .venv
+LOGDIR ?= logs
+# A clone tests the package in place; an old PYTHONPATH must not shadow it.
+unexport PYTHONPATH
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/python train.py --config configs/demo.yml --logdir $(LOGDIR)
+	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model --metrics mse,mae,psnr,ssim
+
+test: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; v = sys.version_info; (3, 10) <= v < (3, 14) or sys.exit("hvp needs Python 3.10-3.13, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created requirement.txt pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created requirement.txt pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,64 @@
+"""`python -m hvp COMMAND`: everything besides training and evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hvp.errors import command
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every command's own parser sets `run`, a function of the arguments."""
+    top = argparse.ArgumentParser(prog="python -m hvp", description=__doc__)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    prepare = commands.add_parser(
+        "prepare", help="build a data set in the layout that the loaders read"
+    )
+    from hvp.data import prepare as data_prepare
+
+    data_prepare.add_arguments(prepare)
+    prepare.set_defaults(run=data_prepare.run)
+
+    importing = commands.add_parser(
+        "import-weights", help="make an experiment of a published checkpoint"
+    )
+    importing.add_argument(
+        "--checkpoint", required=True, help="folder or prefix of the TensorFlow 1 checkpoint"
+    )
+    importing.add_argument(
+        "--config",
+        help="one of our configurations or the original's config.yml (default: the one beside it)",
+    )
+    importing.add_argument("--logdir", default="logs", help="the experiment goes to LOGDIR/NAME")
+    importing.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides"
+    )
+    importing.set_defaults(run=_import_weights)
+    return top
+
+
+def _import_weights(arguments: argparse.Namespace) -> None:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from hvp.weights.importing import import_checkpoint
+
+    folder = import_checkpoint(
+        arguments.checkpoint, arguments.config, arguments.logdir, tuple(arguments.overrides)
+    )
+    print(f"imported into {folder}")
+    print(f"evaluate it: python eval_with_lpips.py --logdir {folder}/model")
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int | None:
+    """Runs one command; see `python -m hvp --help`."""
+    arguments = parser().parse_args(argv)
+    return arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

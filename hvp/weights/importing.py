@@ -1,0 +1,180 @@
+"""Published checkpoints to experiment folders: `python -m hvp import-weights`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import yaml
+
+import hvp
+from hvp.config import ExperimentConfig, load_config
+from hvp.errors import UserError
+from hvp.models.hierarchical.config import HierarchicalConfig
+from hvp.weights.hierarchical import OPTIMIZER_SCOPE, original_names, reference_settings
+from hvp.weights.reference import assign_by_name
+
+ORIGINAL_DATASETS = {"mmnist": "moving_mnist", "kth": "kth", "mazes": "mazes"}
+# Keys of an original configuration and where they live in ours.
+ORIGINAL_KEYS = {
+    "data": {"channels": "channels", "seq_len": "seq_len"},
+    "training": {
+        "batch_size": "batch_size",
+        "num_epochs": "epochs",
+        "lr": "learning_rate",
+        "clip_grad_norm_by": "clip_norm",
+    },
+    "evaluation": {"open_loop_ctx": "context", "eval_seq_len": "seq_len"},
+}
+
+
+def import_checkpoint(
+    checkpoint: str | Path,
+    config: str | Path | None,
+    logdir: str | Path,
+    overrides: tuple[str, ...] = (),
+) -> Path:
+    """Makes an experiment of a TensorFlow 1 checkpoint of the hierarchical family.
+
+    Args:
+        checkpoint: its folder (with the `checkpoint` file) or prefix (`.../model.ckpt`).
+        config: one of our configurations, or the original's own flat `config.yml`; `None` looks for
+            the latter beside the checkpoint.
+        logdir: where `logs/NAME/` is made.
+        overrides: `section.key=value`, as in `load_config`.
+
+    Returns:
+        The experiment's folder, which `eval_with_lpips.py` accepts and `train.py` continues.
+
+    Raises:
+        UserError: for a missing or unreadable checkpoint or configuration, and for variables that
+            do not fit the configuration, all of them named.
+    """
+    from hvp.training.checkpoints import save_experiment
+
+    prefix = checkpoint_prefix(checkpoint)
+    arrays = read_checkpoint(prefix)
+    experiment = _experiment_config(config, prefix, arrays, overrides)
+    model = hvp.build_model(experiment)
+    names = dict(original_names(model))
+    slots = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OPTIMIZER_SCOPE)}
+    step = int(arrays.pop("step", 0))
+    assign_by_name(names, arrays)
+    model.configure_training(experiment.training)
+    if slots:
+        _load_adam(model.optimizer, names, slots)
+    return save_experiment(experiment, model, logdir, step=step)
+
+
+def checkpoint_prefix(checkpoint: str | Path) -> str:
+    """The prefix of the checkpoint in a folder, or of the one that a prefix or index file names."""
+    path = Path(checkpoint)
+    if path.is_dir():
+        indices = sorted(path.glob("*.index"))
+        named = tf.train.latest_checkpoint(str(path))
+        if named is None and len(indices) == 1:
+            named = str(indices[0].with_suffix(""))
+        if named is None and (path / "model").is_dir():
+            return checkpoint_prefix(path / "model")
+        if named is None:
+            raise UserError(
+                f"{path}: no checkpoint there; expected a 'checkpoint' file and "
+                "model.ckpt.index, model.ckpt.data-00000-of-00001"
+            )
+        return named
+    prefix = str(path).removesuffix(".index")
+    if not Path(prefix + ".index").is_file():
+        raise UserError(f"{path}: no such checkpoint; give its folder or its prefix")
+    return prefix
+
+
+def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
+    """All variables of a TensorFlow checkpoint by name."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{prefix}: cannot be read as a checkpoint ({str(error).splitlines()[0]}); is its data "
+            "file complete?"
+        ) from None
+
+
+def original_config(path: Path) -> dict[str, Any] | None:
+    """The original's flat configuration in `path`, or `None` if the file is one of ours."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None  # load_config says what is wrong with it
+    is_flat = isinstance(content, dict) and "cell_stoch_size" in content
+    return content if is_flat else None
+
+
+def _experiment_config(
+    config: str | Path | None,
+    prefix: str,
+    arrays: Mapping[str, np.ndarray],
+    overrides: tuple[str, ...],
+) -> ExperimentConfig:
+    if config is None:
+        folder = Path(prefix).parent
+        candidates = [folder / "config.yml", folder.parent / "config.yml"]
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            raise UserError(f"{folder}: no config.yml beside the checkpoint; pass --config FILE")
+        config = found[0]
+    original = original_config(Path(config))
+    if original is None:
+        return load_config(config, overrides)
+    return _convert_config(original, Path(config), arrays, overrides)
+
+
+def _convert_config(
+    original: Mapping[str, Any],
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    overrides: tuple[str, ...],
+) -> ExperimentConfig:
+    """An original configuration in our sections."""
+    dataset = str(original.get("dataset"))
+    if dataset not in ORIGINAL_DATASETS:
+        raise UserError(
+            f"{path}: 'dataset' is {dataset!r}, known: {', '.join(ORIGINAL_DATASETS)}; pass one of "
+            "our configurations with --config"
+        )
+    residual = any("resdual_cell" in name for name in arrays)
+    model = "hierarchical_residual" if residual else "clockwork_vae"
+    sections: dict[str, dict[str, Any]] = {
+        section: {ours: original[theirs] for theirs, ours in keys.items() if theirs in original}
+        for section, keys in ORIGINAL_KEYS.items()
+    }
+    sections["data"]["dataset"] = ORIGINAL_DATASETS[dataset]
+    if Path(str(original.get("datadir"))).is_dir():
+        sections["data"]["datadir"] = str(original["datadir"])
+    known = {field.name for field in dataclasses.fields(HierarchicalConfig)}
+    settings = reference_settings({**original, "model": model})
+    sections["model"] = {"family": "hierarchical"}
+    sections["model"].update({key: value for key, value in settings.items() if key in known})
+    return hvp.config.parse_config({"name": dataset, **sections}, str(path), overrides)
+
+
+def _load_adam(optimizer: Any, names: Mapping[str, Any], slots: dict[str, np.ndarray]) -> None:
+    """Loads Adam's moments and step count, so that training goes on where it stopped."""
+    scope = f"{OPTIMIZER_SCOPE}/"
+    targets = {f"{scope}iter": optimizer.iterations}
+    moments = {v.path: v for v in optimizer.variables}
+    for name, variable in names.items():
+        for slot, ours in (("m", "momentum"), ("v", "velocity")):
+            targets[f"{scope}{name}/{slot}"] = _moment(moments, variable, ours)
+    hyperparameters = {f"{scope}{key}" for key in ("learning_rate", "beta_1", "beta_2", "decay")}
+    state = {name: array for name, array in slots.items() if name not in hyperparameters}
+    assign_by_name(targets, state)
+
+
+def _moment(moments: Mapping[str, Any], variable: Any, kind: str) -> Any:
+    suffix = f"{variable.path.replace('/', '_')}_{kind}"
+    return next(v for path, v in moments.items() if path.endswith(suffix))
