@@ -19,5 +19,14 @@ __getattr__, __dir__ = lazy_exports(
         "build_model": "hvp.models",
         "load_config": "hvp.config",
     },
-    submodules=("data", "evaluation", "layers", "losses", "metrics", "models", "training", "weights"),
+    submodules=(
+        "data",
+        "evaluation",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "training",
+        "weights",
+    ),
 )

@@ -61,12 +61,11 @@ def import_checkpoint(
     experiment = _experiment_config(config, prefix, arrays, overrides)
     model = hvp.build_model(experiment)
     names = dict(original_names(model))
-    slots = {name: arrays.pop(name) for name in list(arrays) if name.startswith(OPTIMIZER_SCOPE)}
-    step = int(arrays.pop("step", 0))
-    assign_by_name(names, arrays)
+    weights, slots, step = split_optimizer(arrays)
+    assign_by_name(names, weights)
     model.configure_training(experiment.training)
     if slots:
-        _load_adam(model.optimizer, names, slots)
+        load_adam(model.optimizer, names, slots)
     return save_experiment(experiment, model, logdir, step=step)
 
 
@@ -102,6 +101,15 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
             f"{prefix}: cannot be read as a checkpoint ({str(error).splitlines()[0]}); is its data "
             "file complete?"
         ) from None
+
+
+def split_optimizer(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], int]:
+    """Divides a checkpoint's arrays into weights, optimizer state and the step count."""
+    slots = {name: a for name, a in arrays.items() if name.startswith(OPTIMIZER_SCOPE)}
+    weights = {name: a for name, a in arrays.items() if name not in slots and name != "step"}
+    return weights, slots, int(arrays.get("step", 0))
 
 
 def original_config(path: Path) -> dict[str, Any] | None:
@@ -162,8 +170,14 @@ def _convert_config(
     return hvp.config.parse_config({"name": dataset, **sections}, str(path), overrides)
 
 
-def _load_adam(optimizer: Any, names: Mapping[str, Any], slots: dict[str, np.ndarray]) -> None:
-    """Loads Adam's moments and step count, so that training goes on where it stopped."""
+def load_adam(optimizer: Any, names: Mapping[str, Any], slots: Mapping[str, np.ndarray]) -> None:
+    """Loads Adam's moments and step count, so that training goes on where it stopped.
+
+    Args:
+        optimizer: a built `keras.optimizers.Adam`.
+        names: our variables by their original names.
+        slots: the checkpoint's optimizer state by its original names.
+    """
     scope = f"{OPTIMIZER_SCOPE}/"
     targets = {f"{scope}iter": optimizer.iterations}
     moments = {v.path: v for v in optimizer.variables}

@@ -168,7 +168,9 @@ def test_settings(reference, case):
     terms, gradients = differentiate(model, obs)
     assert_terms(golden, prefix, terms, gradients)
     assert_levels(golden, prefix, terms["states"])
-    predictions = [c for c in (4, 8) if f"{prefix}outputs/open_loop/ctx{c}/prior_multistep" in golden]
+    predictions = [
+        c for c in (4, 8) if f"{prefix}outputs/open_loop/ctx{c}/prior_multistep" in golden
+    ]
     for context in predictions:
         expected = golden[f"{prefix}outputs/open_loop/ctx{context}/prior_multistep"]
         ours = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]

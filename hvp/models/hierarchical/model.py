@@ -316,7 +316,7 @@ class HierarchicalModel(VideoModel):
             seed = tf.stack([fold_in(seed, i) for i in range(context.shape[0])])
         return self._rollout(context, seed, horizon, num_samples, clip)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function
     def _rollout(
         self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int, clip: bool
     ) -> tf.Tensor:

@@ -1,0 +1,237 @@
+"""Behaviour of the hierarchical model, without golden values."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import hvp
+from hvp.config import TrainingConfig
+from hvp.models.hierarchical.config import parse_use_obs
+from hvp.models.hierarchical.model import HierarchicalModel
+
+SMALL = {
+    "levels": 2,
+    "tmp_abs_factor": 2,
+    "enc_dense_embed_size": 16,
+    "cell_stoch_size": 4,
+    "cell_deter_size": 12,
+    "cell_embed_size": 12,
+    "channels_mult": 0.125,
+}
+
+
+def small_model(size=32, channels=1, **changes):
+    keras.utils.set_random_seed(0)
+    return HierarchicalModel(height=size, width=size, channels=channels, **{**SMALL, **changes})
+
+
+def moving_squares(videos, frames, size=32, channels=1):
+    """One bright square a video, walking to the right."""
+    result = np.zeros((videos, frames, size, size, channels), "float32")
+    for video in range(videos):
+        for frame in range(frames):
+            left = (4 * video + 2 * frame) % (size - 8)
+            result[video, frame, 8 * video : 8 * video + 8, left : left + 8] = 1.0
+    return result
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 256])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_frame_sizes(size, channels):
+    model = small_model(size, channels)
+    obs = np.random.default_rng(0).random((1, 3, size, size, channels), "float32")
+    assert model(obs).shape == obs.shape
+    assert model.encoder.feature_size == 4 * model.encoder.convolutions[-1].filters
+    prediction = model.rollout(obs, horizon=2, num_samples=2, seed=0)
+    assert prediction.shape == (2, 1, 2, size, size, channels)
+    assert 0 <= float(tf.reduce_min(prediction)) <= float(tf.reduce_max(prediction)) <= 1
+
+
+def test_published_size_has_the_published_number_of_parameters():
+    assert HierarchicalModel(channels=1).count_params() == 12650253
+    assert HierarchicalModel(channels=3).count_params() == 12653583
+
+
+def test_overfits_two_clips():
+    model = small_model(channels_mult=0.25, dec_stddev=0.1, cell_embed_size=32)
+    model.configure_training(TrainingConfig(learning_rate=3e-3))
+    clips = tf.constant(moving_squares(2, 8))
+    step = tf.function(model.train_step)
+    first = step(clips)
+    for _ in range(120):
+        last = step(clips)
+    error = float(tf.reduce_mean(tf.square(model(clips) - clips)))
+    assert float(last["loss"]) < 0.25 * float(first["loss"])
+    assert error < 0.3 * float(tf.reduce_mean(tf.square(clips)))
+    assert all(float(last[f"kl/level_{level}"]) > 0 for level in range(2))
+
+
+def test_same_step_is_the_same_and_the_next_draws_other_noise():
+    clips = tf.constant(moving_squares(2, 4))
+    losses = []
+    for _ in range(2):
+        model = small_model()
+        model.configure_training(TrainingConfig(learning_rate=0.0))
+        losses.append([float(model.train_step(clips)["loss"]) for _ in range(2)])
+    assert losses[0] == losses[1]
+    assert losses[0][0] != losses[0][1]  # only the noise changed
+
+
+def test_keras_fit_trains_with_the_same_step():
+    model = small_model()
+    model.configure_training(TrainingConfig(learning_rate=1e-3))
+    data = tf.data.Dataset.from_tensor_slices(moving_squares(4, 4)).batch(2).repeat(3)
+    history = model.fit(data, epochs=2, verbose=0).history
+    assert int(model.optimizer.iterations) == 12
+    assert history["loss"][1] < history["loss"][0]
+
+
+def test_rollout_sees_the_context_alone_and_repeats_with_its_seed():
+    model = small_model()
+    video = moving_squares(2, 8)
+    once = model.rollout(video[:, :4], 4, num_samples=2, seed=3)
+    again = model.rollout(video[:, :4], 4, num_samples=2, seed=3)
+    other = model.rollout(video[:, :4], 4, num_samples=2, seed=4)
+    np.testing.assert_array_equal(once, again)
+    assert np.abs(once - other).max() > 0
+    assert np.abs(once[0] - once[1]).max() > 0  # samples differ
+
+
+def test_samples_do_not_depend_on_their_number_nor_examples_on_their_batch():
+    model = small_model()
+    context = moving_squares(3, 4)
+    seeds = np.arange(6).reshape(3, 2)
+    together = model.rollout(context, 3, num_samples=4, seed=seeds)
+    alone = model.rollout(context[1:2], 3, num_samples=2, seed=seeds[1:2])
+    # Rounding differs with the size of the matrix products.
+    np.testing.assert_allclose(together[:2, 1:2], alone, atol=1e-6)
+
+
+def test_any_context_length():
+    """Contexts that do not fill the slow level's ticks are used as far as they go."""
+    model = small_model(cell_mean_only=True)
+    video = moving_squares(1, 8)
+    for length in range(1, 8):
+        assert model.rollout(video[:, :length], 3, seed=0).shape == (1, 1, 3, 32, 32, 1)
+    five = model.open_loop(tf.constant(video[:, :5]), tf.zeros((1, 2), tf.int32), 3)
+    assert [s.deter.shape[1] for s in five] == [8, 4]
+
+
+def test_use_obs_withholds_observations_in_the_rollout():
+    video = moving_squares(2, 4)
+    blind = small_model(use_obs="FF", cell_mean_only=True)
+    predictions = blind.rollout(video, 2, seed=0)[0]
+    np.testing.assert_array_equal(predictions[0], predictions[1])
+    seeing = small_model(use_obs="TT", cell_mean_only=True)
+    predictions = seeing.rollout(video, 2, seed=0)[0]
+    assert np.abs(predictions[0] - predictions[1]).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "residual_encoder_cell",
+        "residual_decoder_cell",
+        "residual_features",
+        "residual_context",
+        "residual_posterior",
+        "cell_mean_only",
+        "cell_reset_state",
+    ],
+)
+def test_every_switch_changes_the_result(switch):
+    clips = moving_squares(2, 4)
+    models = [small_model(**{switch: value}) for value in (False, True)]
+    names = {v.path: v for v in models[0].trainable_variables}
+    for variable in models[1].trainable_variables:
+        if variable.path in names and names[variable.path].shape == variable.shape:
+            variable.assign(names[variable.path])
+    losses = [float(model.elbo(clips)["loss"]) for model in models]
+    assert losses[0] != losses[1]
+
+
+def test_posterior_share_of_the_kl_moves_the_posterior():
+    clips = tf.constant(moving_squares(2, 4))
+    norms = {}
+    for share, detached in ((0.8, False), (0.8, True)):
+        model = small_model(kl_grad_post_perc=share, kl_grad_post_detached=detached)
+        with tf.GradientTape() as tape:
+            loss = model.elbo(clips)["kl"]
+        gradients = tape.gradient(loss, model.trainable_variables)
+        posterior = [
+            g
+            for v, g in zip(model.trainable_variables, gradients, strict=True)
+            if "cell_1/posterior_mean/kernel" in v.path
+        ]
+        norms[detached] = 0.0 if posterior[0] is None else float(tf.norm(posterior[0]))
+    assert norms[False] > norms[True]
+
+
+def test_mixed_precision_trains_in_float32_variables():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = small_model()
+        model.configure_training(TrainingConfig(learning_rate=1e-3))
+        clips = tf.constant(moving_squares(2, 4))
+        losses = [float(model.train_step(clips)["loss"]) for _ in range(10)]
+        assert model.rollout(clips, 2, seed=0).dtype == tf.float32
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert all(v.dtype == "float32" for v in model.trainable_variables)
+    assert losses[-1] < losses[0]
+
+
+def test_config_round_trip():
+    model = small_model(beta=[1.0, 0.5], use_obs="TF")
+    twin = HierarchicalModel.from_config(model.get_config())
+    assert twin.get_config() == model.get_config()
+    assert twin.observed_levels == (True, False)
+
+
+def test_build_model_follows_the_seed(tmp_path):
+    path = tmp_path / "small.yml"
+    path.write_text(
+        "data: {height: 32, width: 32}\nmodel:\n"
+        + "".join(f"  {key}: {value}\n" for key, value in SMALL.items())
+    )
+    first, same = (hvp.build_model(hvp.load_config(path)) for _ in range(2))
+    other = hvp.build_model(hvp.load_config(path, ["seed=1"]))
+    for a, b in zip(first.trainable_variables, same.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(first.decoder.dense.kernel - other.decoder.dense.kernel).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"height": 64, "width": 32}, "square"),
+        ({"height": 48, "width": 48}, "48"),
+        ({"channels": 2}, "channels"),
+        ({"levels": 0}, "levels"),
+        ({"beta": [1.0]}, "beta"),
+        ({"use_obs": "TX"}, "TX"),
+        ({"use_obs": [True]}, "use_obs"),
+        ({"dec_stddev": 0.0}, "dec_stddev"),
+    ],
+)
+def test_bad_settings_say_what_was_received(settings, message):
+    with pytest.raises(ValueError, match=message):
+        HierarchicalModel(**settings)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 4, 32, 32), (1, 4, 32, 32, 3), (1, 4, 64, 64, 1), (1, 0, 32, 32, 1)]
+)
+def test_bad_frames_say_what_was_received(shape):
+    model = small_model()
+    with pytest.raises(ValueError, match=r"\(batch, time, 32, 32, 1\)"):
+        model.rollout(np.zeros(shape, "float32"), 2)
+
+
+def test_parse_use_obs():
+    assert parse_use_obs(True, 2) == (True, True)
+    assert parse_use_obs("tf", 2) == (True, False)
+    assert parse_use_obs([False, True], 2) == (False, True)
