@@ -1,0 +1,182 @@
+"""Writes an evaluation to a folder: numbers, curves, pictures and a page that shows them."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hvp
+from hvp.errors import writing
+from hvp.evaluation.open_loop import KINDS, SAMPLES_AT_ONCE, OpenLoopResult
+from hvp.evaluation.report_page import report_page
+from hvp.evaluation.statistics import CONFIDENCE
+from hvp.metrics.protocols import find_protocol
+
+_KIND_NAMES = {"best": "best_of_n", "mean": "mean_over_samples", "copy_last": "copy_last_frame"}
+
+
+def new_folder(experiment: str | Path) -> Path:
+    """Makes `<experiment>/eval_<YYYYmmdd-HHMMSS>/`, numbered where two start in one second.
+
+    Raises:
+        UserError: if the experiment's folder cannot be written to.
+    """
+    stamp = f"eval_{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    with writing(experiment):
+        for number in range(1000):
+            folder = Path(experiment) / (stamp if number == 0 else f"{stamp}-{number}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if not folder.is_dir():  # a file is in the place of the experiment's folder
+                    raise
+            else:
+                return folder
+    raise RuntimeError(f"a thousand evaluations in {experiment} within one second")
+
+
+def write_report(
+    result: OpenLoopResult, folder: str | Path, about: Mapping[str, Any], pictures: bool = True
+) -> Path:
+    """Writes metrics.json, metrics.csv, examples.csv, curves.png, pictures and report.html.
+
+    Args:
+        result: of `evaluate`.
+        folder: an existing folder.
+        about: what the result does not know of itself: experiment, checkpoint, data set, split,
+            batch size; goes into the protocol as it is.
+        pictures: whether to draw sample grids and GIFs; the curves are drawn in any case.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: if the folder cannot be written to.
+    """
+    from hvp.evaluation import figures
+
+    folder = Path(folder)
+    report = {
+        "summary": {
+            metric: {
+                _KIND_NAMES[kind]: {
+                    "mean": _number(curve.overall),
+                    "ci95": _number(curve.overall_interval),
+                }
+                for kind, curve in kinds.items()
+            }
+            for metric, kinds in result.curves.items()
+        },
+        "per_frame": {
+            metric: {
+                _KIND_NAMES[kind]: {
+                    "mean": [_number(value) for value in curve.mean],
+                    "ci95": [_number(value) for value in curve.interval],
+                }
+                for kind, curve in kinds.items()
+            }
+            for metric, kinds in result.curves.items()
+        },
+        "protocol": describe_protocol(result, about),
+    }
+    with writing(folder):
+        (folder / "metrics.json").write_text(
+            json.dumps(report, indent=2, allow_nan=False, default=str), encoding="utf-8"
+        )
+        _write_frames(result, folder / "metrics.csv")
+        _write_examples(result, folder / "examples.csv")
+        figures.save_curves(result, folder / "curves.png")
+        shown = []
+        if pictures:
+            for number, picture in enumerate(result.pictures, 1):
+                shown.append(_draw(picture, number, result.settings.context, folder))
+        page = folder / "report.html"
+        page.write_text(report_page(report, shown), encoding="utf-8")
+    return page
+
+
+def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides the numbers, as plain values."""
+    import tensorflow as tf
+
+    settings = result.settings
+    protocol = find_protocol(settings.protocol)
+    height, width, channels = result.frame_shape
+    return {
+        **protocol.describe(settings.metrics),
+        "predictions_clipped_by_model": protocol.clip_predictions or result.clips_itself,
+        "context": settings.context,
+        "horizon": settings.horizon,
+        "num_contexts": result.num_examples,
+        "num_samples": settings.num_samples,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "frame_stride": 1,
+        "seed": settings.seed,
+        "sampling": (
+            f"one seed per context and group of {SAMPLES_AT_ONCE} samples, folded from `seed`; "
+            "independent of the batch size"
+        ),
+        "best_of_n": KINDS["best"],
+        "aggregation": (
+            "per frame of the horizon: mean over contexts; overall: mean over the horizon, then "
+            "over contexts"
+        ),
+        "confidence_intervals": CONFIDENCE,
+        "network_weights_sha256": result.weights_sha256,
+        **about,
+        "hvp_version": hvp.__version__,
+        "tensorflow_version": tf.__version__,
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _draw(picture: Any, number: int, context: int, folder: Path) -> dict[str, str]:
+    """Draws one example; file names by figure, with the clip's name."""
+    from hvp.evaluation import figures
+
+    files = {
+        "name": picture.name,
+        "grid": f"grid_{number}.png",
+        "comparison": f"comparison_{number}.gif",
+    }
+    figures.save_grid(picture, context, folder / files["grid"])
+    figures.save_comparison_gif(picture, context, folder / files["comparison"])
+    if picture.stddev is not None:
+        files["uncertainty"] = f"uncertainty_{number}.gif"
+        figures.save_uncertainty_gif(picture, context, folder / files["uncertainty"])
+    return files
+
+
+def _write_frames(result: OpenLoopResult, path: Path) -> None:
+    columns: dict[str, np.ndarray] = {}
+    for metric, kinds in result.curves.items():
+        for kind, curve in kinds.items():
+            columns[f"{metric}_{kind}"] = curve.mean
+            columns[f"{metric}_{kind}_ci95"] = curve.interval
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["predicted_frame", "video_frame", *columns])
+        for step in range(result.settings.horizon):
+            values = (_number(column[step]) for column in columns.values())
+            writer.writerow([step + 1, result.settings.context + step + 1, *values])
+
+
+def _write_examples(result: OpenLoopResult, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(result.examples[0]))
+        writer.writeheader()
+        writer.writerows(result.examples)
+
+
+def _number(value: float) -> float | None:
+    """A JSON number; `None` for what a single context leaves undefined."""
+    return float(value) if math.isfinite(value) else None

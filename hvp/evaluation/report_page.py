@@ -1,0 +1,200 @@
+"""The page that shows an evaluation; plain HTML that opens from disk."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hvp.metrics.registry import METRICS
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0;
+  --paper: #ffffff; --band: #f6f8fa; --real: #2563eb; --predicted: #d97706; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #9aa4af; --line: #3a424b;
+  --paper: #16191d; --band: #1f242a; --real: #6b9bff; --predicted: #f0a03c; } }
+body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.25rem 4rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
+h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; overflow-wrap: anywhere; }
+p { max-width: 46rem; margin: .5rem 0; } .soft { color: var(--soft); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); text-align: left;
+  vertical-align: top; }
+th { font-weight: 600; } td.number { text-align: right; white-space: nowrap; }
+th.number { text-align: right; } td code { overflow-wrap: anywhere; }
+.better { font-weight: 700; }
+img { max-width: 100%; height: auto; border-radius: 4px; background: #fff; }
+.figure { background: #fff; padding: .5rem; border: 1px solid var(--line); border-radius: 6px;
+  margin: .5rem 0; width: fit-content; max-width: 100%; box-sizing: border-box; }
+.pair { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
+.real { color: var(--real); font-weight: 600; } .predicted { color: var(--predicted);
+  font-weight: 600; }
+code { font-size: .9em; }
+"""
+_ARROWS = {True: "higher is better", False: "lower is better"}
+
+
+def report_page(report: Mapping[str, Any], pictures: Iterable[Mapping[str, str]]) -> str:
+    """The page's HTML.
+
+    Args:
+        report: the content of metrics.json.
+        pictures: one mapping an example: its `name` and file names by figure.
+    """
+    protocol = report["protocol"]
+    experiment = str(protocol.get("experiment", "model"))
+    title = f"{experiment}: open-loop evaluation"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{html.escape(title)}</h1>
+<p class="soft">{_headline(protocol)}</p>
+<h2>Results</h2>
+<div class="wide">{_results(report)}</div>
+<p class="soft">{_reading(protocol)}</p>
+<h2>Over the horizon</h2>
+<div class="figure"><img src="curves.png" alt="Curves of every metric over predicted frames"></div>
+<p class="soft">Shaded: 95 % confidence interval over contexts. Numbers per frame:
+<a href="metrics.csv">metrics.csv</a>; per example: <a href="examples.csv">examples.csv</a>;
+all with the protocol: <a href="metrics.json">metrics.json</a>.</p>
+{_gallery(list(pictures), protocol)}
+<h2>Protocol</h2>
+<p>{html.escape(protocol["description"])}</p>
+<div class="wide">{_conventions(protocol)}</div>
+<h3>Settings</h3>
+<div class="wide">{_settings(protocol)}</div>
+</body>
+</html>
+"""
+
+
+def _headline(protocol: Mapping[str, Any]) -> str:
+    samples = protocol["num_samples"]
+    parts = [
+        f"{protocol['num_contexts']} contexts of {protocol['context']} frames, "
+        f"{protocol['horizon']} predicted, {samples} sample{'s' if samples != 1 else ''} each",
+        f"{protocol['height']}×{protocol['width']}×{protocol['channels']}",
+        f"protocol {protocol['name']}",
+        str(protocol["date"])[:16].replace("T", " "),
+    ]
+    return " · ".join(html.escape(part) for part in parts)
+
+
+def _results(report: Mapping[str, Any]) -> str:
+    samples = report["protocol"]["num_samples"]
+    kinds = {"mean_over_samples": f"Mean over {samples}", "copy_last_frame": "Copy last frame"}
+    if samples == 1:
+        kinds["mean_over_samples"] = "Model"
+    else:
+        kinds = {"best_of_n": f"Best of {samples}", **kinds}
+    head = "".join(f'<th class="number">{html.escape(kind)}</th>' for kind in kinds.values())
+    rows = [f"<tr><th>Metric</th>{head}</tr>"]
+    for name, row in report["summary"].items():
+        metric = METRICS[name]
+        sign = 1 if metric.higher_is_better else -1
+        best = max(sign * row[kind]["mean"] for kind in kinds)
+        cells = "".join(
+            f'<td class="number{" better" if sign * row[kind]["mean"] == best else ""}">'
+            f"{_with_interval(row[kind], metric.decimals)}</td>"
+            for kind in kinds
+        )
+        rows.append(
+            f'<tr><td>{html.escape(metric.label)} <span class="soft">'
+            f"{_ARROWS[metric.higher_is_better]}</span></td>{cells}</tr>"
+        )
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _with_interval(entry: Mapping[str, float | None], decimals: int) -> str:
+    mean = f"{entry['mean']:.{decimals}f}"
+    if entry["ci95"] is None:
+        return mean
+    return f"{mean} ± {entry['ci95']:.{decimals}f}"
+
+
+def _reading(protocol: Mapping[str, Any]) -> str:
+    words = "Means over the horizon and all contexts"
+    if protocol["num_contexts"] > 1:
+        words += (
+            f", ± the half width of the confidence interval ({protocol['confidence_intervals']})"
+        )
+    else:
+        words += "; a single context has no confidence interval"
+    if protocol["num_samples"] > 1:
+        words += f". Best of N: {protocol['best_of_n'].partition(': ')[2]}"
+    return html.escape(words + ". Bold: the best of the row.")
+
+
+def _gallery(pictures: list[Mapping[str, str]], protocol: Mapping[str, Any]) -> str:
+    if not pictures:
+        return ""
+    parts = [
+        "<h2>Examples</h2>",
+        '<p class="soft">The first contexts of the data set and their first samples, not chosen. '
+        '<span class="real">Blue</span>: real frames, context or truth. '
+        '<span class="predicted">Orange</span>: predicted frames.</p>',
+    ]
+    for picture in pictures:
+        name = html.escape(picture["name"])
+        parts.append(f"<h3>{name}</h3>")
+        parts.append(_figure(picture["grid"], f"Truth and samples of {name} at several steps"))
+        moving = [_figure(picture["comparison"], f"Truth beside samples of {name}")]
+        if "uncertainty" in picture:
+            moving.append(_figure(picture["uncertainty"], f"Spread over samples of {name}"))
+        parts.append(f'<div class="pair">{"".join(moving)}</div>')
+    if protocol["num_samples"] > 1:
+        parts.append(
+            '<p class="soft">Std. dev.: per pixel over all samples, on the grey scale 0 to 1, '
+            "averaged over channels; the colour scale ends at the clip's largest value.</p>"
+        )
+    else:
+        parts.append(
+            '<p class="soft">The spread over samples needs at least two: '
+            "<code>--num-samples 5</code>.</p>"
+        )
+    return "\n".join(parts)
+
+
+def _figure(file: str, description: str) -> str:
+    return f'<div class="figure"><img src="{html.escape(file)}" alt="{description}"></div>'
+
+
+def _conventions(protocol: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(METRICS[metric].label)}</td>"
+        f"<td><code>{html.escape(convention['name'])}</code></td>"
+        f"<td>{html.escape(convention['definition'])}</td></tr>"
+        for metric, convention in protocol["conventions"].items()
+    )
+    return f"<table><tr><th>Metric</th><th>Convention</th><th>Definition</th></tr>{rows}</table>"
+
+
+def _settings(protocol: Mapping[str, Any]) -> str:
+    skipped = ("description", "conventions")
+    rows = "".join(
+        f"<tr><td>{html.escape(key.replace('_', ' '))}</td><td>{_value(value)}</td></tr>"
+        for key, value in protocol.items()
+        if key not in skipped
+    )
+    return f"<table>{rows}</table>"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if not value:
+            return "none"
+        return "<br>".join(
+            f"{html.escape(str(key))} <code>{html.escape(str(item))}</code>"
+            for key, item in value.items()
+        )
+    text = value if isinstance(value, str) else json.dumps(value)
+    return html.escape(text)
