@@ -235,6 +235,7 @@ class _Scorer:
                     tf.TensorSpec([None, *frames], tf.float32),
                     tf.TensorSpec([None, None, *frames], tf.float32),
                 ],
+                autograph=False,  # it would wrap the metrics' own messages
             )
         return self._graph(true, pred)
 

@@ -1,0 +1,8 @@
+"""Evaluates an experiment: `python eval_with_lpips.py --logdir ./logs/kth/model`."""
+
+import sys
+
+from hvp.evaluation.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())
