@@ -71,7 +71,7 @@ def train(
     strategy = make_strategy(training.strategy)
     check_batch_size(training.batch_size, strategy, "training.batch_size")
     train_split = VideoSplit(config.data, "train", seed=config.seed)
-    val_split = VideoSplit(config.data, "test", seed=config.seed)
+    val_split = VideoSplit(config.data, "val", seed=config.seed)
     with _precision(training.precision):
         with strategy.scope():
             model = hvp.build_model(config)

@@ -1,0 +1,16 @@
+"""Everything between files on disk and batches of frames."""
+
+from hvp._lazy import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    exports={
+        "VideoSplit": "hvp.data.dataset",
+        "make_dataset": "hvp.data.dataset",
+        "open_source": "hvp.data.sources",
+        "read_video": "hvp.data.video_io",
+        "write_gif": "hvp.data.video_io",
+        "write_mp4": "hvp.data.video_io",
+    },
+    submodules=("dataset", "digits", "frame_cache", "prepare", "sources", "video_io"),
+)

@@ -1,0 +1,182 @@
+"""The one input pipeline: windows of a source's videos, as `tf.data` batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.config import DataConfig
+from hvp.data.sources import open_source
+from hvp.errors import UserError
+
+
+class VideoSplit:
+    """One split of a data set, cut into windows without overlap; the remainder is dropped.
+
+    Args:
+        config: the `data` section.
+        split: `train`, `val` or `test`.
+        seq_len: frames per window; `config.seq_len` by default.
+        seed: decides the order of training windows and generated training data.
+        unusable_videos: overrides `config.unusable_videos`.
+
+    Attributes:
+        seq_len, num_windows: length and number of windows.
+        skipped: why videos were left out, one line each.
+
+    Raises:
+        UserError: for missing data and unusable videos.
+
+    Example:
+        >>> split = VideoSplit(config.data, "train", seed=config.seed)
+        >>> batch = next(iter(split.training_batches(8)))  # float32 (8, seq_len, h, w, c)
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        split: str,
+        *,
+        seq_len: int | None = None,
+        seed: int = 0,
+        unusable_videos: str | None = None,
+    ):
+        if unusable_videos is not None:
+            config = dataclasses.replace(config, unusable_videos=unusable_videos)
+        self.seq_len = config.seq_len if seq_len is None else seq_len
+        if self.seq_len < 1:
+            raise UserError(f"seq_len must be at least 1, found {self.seq_len}")
+        self._seed = seed
+        self._source = open_source(config, split, self.seq_len, seed)
+        self._frame_shape = (config.height, config.width, config.channels)
+        # (video, first frame) of every window
+        self._windows = np.array(
+            [
+                (video, first)
+                for video, length in enumerate(self._source.lengths)
+                for first in range(0, length - self.seq_len + 1, self.seq_len)
+            ]
+        ).reshape(-1, 2)
+        self.skipped = self._source.skipped
+        if not len(self._windows):
+            raise UserError(f"data: the {split} split of {config.dataset} holds no videos")
+
+    @property
+    def num_windows(self) -> int:
+        return len(self._windows)
+
+    def training_batches(
+        self, batch_size: int, start: int = 0, shard: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
+        """An endless stream of shuffled windows, the same for the same seed.
+
+        The stream runs through a fresh permutation of all windows in every epoch; batches may
+        straddle epochs, so that a few windows make batches of any size.
+
+        Args:
+            batch_size: of the global batch.
+            start: windows consumed before, over all shards. Going on at `start` gives exactly
+                what would have followed.
+            shard: `(i, n)` gives the i-th n-th of every global batch.
+
+        Returns:
+            float32 `(batch_size / n, seq_len, height, width, channels)` in [0, 1].
+        """
+        index, count = shard
+        if batch_size % count:
+            raise ValueError(f"batch_size {batch_size} does not divide into {count} shards")
+        local = batch_size // count
+
+        def window(element: np.ndarray) -> np.ndarray:
+            batch, row = divmod(int(element), local)
+            position = start + batch * batch_size + index * local + row
+            epoch, place = divmod(position, self.num_windows)
+            return self._read(self._permutation(epoch)[place], epoch)
+
+        return self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
+
+    def evaluation_batches(self, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+        """The windows in order, once; the last batch may be smaller.
+
+        Args:
+            limit: number of windows, from the first; all by default.
+
+        Returns:
+            Dicts of `video`, float32 `(batch, seq_len, height, width, channels)` in [0, 1], and
+            `name`, strings `(batch,)` such as `clip.avi[100:200]`.
+        """
+        count = self.num_windows if limit is None else min(limit, self.num_windows)
+        videos = self._batched(
+            tf.data.Dataset.range(count), lambda i: self._read(int(i), 0), batch_size
+        )
+        names = [self._name(i) for i in range(count)]
+        names = tf.data.Dataset.from_tensor_slices(names).batch(batch_size)
+        return tf.data.Dataset.zip({"video": videos, "name": names})
+
+    def _batched(
+        self, indices: tf.data.Dataset, read, batch_size: int, drop_remainder: bool = False
+    ) -> tf.data.Dataset:
+        shape = (self.seq_len, *self._frame_shape)
+
+        def load(i: tf.Tensor) -> tf.Tensor:
+            frames = tf.numpy_function(read, [i], tf.uint8, stateful=False)
+            return tf.ensure_shape(frames, shape)
+
+        def to_float(frames: tf.Tensor) -> tf.Tensor:
+            return tf.cast(frames, tf.float32) / 255.0
+
+        return (
+            indices.map(load, tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=drop_remainder)
+            .map(to_float, tf.data.AUTOTUNE, deterministic=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _read(self, window: int, epoch: int) -> np.ndarray:
+        video, first = self._windows[window]
+        return self._source.read(int(video), int(first), self.seq_len, epoch)
+
+    def _name(self, window: int) -> str:
+        video, first = self._windows[window]
+        name = self._source.names[video]
+        if self._source.lengths[video] == self.seq_len:
+            return name
+        return f"{name}[{first}:{first + self.seq_len}]"
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        return _permutation(self.num_windows, self._seed, epoch)
+
+
+@lru_cache(maxsize=4)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def make_dataset(
+    config: DataConfig,
+    split: str,
+    *,
+    batch_size: int,
+    seq_len: int | None = None,
+    seed: int = 0,
+    start: int = 0,
+) -> tf.data.Dataset:
+    """A split's videos as float32 batches, for a notebook or `model.fit`.
+
+    `train` is endless and shuffled, `val` and `test` are in order and end. See `VideoSplit`, which
+    gives names and numbers as well.
+
+    Returns:
+        float32 `(batch, seq_len, height, width, channels)` in [0, 1].
+
+    Example:
+        >>> data = make_dataset(config.data, "train", batch_size=8)
+        >>> model.fit(data, steps_per_epoch=100)
+    """
+    videos = VideoSplit(config, split, seq_len=seq_len, seed=seed)
+    if split == "train":
+        return videos.training_batches(batch_size, start=start)
+    return videos.evaluation_batches(batch_size).map(lambda example: example["video"])

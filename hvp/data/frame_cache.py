@@ -1,0 +1,81 @@
+"""Decodes each video once: uint8 frames in one `.npy` a video, memory-mapped when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from hvp.config import DataConfig
+from hvp.data.video_io import FRAME_SUFFIXES, read_video
+from hvp.errors import UserError, writing
+
+VERSION = 1  # raise it whenever decoding or resizing changes
+SHOW_PROGRESS_FROM = 20  # videos
+
+
+def cache_folder(config: DataConfig) -> Path:
+    """`data.cache_dir`, else `HVP_CACHE_DIR`, else the user's cache folder."""
+    if config.cache_dir is not None:
+        return Path(config.cache_dir)
+    if os.environ.get("HVP_CACHE_DIR"):
+        return Path(os.environ["HVP_CACHE_DIR"]) / "frames"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "hvp" / "frames"
+
+
+def cached_frames(path: Path, config: DataConfig, folder: Path) -> Path:
+    """The `.npy` with the frames of the video `path`, decoded now if it is not there yet."""
+    target = folder / f"{_fingerprint(path, config)}.npy"
+    if target.is_file():
+        return target
+    frames = read_video(path, config.height, config.width, config.channels)
+    # Another process may be decoding the same video: each writes its own file, the last one wins.
+    temporary = target.with_name(f"{target.stem}.{os.getpid()}.partial")
+    with writing(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.save(file, frames, allow_pickle=False)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def decode_all(paths: list[Path], config: DataConfig) -> list[Path | UserError]:
+    """The cached frames of every video, or why it cannot be read, in order."""
+    folder = cache_folder(config)
+
+    def decode(path: Path) -> Path | UserError:
+        try:
+            return cached_frames(path, config, folder)
+        except UserError as error:
+            if isinstance(error.__cause__, OSError) and str(error).startswith("cannot write"):
+                raise  # the cache is the problem, not the video
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        decoded = pool.map(decode, paths)
+        quiet = len(paths) < SHOW_PROGRESS_FROM
+        return list(tqdm(decoded, "decoding", len(paths), unit="video", disable=quiet))
+
+
+def _fingerprint(path: Path, config: DataConfig) -> str:
+    """Changes whenever the file or the wanted frames do."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+    stats = [file.stat() for file in files]
+    facts = {
+        "path": str(path.resolve()),
+        "files": [(f.name, s.st_size, s.st_mtime_ns) for f, s in zip(files, stats, strict=True)],
+        "frames": (config.height, config.width, config.channels),
+        "version": VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -1,0 +1,183 @@
+"""Moving MNIST (Srivastava, Mansimov, Salakhutdinov, ICML 2015), in its three forms.
+
+1. Videos, `train-seq100/` and `test-seq1000/` in data.datadir (.avi or .mp4), as in
+   https://archive.org/download/moving_mnist/moving_mnist_2digit.zip (Clockwork VAE's).
+2. `mnist_test_seq.npy`, (20, 10000, 64, 64) uint8, the fixed test set of
+   http://www.cs.toronto.edu/~nitish/unsupervised_video/: the test split.
+3. Generated from digits: MNIST's own files (`train-images-idx3-ubyte[.gz]`,
+   `t10k-images-idx3-ubyte[.gz]`) in data.datadir, or, with datadir null, the optical digits that
+   ship with hvp. Training sequences are fresh in every epoch, test sequences are always the same.
+
+A split is taken from the first form that is there. 64x64, grey. MNIST: Y. LeCun, C. Cortes,
+C. Burges; no licence is stated. Protocols: hierarchical model 36 -> 464 with seq_len 100; SimVP,
+SDFNet and DFDNet 10 -> 10.
+
+Rules of generation: two 28x28 digits on a 64x64 canvas, start uniform, direction uniform, a step of
+a tenth of the free range per frame, bounce at the walls, overlap by maximum.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hvp.config import DataConfig
+from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
+from hvp.data.sources.files import VideoFiles, require_folder, videos_in
+from hvp.data.video_io import fit_frame
+from hvp.errors import UserError
+
+VIDEO_FOLDERS = {"train": "train-seq100", "test": "test-seq1000"}
+TEST_ARRAY = "mnist_test_seq.npy"
+CANVAS = 64
+STEP = 0.1  # of the free range, per frame
+TEST_SEED = 20150706  # test sequences do not follow the experiment's seed, so that scores compare
+ADVICE = (
+    "it should hold train-seq100/ and test-seq1000/ "
+    "(https://archive.org/download/moving_mnist/moving_mnist_2digit.zip), mnist_test_seq.npy "
+    "(http://www.cs.toronto.edu/~nitish/unsupervised_video/) for testing, or MNIST's "
+    "train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz; data.datadir=null generates "
+    "sequences from the digits that ship with hvp"
+)
+
+
+def open_split(
+    config: DataConfig, split: str, seq_len: int, seed: int
+) -> VideoFiles | TestArray | GeneratedDigits:
+    """Opens a split; see `hvp.data.sources.open_source`."""
+    split = "train" if split == "train" else "test"
+    if config.datadir is None:
+        return GeneratedDigits(embedded_digits(split), config, split, seq_len, seed)
+    root = require_folder(config, ADVICE)
+    videos = videos_in(root / VIDEO_FOLDERS[split])
+    if videos:
+        return VideoFiles(videos, config, seq_len, root)
+    if split == "test" and (root / TEST_ARRAY).is_file():
+        return TestArray(root / TEST_ARRAY, config, seq_len)
+    digits = _mnist_digits(root, split)
+    if digits is None:
+        raise UserError(
+            f"data.datadir: {root} holds no Moving MNIST for the {split} split: {ADVICE}"
+        )
+    return GeneratedDigits(digits, config, split, seq_len, seed)
+
+
+def _mnist_digits(root: Path, split: str) -> np.ndarray | None:
+    files = find_idx_files(root)
+    if split in files:
+        digits = read_idx_images(files[split])
+        if len(files) == 2:
+            return digits
+        return _divided(digits, split, files[split])
+    if files:
+        (path,) = files.values()
+        return _divided(read_idx_images(path), split, path)
+    return None
+
+
+def _divided(digits: np.ndarray, split: str, path: Path) -> np.ndarray:
+    """Five sixths of the digits for training and the rest for testing, as there is one file."""
+    first_test = len(digits) * 5 // 6
+    print(
+        f"note: only {path} is there, so training uses its first {first_test} digits, testing the "
+        f"other {len(digits) - first_test}",
+        file=sys.stderr,
+    )
+    return digits[:first_test] if split == "train" else digits[first_test:]
+
+
+class TestArray:
+    """`mnist_test_seq.npy`, memory-mapped. See `FrameSource`."""
+
+    def __init__(self, path: Path, config: DataConfig, seq_len: int):
+        try:
+            self._frames = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{path}: cannot be read as an array: {error}") from None
+        shape = self._frames.shape
+        if len(shape) != 4 or self._frames.dtype != np.uint8:
+            raise UserError(
+                f"{path}: holds {self._frames.dtype} {shape}; expected uint8 (20, 10000, 64, 64)"
+            )
+        if shape[0] < seq_len:
+            raise UserError(
+                f"{path}: its sequences have {shape[0]} frames, {seq_len} are needed; lower "
+                "data.seq_len or evaluation.seq_len"
+            )
+        self._config = config
+        self.names = [f"{path.name}[{i}]" for i in range(shape[1])]
+        self.lengths = [shape[0]] * shape[1]
+        self.skipped: list[str] = []
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        frames = np.asarray(self._frames[start : start + length, video])[..., None]
+        return _fit(frames, self._config)
+
+
+class GeneratedDigits:
+    """Moving digits made on demand, each a pure function of seed, epoch and index.
+
+    See `FrameSource`.
+    """
+
+    def __init__(self, digits: np.ndarray, config: DataConfig, split: str, seq_len: int, seed: int):
+        self._digits, self._config, self._training = digits, config, split == "train"
+        self._seed = seed if self._training else TEST_SEED
+        count = config.train_videos if self._training else config.test_videos
+        self.names = [f"generated-{split}-{i}" for i in range(count)]
+        self.lengths = [seq_len] * count
+        self.skipped: list[str] = []
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        epoch = epoch if self._training else 0
+        random = np.random.default_rng([self._seed, epoch, video])
+        chosen = self._digits[random.integers(len(self._digits), size=self._config.num_digits)]
+        # start x, start y, direction of every digit
+        draws = random.uniform(size=(self._config.num_digits, 3))
+        frames = render(chosen, draws, start + length)[start:]
+        return _fit(frames, self._config)
+
+
+def render(digits: np.ndarray, draws: np.ndarray, num_frames: int) -> np.ndarray:
+    """Moves digits over the canvas.
+
+    Args:
+        digits: uint8 `(n, 28, 28)`.
+        draws: `(n, 3)` in [0, 1): horizontal and vertical start in the free range, direction in
+            turns.
+
+    Returns:
+        uint8 `(num_frames, 64, 64, 1)`.
+    """
+    frames = np.zeros((num_frames, CANVAS, CANVAS), np.uint8)
+    free = CANVAS - DIGIT_SIZE
+    for digit, (start_x, start_y, direction) in zip(digits, draws, strict=True):
+        angle = 2 * math.pi * direction
+        lefts = _bounce(start_x, STEP * math.cos(angle), num_frames)
+        tops = _bounce(start_y, STEP * math.sin(angle), num_frames)
+        for frame, left, top in zip(frames, lefts, tops, strict=True):
+            x, y = int(free * left), int(free * top)
+            patch = frame[y : y + DIGIT_SIZE, x : x + DIGIT_SIZE]
+            np.maximum(patch, digit, out=patch)
+    return frames[..., None]
+
+
+def _bounce(position: float, step: float, num_frames: int) -> list[float]:
+    """Positions in [0, 1]; at a wall the digit stops for the rest of the step and turns back."""
+    positions = []
+    for _ in range(num_frames):
+        positions.append(position)
+        position += step
+        if position <= 0 or position >= 1:
+            position = min(max(position, 0.0), 1.0)
+            step = -step
+    return positions
+
+
+def _fit(frames: np.ndarray, config: DataConfig) -> np.ndarray:
+    if frames.shape[1:] == (config.height, config.width, config.channels):
+        return frames
+    return np.stack([fit_frame(f, config.height, config.width, config.channels) for f in frames])

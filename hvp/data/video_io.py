@@ -1,0 +1,243 @@
+"""Reading and writing videos: files, GIFs, arrays, folders of frames. One decoder for all."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from hvp.errors import UserError, writing
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
+ARRAY_SUFFIXES = (".npy", ".npz")
+FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+def is_video(path: Path) -> bool:
+    """Whether `path` looks like a video: by its suffix, or a folder by the frames in it."""
+    if path.is_dir():
+        return any(p.suffix.lower() in FRAME_SUFFIXES for p in path.iterdir())
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
+
+
+def natural_key(path: Path) -> list[tuple[int, object]]:
+    """Sorts `2.avi` before `10.avi`."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+
+
+def read_video(
+    path: str | Path,
+    height: int | None = None,
+    width: int | None = None,
+    channels: int | None = None,
+    max_frames: int | None = None,
+) -> np.ndarray:
+    """Reads a whole video.
+
+    Args:
+        path: a video file, a GIF, a `.npy` or `.npz` array, or a folder of `.png` or `.jpg` frames
+            (in natural order of their names). Arrays are `(time, height, width[, channels])`,
+            uint8, or floating point in [0, 1]; an `.npz` holds one array.
+        height, width: resize to this, by area averaging where both sides shrink, else bilinearly;
+            `None` keeps the size.
+        channels: 1 takes the luma of RGB, 3 repeats grey; `None` keeps what is there (3 for files).
+        max_frames: frames to read from the start.
+
+    Returns:
+        uint8 `(time, height, width, channels)`. Every stored frame once: nothing is resampled in
+        time.
+
+    Raises:
+        UserError: naming the file, if it is missing, not a video, empty, damaged (also when fewer
+            frames can be decoded than the file declares), or its frames differ in size.
+    """
+    path = Path(path)
+    frames: list[np.ndarray] = []
+    for frame in _frames(path):
+        if max_frames is not None and len(frames) == max_frames:
+            break
+        frame = fit_frame(frame, height, width, channels)
+        if frames and frame.shape != frames[0].shape:
+            raise UserError(
+                f"{path}: frame {len(frames)} has shape {frame.shape}, the first {frames[0].shape}"
+            )
+        frames.append(frame)
+    if not frames:
+        raise UserError(f"{path}: holds no frames")
+    return np.stack(frames)
+
+
+def fit_frame(
+    frame: np.ndarray, height: int | None, width: int | None, channels: int | None
+) -> np.ndarray:
+    """One uint8 frame `(h, w, c)` in the wanted size and number of channels."""
+    from PIL import Image
+
+    if channels == 1 and frame.shape[-1] == 3:
+        frame = np.rint(frame.astype(np.float32) @ LUMA).astype(np.uint8)[..., None]
+    size = (height or frame.shape[0], width or frame.shape[1])
+    if size != frame.shape[:2]:
+        shrinks = size[0] <= frame.shape[0] and size[1] <= frame.shape[1]
+        method = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+        planes = [
+            np.asarray(Image.fromarray(frame[..., c]).resize(size[::-1], method))
+            for c in range(frame.shape[-1])
+        ]
+        frame = np.stack(planes, axis=-1)
+    if channels == 3 and frame.shape[-1] == 1:
+        frame = np.repeat(frame, 3, axis=-1)
+    return frame
+
+
+def _frames(path: Path) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, channels)` of anything readable."""
+    if path.is_dir():
+        yield from _folder_frames(path)
+    elif not path.is_file():
+        raise UserError(f"{path}: no such video")
+    elif path.stat().st_size == 0:
+        raise UserError(f"{path}: is empty")
+    elif path.suffix.lower() in ARRAY_SUFFIXES:
+        yield from _array_frames(path)
+    else:
+        yield from _decoded_frames(path)
+
+
+def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
+    import av
+    import imageio.v3 as iio
+
+    count = 0
+    try:
+        with iio.imopen(path, "r", plugin="pyav") as video:
+            declared = video._video_stream.frames  # 0 where the container does not say
+            for frame in video.iter(format="rgb24", thread_type="FRAME"):
+                yield frame
+                count += 1
+    except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{path}: cannot be decoded as a video after {count} frames: {reason}"
+        ) from error
+    if count < declared:
+        raise UserError(f"{path}: damaged or cut off: {count} of {declared} frames can be decoded")
+
+
+def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
+    import imageio.v3 as iio
+
+    files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
+    if not files:
+        raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
+    for file in sorted(files, key=natural_key):
+        try:
+            frame = iio.imread(file, plugin="pillow", mode="RGB")
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
+        yield frame
+
+
+def _array_frames(path: Path) -> Iterator[np.ndarray]:
+    try:
+        content = np.load(path, allow_pickle=False, mmap_mode="r")
+        if not isinstance(content, np.ndarray):  # an .npz archive
+            if len(content.files) != 1:
+                raise UserError(
+                    f"{path}: holds the arrays {', '.join(content.files)}; one is expected"
+                )
+            content = content[content.files[0]]
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read as an array: {error}") from error
+    if content.ndim == 3:
+        content = content[..., None]
+    if content.ndim != 4 or content.shape[-1] not in (1, 3):
+        raise UserError(
+            f"{path}: has shape {content.shape}; expected (time, height, width) with or without "
+            "1 or 3 channels"
+        )
+    for frame in content:
+        if frame.dtype == np.uint8:
+            yield np.asarray(frame)
+        elif np.issubdtype(frame.dtype, np.floating) and 0 <= frame.min() <= frame.max() <= 1:
+            yield np.rint(np.asarray(frame, np.float32) * 255).astype(np.uint8)
+        else:
+            raise UserError(
+                f"{path}: holds {frame.dtype} from {frame.min()} to {frame.max()}; expected uint8, "
+                "or floating point in [0, 1]"
+            )
+
+
+def encode_gif(frames: np.ndarray, fps: float) -> bytes:
+    """An endless animated GIF of uint8 frames `(time, height, width, 1 or 3)`.
+
+    Grey frames keep their 256 levels; RGB frames share one palette chosen for the whole video.
+    """
+    from PIL import Image
+
+    if frames.shape[-1] == 1:
+        images = [Image.fromarray(frame[..., 0], mode="L") for frame in frames]
+    else:
+        # The palette of all frames below each other, thinned to stay quick for long videos.
+        sample = frames[:: max(1, len(frames) // 16)]
+        tall = Image.fromarray(sample.reshape(-1, *sample.shape[2:]))
+        palette = tall.quantize(256, method=Image.Quantize.MEDIANCUT)
+        images = [
+            Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+            for frame in frames
+        ]
+    buffer = io.BytesIO()
+    images[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=max(20, round(1000 / fps)),  # viewers slow down anything faster
+        loop=0,
+        disposal=1,
+        optimize=False,
+    )
+    return buffer.getvalue()
+
+
+def write_gif(path: str | Path, frames: np.ndarray, fps: float = 10) -> None:
+    """Writes `encode_gif(frames, fps)` to `path`."""
+    with writing(path):
+        Path(path).write_bytes(encode_gif(frames, fps))
+
+
+def write_mp4(
+    path: str | Path, frames: Iterable[np.ndarray], fps: float = 25, quality: int = 10
+) -> None:
+    """Writes uint8 frames `(height, width, 1 or 3)` as H.264 in yuv420p.
+
+    Args:
+        frames: with even height and width, as the pixel format demands.
+        quality: constant rate factor, 0 (lossless) to 51.
+    """
+    import av
+
+    with writing(path), av.open(str(path), "w") as container:
+        stream = None
+        for frame in frames:
+            if frame.shape[-1] == 1:
+                frame = np.repeat(frame, 3, axis=-1)
+            if stream is None:
+                if frame.shape[0] % 2 or frame.shape[1] % 2:
+                    raise UserError(
+                        f"{path}: frames of {frame.shape[1]}x{frame.shape[0]} cannot be stored; "
+                        "width and height must be even"
+                    )
+                rate = Fraction(fps).limit_denominator(1001)
+                stream = container.add_stream("libx264", rate=rate, options={"crf": str(quality)})
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+        if stream is not None:
+            container.mux(stream.encode())
