@@ -91,11 +91,11 @@ def save_grid(picture: Picture, context: int, path: Path) -> None:
         ]
     if picture.stddev is not None:
         top = _scale_top(picture.stddev)
-        rows["std. dev."] = [
+        rows[f"std. dev.\n0 to {top:.2g}"] = [
             blank if t < context else _heat(picture.stddev[t - context], top) for t in steps
         ]
     height, width = (size * scale for size in picture.truth.shape[1:3])
-    left, head, bar = 78, 22, 5
+    left, head, bar = 78, 42, 5
     canvas = Image.new(
         "RGB",
         (
@@ -108,14 +108,17 @@ def save_grid(picture: Picture, context: int, path: Path) -> None:
     for column, t in enumerate(steps):
         x = left + column * (width + _GAP)
         colour = CONTEXT_COLOUR if t < context else PREDICTION_COLOUR
-        draw.text((x + width // 2, head // 2), f"t = {t + 1}", "black", font, anchor="mm")
+        if t in (0, context):
+            word = "context" if t < context else "predicted"
+            draw.text((x, head // 4), word, colour, font, anchor="lm")
+        draw.text((x + width // 2, head * 3 // 4), f"t = {t + 1}", "black", font, anchor="mm")
         draw.rectangle((x, head, x + width - 1, head + bar - 1), fill=colour)
         for row, frames in enumerate(rows.values()):
             y = head + bar + _GAP + row * (height + _GAP)
             canvas.paste(_enlarged(frames[column], scale), (x, y))
     for row, label in enumerate(rows):
         y = head + bar + _GAP + row * (height + _GAP) + height // 2
-        draw.text((left - 10, y), label, "black", font, anchor="rm")
+        draw.multiline_text((left - 10, y), label, "black", font, anchor="rm", align="right")
     with writing(path):
         canvas.save(path)
 

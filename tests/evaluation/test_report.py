@@ -1,0 +1,180 @@
+"""The files of a report, read back."""
+
+import csv
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvp.errors import UserError
+from hvp.evaluation.gallery import Picture
+from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
+from hvp.evaluation.report import new_folder, write_report
+from hvp.evaluation.statistics import CurveTally
+
+CONTEXT, HORIZON = 4, 6
+METRICS = ("mse", "psnr", "ssim")
+ABOUT = {"experiment": "<kth> & co", "checkpoint": "logs/kth/model/ckpt-7", "checkpoint_step": 7}
+
+
+def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
+    random = np.random.default_rng(0)
+    curves, examples = {}, [{"name": f"clip {i}"} for i in range(contexts)]
+    for metric in METRICS:
+        curves[metric] = {}
+        for kind in KINDS:
+            values = random.uniform(size=(contexts, HORIZON))
+            tally = CurveTally()
+            tally.update(values)
+            curves[metric][kind] = tally.curve()
+            for row, value in zip(examples, values.mean(1), strict=True):
+                row[f"{metric}_{kind}"] = value
+    frame = (32, 24, channels)
+    picture = Picture(
+        name="clip 0",
+        truth=random.integers(0, 256, (CONTEXT + HORIZON, *frame), dtype=np.uint8),
+        samples=random.integers(0, 256, (min(3, num_samples), HORIZON, *frame), dtype=np.uint8),
+        stddev=random.uniform(0, 0.3, (HORIZON, 32, 24)) if num_samples > 1 else None,
+    )
+    settings = OpenLoopSettings(
+        CONTEXT, HORIZON, num_samples=num_samples, metrics=METRICS, protocol=protocol, seed=11
+    )
+    return OpenLoopResult(
+        settings=settings,
+        num_examples=contexts,
+        frame_shape=frame,
+        curves=curves,
+        examples=examples,
+        pictures=[picture],
+        weights_sha256={"lpips/lin0.keras": "ab12"},
+        clips_itself=False,
+    )
+
+
+class Sources(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.files, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+        link = attributes.get("src") or attributes.get("href")
+        if link:
+            self.files.append(link)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_numbers_are_those_of_the_result(tmp_path):
+    result = make_result()
+    write_report(result, tmp_path, ABOUT)
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    curve = result.curves["psnr"]["best"]
+    assert report["summary"]["psnr"]["best_of_n"]["mean"] == pytest.approx(curve.overall)
+    assert report["summary"]["psnr"]["best_of_n"]["ci95"] == pytest.approx(curve.overall_interval)
+    np.testing.assert_allclose(report["per_frame"]["psnr"]["best_of_n"]["mean"], curve.mean)
+
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["predicted_frame"]) for row in rows] == list(range(1, HORIZON + 1))
+    assert int(rows[0]["video_frame"]) == CONTEXT + 1
+    baseline = result.curves["ssim"]["copy_last"]
+    np.testing.assert_allclose([float(row["ssim_copy_last"]) for row in rows], baseline.mean)
+    np.testing.assert_allclose(
+        [float(row["ssim_copy_last_ci95"]) for row in rows], baseline.interval
+    )
+    with (tmp_path / "examples.csv").open() as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["clip 0", "clip 1", "clip 2"]
+
+
+def test_protocol_says_what_decided_the_numbers(tmp_path):
+    write_report(make_result(protocol="legacy"), tmp_path, ABOUT, pictures=False)
+    protocol = json.loads((tmp_path / "metrics.json").read_text())["protocol"]
+    expected = {
+        "name": "legacy",
+        "context": CONTEXT,
+        "horizon": HORIZON,
+        "num_contexts": 3,
+        "num_samples": 5,
+        "height": 32,
+        "width": 24,
+        "channels": 1,
+        "seed": 11,
+        "checkpoint_step": 7,
+        "network_weights_sha256": {"lpips/lin0.keras": "ab12"},
+        "predictions_clipped_by_model": False,
+    }
+    assert {key: protocol[key] for key in expected} == expected
+    assert protocol["conventions"]["ssim"]["name"] == "legacy"
+    assert "data range 2" in protocol["conventions"]["ssim"]["definition"]
+    assert protocol["tensorflow_version"].startswith("2.")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_page_opens_from_disk_and_pictures_move(tmp_path, channels):
+    page = write_report(make_result(channels=channels), tmp_path, ABOUT)
+    text = page.read_text(encoding="utf-8")
+    sources = Sources(text)
+    assert not sources.open
+    assert {"curves.png", "grid_1.png", "comparison_1.gif", "uncertainty_1.gif"} <= set(
+        sources.files
+    )
+    assert all((tmp_path / file).is_file() for file in sources.files)
+    assert "&lt;kth&gt; &amp; co" in text  # escaped
+    for file, frames in (("comparison_1.gif", CONTEXT + HORIZON), ("uncertainty_1.gif", HORIZON)):
+        with Image.open(tmp_path / file) as gif:
+            assert gif.n_frames == frames
+    for file in ("curves.png", "grid_1.png"):
+        with Image.open(tmp_path / file) as image:
+            assert np.asarray(image.convert("L")).std() > 10
+
+
+def test_border_tells_context_from_prediction(tmp_path):
+    result = make_result(channels=3)
+    # Few colours, so that the palette keeps the border's.
+    result.pictures[0].truth[:], result.pictures[0].samples[:] = 0, 255
+    write_report(result, tmp_path, ABOUT)
+    with Image.open(tmp_path / "comparison_1.gif") as gif:
+        colours = []
+        for frame in (CONTEXT - 1, CONTEXT):
+            gif.seek(frame)
+            pixels = np.asarray(gif.convert("RGB"))
+            colours.append(pixels[-10, -8].astype(int))  # in the last sample's border
+    assert colours[0][2] > colours[0][0] + 100  # blue
+    assert colours[1][0] > colours[1][2] + 100  # orange
+
+
+def test_without_pictures_the_curves_stay(tmp_path):
+    write_report(make_result(), tmp_path, ABOUT, pictures=False)
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"metrics.json", "metrics.csv", "examples.csv", "curves.png", "report.html"}
+
+
+def test_one_sample_and_one_context(tmp_path):
+    page = write_report(make_result(num_samples=1, contexts=1), tmp_path, ABOUT)
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert report["summary"]["mse"]["mean_over_samples"]["ci95"] is None
+    assert not (tmp_path / "uncertainty_1.gif").exists()
+    text = page.read_text(encoding="utf-8")
+    assert "Best of" not in text
+    assert "at least two" in text
+
+
+def test_folders_of_the_same_second_do_not_collide(tmp_path):
+    folders = [new_folder(tmp_path / "run") for _ in range(3)]
+    assert len(set(folders)) == 3
+    assert all(folder.name.startswith("eval_") for folder in folders)
+
+
+def test_unwritable_places(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to"):
+        new_folder(tmp_path / "file")
+    with pytest.raises(UserError, match="cannot write to"):
+        write_report(make_result(), tmp_path / "absent", ABOUT)
