@@ -76,11 +76,11 @@ def _line_labels(num_samples: int) -> dict[str, str]:
 
 
 def save_grid(picture: Picture, context: int, path: Path) -> None:
-    """Truth, samples and spread (rows) at up to 4 context and 10 predicted steps (columns)."""
+    """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns)."""
     horizon = len(picture.truth) - context
     steps = [
-        *_spread_out(0, context - 1, min(4, context)),
-        *_spread_out(context, context + horizon - 1, min(10, horizon)),
+        *_spread_out(0, context - 1, min(3, context)),
+        *_spread_out(context, context + horizon - 1, min(7, horizon)),
     ]
     scale = _enlargement(picture.truth)
     blank = np.full((*picture.truth.shape[1:3], 3), 255, np.uint8)
