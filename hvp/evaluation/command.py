@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_config(experiment / CONFIG_FILE, overrides)
     _check(config)
 
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
     from hvp.evaluation.report import new_folder
 
     folder = new_folder(experiment)  # before the work, so that an unwritable place shows at once
@@ -93,7 +96,6 @@ def _overrides(arguments: argparse.Namespace) -> list[str]:
         "evaluation.protocol": arguments.protocol,
         "evaluation.metrics": arguments.metrics and f"[{arguments.metrics}]",
         "evaluation.unusable_videos": arguments.unusable_videos,
-        "seed": arguments.seed,
     }
     return [
         *arguments.overrides,
@@ -151,9 +153,6 @@ def _run(
     overrides: list[str],
     folder: Path,
 ) -> int:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
     from tqdm import tqdm
 
     from hvp.data.dataset import VideoSplit
@@ -183,7 +182,7 @@ def _run(
         context=wanted.context,
         horizon=wanted.seq_len - wanted.context,
         num_samples=wanted.num_samples,
-        seed=config.seed,
+        seed=config.seed if arguments.seed is None else arguments.seed,
         metrics=tuple(wanted.metrics),
         protocol=wanted.protocol,
         weights_dir=arguments.weights_dir,
@@ -205,6 +204,7 @@ def _run(
         "dataset": config.data.dataset,
         "datadir": config.data.datadir,
         "split": _SPLIT,
+        "data_seed": config.seed,
         "clips_in_split": split.num_windows,
         "videos_left_out": [str(name) for name in split.skipped],
         "batch_size": wanted.batch_size,

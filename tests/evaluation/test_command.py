@@ -95,6 +95,7 @@ def test_flags(experiment):
         "num_samples": 2,
         "batch_size": 1,
         "seed": 9,
+        "data_seed": 3,  # other samples of the same test videos
         "name": "legacy",
         "use_obs": "TTF",
         "datadir": "/some/where",
