@@ -95,7 +95,7 @@ def save_grid(picture: Picture, context: int, path: Path) -> None:
             blank if t < context else _heat(picture.stddev[t - context], top) for t in steps
         ]
     height, width = (size * scale for size in picture.truth.shape[1:3])
-    left, head, bar = 78, 42, 5
+    left, head, bar = 100, 42, 5
     canvas = Image.new(
         "RGB",
         (
