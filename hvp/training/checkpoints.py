@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,7 +41,9 @@ class RunCheckpoints:
     def __init__(self, folder: Path, model: VideoModel, keep: int):
         self.folder = folder / MODEL_FOLDER
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.checkpoint = tf.train.Checkpoint(model=model, step=self.step, **model.optimizers)
+        self.checkpoint = tf.train.Checkpoint(
+            model=variables_by_name(model), step=self.step, **model.optimizers
+        )
         self.numbered = tf.train.CheckpointManager(
             self.checkpoint, str(self.folder), max_to_keep=keep, checkpoint_name=PREFIX
         )
@@ -123,10 +126,19 @@ def load_experiment(
     model = hvp.build_model(config)
     step = tf.Variable(0, dtype=tf.int64, trainable=False)
     with _explained(prefix):
-        status = tf.train.Checkpoint(model=model, step=step).restore(prefix)
+        status = tf.train.Checkpoint(model=variables_by_name(model), step=step).restore(prefix)
         status.assert_existing_objects_matched()
         status.expect_partial()
     return config, model, int(step)
+
+
+def variables_by_name(model: VideoModel) -> dict[str, Any]:
+    """The model's variables by their paths below it, such as `encoder.conv_0.kernel`.
+
+    A Keras model itself will not do: `tf.train.Checkpoint` does not see layers that it holds in
+    lists. The first part of a path, the model's own name, differs between models of one process.
+    """
+    return {".".join(v.path.split("/")[1:]): v for v in model.variables}
 
 
 def find_checkpoint(folder: Path, checkpoint: str | int = "latest") -> str:

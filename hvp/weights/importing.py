@@ -96,7 +96,7 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{prefix}: cannot be read as a checkpoint ({str(error).splitlines()[0]}); is its data "
             "file complete?"

@@ -1,0 +1,105 @@
+"""Published TensorFlow 1 checkpoints become experiments."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+import hvp
+from hvp.__main__ import main
+from hvp.errors import UserError
+from hvp.training.checkpoints import load_experiment
+from hvp.weights.reference import assign_by_name
+
+
+@pytest.fixture
+def checkpoint(shared, tmp_path):
+    folder = tmp_path / "published"
+    shutil.copytree(shared / "golden/tf1_checkpoint", folder)
+    return folder
+
+
+def import_into(tmp_path, checkpoint, *extra):
+    return main(
+        [
+            "import-weights",
+            "--checkpoint",
+            str(checkpoint),
+            "--logdir",
+            str(tmp_path / "logs"),
+            *extra,
+        ]
+    )
+
+
+def test_imported_experiment_predicts_as_the_original(checkpoint, tmp_path, golden, capsys):
+    assert import_into(tmp_path, checkpoint / "model") == 0
+    assert "logs/mmnist" in capsys.readouterr().out
+    config, model, step = load_experiment(tmp_path / "logs/mmnist/model")
+    assert step == 8
+    assert (config.data.dataset, config.data.channels, config.data.seq_len) == (
+        "moving_mnist",
+        1,
+        11,
+    )
+    assert (config.evaluation.context, config.training.learning_rate) == (8, 1e-3)
+    assert config.model.residual_posterior
+    values = golden("hierarchical_residual")
+    prediction = model.rollout(values["inputs/obs"][:, :8], 3, seed=0, clip=False)[0]
+    expected = values["outputs/open_loop/ctx8/prior_multistep"]
+    assert np.abs(prediction - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_config_of_ours_or_the_original(checkpoint, tmp_path):
+    original = checkpoint / "config.yml"
+    assert import_into(tmp_path, checkpoint, "--config", str(original), "--set", "name=a") == 0
+    ours = tmp_path / "logs/a/config.yml"
+    assert import_into(tmp_path, checkpoint, "--config", str(ours), "--set", "name=b") == 0
+    first, second = (load_experiment(tmp_path / "logs" / name)[1] for name in "ab")
+    np.testing.assert_array_equal(first.decoder.dense.kernel, second.decoder.dense.kernel)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        (["--set", "model.cell_deter_size=8"], "gru_cell/bias has shape (2, 48)"),
+        (["--set", "model.residual_context=false"], "unexpected scan/while/cell_2/dense_"),
+        (["--set", "model.levels=4"], "missing scan_3/while/cell_0/dense_"),
+        (["--config", "nothing.yml"], "nothing.yml: no such configuration file"),
+    ],
+)
+def test_what_does_not_fit_is_named(checkpoint, tmp_path, capsys, extra, expected):
+    assert import_into(tmp_path, checkpoint, *extra) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert expected in message
+    assert not list(tmp_path.glob("logs/*/model/*.index"))
+
+
+def test_damaged_and_missing_checkpoints(checkpoint, tmp_path, capsys):
+    data = next((checkpoint / "model").glob("*.data-*"))
+    data.write_bytes(data.read_bytes()[:1000])
+    assert import_into(tmp_path, checkpoint) == 2
+    assert "model.ckpt" in capsys.readouterr().err
+    assert import_into(tmp_path, tmp_path / "nowhere") == 2
+    assert "no such checkpoint" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert import_into(tmp_path, tmp_path / "empty") == 2
+    assert "no checkpoint there" in capsys.readouterr().err
+
+
+def test_an_experiment_is_not_overwritten(checkpoint, tmp_path, capsys):
+    assert import_into(tmp_path, checkpoint) == 0
+    assert import_into(tmp_path, checkpoint) == 2
+    assert "already holds a trained model" in capsys.readouterr().err
+
+
+def test_unknown_family_and_every_problem_at_once():
+    with pytest.raises(UserError, match="hierarchical_residual, clockwork_vae"):
+        hvp.weights.from_reference({"model": "unknown"}, {})
+    variables = {"a": np.zeros((2,)), "b": np.zeros((3,))}
+    with pytest.raises(UserError, match=r"missing a; unexpected c; b has shape \(4,\)"):
+        assign_by_name(variables, {"b": np.zeros((4,)), "c": np.zeros(())})
