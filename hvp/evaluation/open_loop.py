@@ -27,6 +27,8 @@ KINDS = {
 # Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
 # example's place in the data and the sample's number only, never on batch size or N.
 SAMPLES_AT_ONCE = 5
+# Values that are scored at once: SSIM keeps about ten float64 numbers of each, 0.3 GB in all.
+PIXELS_AT_ONCE = 2**22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +186,6 @@ def _score_batch(
         # The baseline goes along as one more sample: LPIPS sees each true frame once for all.
         scored = predicted if baseline else tf.concat([copied, predicted], 0)
         for metric, value in scorer(future, scored).items():
-            value = value.numpy()
             if len(value) > count:
                 baseline[metric], value = value[0], value[1:]
             scores[metric].append(value)
@@ -225,19 +226,31 @@ class _Scorer:
             )
         self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
 
-    def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
         """Metric -> `(samples, batch, horizon)`."""
+        samples, batch, horizon, *frame = pred.shape
         if self._graph is None:  # one graph for every batch size and number of samples
-            frames = true.shape[1:]
             self._graph = tf.function(
                 lambda true, pred: {m: f(true, pred) for m, f in self._functions.items()},
                 input_signature=[
-                    tf.TensorSpec([None, *frames], tf.float32),
-                    tf.TensorSpec([None, None, *frames], tf.float32),
+                    tf.TensorSpec([None, *frame], tf.float32),
+                    tf.TensorSpec([None, None, *frame], tf.float32),
                 ],
                 autograph=False,  # it would wrap the metrics' own messages
             )
-        return self._graph(true, pred)
+        true = tf.reshape(true, (-1, *frame))
+        pred = tf.reshape(pred, (samples, -1, *frame))
+        step = max(1, PIXELS_AT_ONCE // (samples * int(np.prod(frame))))
+        parts = [
+            self._graph(true[first : first + step], pred[:, first : first + step])
+            for first in range(0, batch * horizon, step)
+        ]
+        return {
+            metric: np.concatenate([part[metric] for part in parts], 1).reshape(
+                samples, batch, horizon
+            )
+            for metric in self._functions
+        }
 
 
 def _rollout(model: VideoModel, protocol: Protocol) -> tuple[Callable[..., tf.Tensor], bool]:

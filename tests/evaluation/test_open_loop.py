@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hvp.errors import UserError
-from hvp.evaluation import OpenLoopSettings, evaluate
+from hvp.evaluation import OpenLoopSettings, evaluate, open_loop
 from hvp.metrics import mse, psnr
 from hvp.models.base import VideoModel, as_seed, fold_in
 
@@ -207,3 +207,13 @@ def test_user_errors():
 
     with pytest.raises(UserError, match="prediction for clip1 holds NaN"):
         evaluate(Diverged(height=16, width=16), batches(videos(), 2), settings())
+
+
+def test_scoring_in_parts_changes_nothing(monkeypatch):
+    model = Noisy(height=16, width=16)
+    whole = evaluate(model, batches(videos(), 5), settings(num_samples=6))
+    # 7 frames at once of 6 samples and the baseline, so parts straddle examples.
+    monkeypatch.setattr(open_loop, "PIXELS_AT_ONCE", 7 * 6 * 16 * 16)
+    parts = evaluate(model, batches(videos(), 5), settings(num_samples=6))
+    for key, values in numbers(whole).items():
+        np.testing.assert_allclose(numbers(parts)[key], values, rtol=1e-5, err_msg=str(key))
