@@ -141,7 +141,9 @@ class VideoModel(keras.Model):
             context: `(batch, time, height, width, channels)`, float32 in [0, 1].
             horizon: number of frames to predict.
             num_samples: number of futures per context.
-            seed: makes the result repeatable; `None` draws a new one.
+            seed: makes the result repeatable; `None` draws a new one. The evaluator gives a
+                `(batch, 2)` tensor, one pair an example, so that an example's futures do not
+                depend on its batch: a stochastic model must accept that as well.
 
         Returns:
             `(num_samples, batch, horizon, height, width, channels)`, float32 in [0, 1].
@@ -154,7 +156,10 @@ class VideoModel(keras.Model):
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
-    """A seed of shape `(2,)` for stateless random ops; `None` draws a new one."""
+    """A seed of shape `(2,)` for stateless random ops; `None` draws a new one.
+
+    A tensor keeps its shape: `(batch, 2)` seeds pass through.
+    """
     if seed is None:
         seed = random.SystemRandom().randrange(2**31)
     if isinstance(seed, int):

@@ -127,8 +127,8 @@ def load_experiment(
     step = tf.Variable(0, dtype=tf.int64, trainable=False)
     with _explained(prefix):
         status = tf.train.Checkpoint(model=variables_by_name(model), step=step).restore(prefix)
+        status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
-        status.expect_partial()
     return config, model, int(step)
 
 
