@@ -31,7 +31,10 @@ def writing(path: object) -> Iterator[None]:
 
 
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Decorates a command's `main`: a `UserError` becomes one line on stderr and exit code 2."""
+    """Decorates a command's `main`: a `UserError` becomes one line on stderr and exit code 2.
+
+    Ctrl-C becomes exit code 130.
+    """
 
     @functools.wraps(main)
     def run(*args: object, **kwargs: object) -> int:
@@ -40,5 +43,8 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         except UserError as error:
             print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
 
     return run
