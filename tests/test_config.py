@@ -1,0 +1,148 @@
+"""Configuration files: checked, explained, and equal to what was published."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hvp.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    TrainingConfig,
+    load_config,
+)
+from hvp.errors import UserError
+from hvp.models.hierarchical.config import HierarchicalConfig
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+def written(folder, text, name="mine.yml"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_base_lists_every_default():
+    config = load_config(CONFIGS / "base.yml")
+    defaults = ExperimentConfig(
+        "base", DataConfig(), HierarchicalConfig(), TrainingConfig(), EvaluationConfig()
+    )
+    assert config == defaults
+    content = yaml.safe_load((CONFIGS / "base.yml").read_text())
+    for section in ("data", "model", "training", "evaluation"):
+        fields = {field.name for field in dataclasses.fields(getattr(defaults, section))}
+        assert set(content[section]) == fields
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_file_loads_under_its_own_name(path):
+    assert load_config(path).name == path.stem
+
+
+PUBLISHED = {
+    # dec_stddev, channels, epochs, eval seq_len, learning rate
+    "mmnist": (1.0, 1, 60, 500, 1e-4),
+    "kth": (1.0, 3, 300, 200, 1e-4),
+    "mazes": (0.1, 3, 50, 300, 1e-4),
+    "cwvae_mmnist": (1.0, 1, 300, 500, 3e-4),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_settings(name):
+    config = load_config(CONFIGS / f"{name}.yml")
+    model, training, evaluation = config.model, config.training, config.evaluation
+    assert PUBLISHED[name] == (
+        model.dec_stddev,
+        config.data.channels,
+        training.epochs,
+        evaluation.seq_len,
+        training.learning_rate,
+    )
+    assert (model.levels, model.tmp_abs_factor, model.enc_dense_layers) == (3, 6, 3)
+    assert (model.cell_stoch_size, model.cell_deter_size, model.cell_embed_size) == (20, 200, 200)
+    assert (model.enc_dense_embed_size, model.cell_min_stddev) == (1000, 1e-4)
+    assert (training.batch_size, training.clip_norm, training.adam_epsilon) == (50, 10000, 1e-4)
+    assert (config.data.seq_len, evaluation.context) == (100, 36)
+    switches = [value for key, value in vars(model).items() if key.startswith("residual_")]
+    assert len(switches) == 5
+    assert all(value == (name != "cwvae_mmnist") for value in switches)
+
+
+def test_what_is_saved_loads_equal(tmp_path):
+    config = load_config(CONFIGS / "demo.yml", ["model.beta=[1.0, 0.5, 0.25]", "seed=3"])
+    config.save(tmp_path / "config.yml")
+    assert load_config(tmp_path / "config.yml") == config
+    assert load_config(tmp_path / "config.yml").name == "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data: {seq_length: 5}", "unknown key 'data.seq_length'; did you mean 'data.seq_len'?"),
+        ("trainig: {steps: 5}", "unknown key 'trainig'; did you mean 'training'?"),
+        ("model: {stoch: 5}", "unknown key 'model.stoch'"),
+        ("model: {family: hierarchic}", "did you mean 'hierarchical'?"),
+        ("training: {steps: many}", "'training.steps' must be an integer or null, found 'many'"),
+        ("training: {xla: 1}", "'training.xla' must be true or false, found 1"),
+        ("data: {channels: 2}", "'data.channels' must be one of 1, 3, found 2"),
+        ("training: {batch_size: true}", "'training.batch_size' must be an integer, found True"),
+        ("evaluation: {metrics: [1]}", "'evaluation.metrics' must be a list of a string"),
+        ("training: 5", "'training' must hold keys, found 5"),
+        ("model: {levels: 2, beta: [1.0]}", "model: beta has 1 entries for 2 levels"),
+        ("name: a/b", "plain name"),
+        ("- 1", "expected sections"),
+        ("data: {seq_len: 5", "line 2: not valid YAML"),
+        ("base: nothing.yml", "nothing.yml: no such configuration file"),
+        ("base: mine.yml", "leads back to itself"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_file_and_key(tmp_path, text, expected):
+    path = written(tmp_path, text + "\n")
+    with pytest.raises(UserError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert expected in message
+    assert message.startswith(str(tmp_path))
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.step=5", "did you mean 'training.steps'?"),
+        ("training.steps", "expected section.key=value"),
+        ("training.steps.more=1", "expected section.key=value"),
+        ("training.steps=[", "not valid YAML"),
+        ("training.steps=soon", "'training.steps' must be an integer or null"),
+    ],
+)
+def test_mistakes_in_overrides(override, expected):
+    with pytest.raises(
+        UserError, match=f"--set {override.replace('[', chr(92) + '[')}: "
+    ) as caught:
+        load_config(CONFIGS / "demo.yml", [override])
+    assert expected in str(caught.value)
+
+
+def test_overrides_count_together_and_later_ones_win():
+    overrides = ["model.levels=2", "model.beta=[1.0, 0.5]", "seed=1", "seed=2", "name=other"]
+    config = load_config(CONFIGS / "demo.yml", overrides)
+    assert (config.model.levels, config.model.beta, config.seed) == (2, [1.0, 0.5], 2)
+    assert config.name == "other"
+
+
+def test_numbers_as_people_write_them(tmp_path):
+    path = written(tmp_path, "training: {learning_rate: 1e-3, clip_norm: 5}\n")
+    assert load_config(path).training.learning_rate == 1e-3  # a string in YAML 1.1
+    assert load_config(path).training.clip_norm == 5
+
+
+def test_a_missing_file_suggests_its_neighbour():
+    with pytest.raises(UserError, match=r"did you mean '.*demo\.yml'"):
+        load_config(CONFIGS / "dmeo.yml")
