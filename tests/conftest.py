@@ -46,3 +46,35 @@ class Golden:
 def golden(shared):
     """`golden(name)` opens `golden/NAME.npz`."""
     return lambda name: Golden(shared / "golden" / f"{name}.npz")
+
+
+SMALL_EXPERIMENT = """\
+name: small
+data: {height: 32, width: 32, seq_len: 8, num_digits: 1, train_videos: 10, test_videos: 4}
+model:
+  levels: 2
+  tmp_abs_factor: 2
+  enc_dense_embed_size: 16
+  cell_stoch_size: 4
+  cell_deter_size: 12
+  cell_embed_size: 12
+  channels_mult: 0.125
+training:
+  batch_size: 4
+  steps: 6
+  learning_rate: 1.0e-3
+  log_every: 2
+  gifs_every: 0
+  validate_every: 3
+  validation_batches: 1
+  checkpoint_every: 3
+evaluation: {context: 4, seq_len: 8, num_examples: 4, metrics: [mse, mae, psnr, ssim]}
+"""
+
+
+@pytest.fixture
+def small_config(tmp_path) -> Path:
+    """A configuration file of an experiment that trains in seconds."""
+    path = tmp_path / "small.yml"
+    path.write_text(SMALL_EXPERIMENT)
+    return path

@@ -1,0 +1,107 @@
+"""Strategies: what they refuse, and that replicas and workers together equal one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.errors import UserError
+from hvp.training.distribution import check_batch_size, make_strategy
+
+SCRIPT = """
+import sys
+from hvp.quiet import import_tensorflow
+import_tensorflow()
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+count = int(sys.argv[4])
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+from hvp.config import load_config
+from hvp.training.trainer import train
+config = load_config(sys.argv[1], [f"training.strategy={sys.argv[3]}"])
+train(config, sys.argv[2])
+"""
+
+
+def run(config, logdir, strategy, logical_cpus, environment=None):
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(config), str(logdir), strategy, str(logical_cpus)],
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finished(*processes):
+    for process in processes:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+
+
+def assert_same_weights(first, second):
+    """Sums over replicas are added in another order: equal to float32 rounding through 6 steps."""
+    a, b = (tf.train.load_checkpoint(str(folder / "model")) for folder in (first, second))
+    names = [name for name in a.get_variable_to_shape_map() if "_OBJECT_GRAPH" not in name]
+    moved = 0.0
+    for name in names:
+        value = a.get_tensor(name)
+        np.testing.assert_allclose(b.get_tensor(name), value, rtol=1e-3, atol=2e-5, err_msg=name)
+        moved = max(moved, float(np.abs(value).max()))
+    assert moved > 0
+
+
+def test_two_replicas_equal_one(small_config, tmp_path):
+    finished(
+        run(small_config, tmp_path / "one", "cpu", 1),
+        run(small_config, tmp_path / "two", "mirrored", 2),
+    )
+    assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one(small_config, tmp_path):
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    workers = [f"127.0.0.1:{port}" for port in ports]
+    configs = [
+        {
+            "TF_CONFIG": json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": i}}
+            )
+        }
+        for i in range(2)
+    ]
+    finished(*(run(small_config, tmp_path / "two", "multiworker", 1, c) for c in configs))
+    finished(run(small_config, tmp_path / "one", "cpu", 1))
+    assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
+
+
+def test_a_strategy_without_its_devices(monkeypatch):
+    if not tf.config.list_physical_devices("GPU"):
+        with pytest.raises(UserError, match="TensorFlow sees no GPU"):
+            make_strategy("gpu")
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(UserError, match="TF_CONFIG is not set"):
+        make_strategy("multiworker")
+    for content in ("nonsense", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}'):
+        monkeypatch.setenv("TF_CONFIG", content)
+        with pytest.raises(UserError, match="names no worker"):
+            make_strategy("multiworker")
+
+
+def test_batch_size_must_divide():
+    strategy = tf.distribute.OneDeviceStrategy("/CPU:0")
+    check_batch_size(3, strategy, "training.batch_size")
+    with pytest.raises(UserError, match=r"training.batch_size is 0"):
+        check_batch_size(0, strategy, "training.batch_size")

@@ -1,0 +1,243 @@
+"""The training loop: resuming, stopping, what it writes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from hvp.config import load_config
+from hvp.errors import UserError
+from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.training.checkpoints import RunCheckpoints, load_experiment
+from hvp.training.trainer import Interrupted, train
+
+
+def quiet_train(config, logdir):
+    return train(config, logdir, report=lambda line: None)
+
+
+def all_values(folder):
+    """Every number of the latest checkpoint by name, optimizer included."""
+    reader = tf.train.load_checkpoint(str(folder / "model"))
+    shapes = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in shapes
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in name
+    }
+
+
+def events(folder):
+    """`(step, tag, value)` of all event files, scalars as floats."""
+    found = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                array = tf.make_ndarray(value.tensor)
+                found.append((event.step, value.tag, float(array) if array.ndim == 0 else array))
+    return found
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(small_config, tmp_path):
+    whole = quiet_train(load_config(small_config), tmp_path / "whole")
+    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path / "parts")
+    parts = quiet_train(load_config(small_config), tmp_path / "parts")
+    expected, actual = all_values(whole), all_values(parts)
+    assert expected.keys() == actual.keys()
+    assert int(expected["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=name)
+
+
+def test_resuming_does_not_repeat_events(small_config, tmp_path):
+    quiet_train(load_config(small_config, ["training.steps=5"]), tmp_path)
+    folder = tmp_path / "small"
+    # As after a crash at step 5: the checkpoint of step 3 is the last.
+    for path in (folder / "model").glob("ckpt-5.*"):
+        path.unlink()
+    state = folder / "model/checkpoint"
+    state.write_text('model_checkpoint_path: "ckpt-3"\nall_model_checkpoint_paths: "ckpt-3"\n')
+    quiet_train(load_config(small_config), tmp_path)
+    steps = [step for step, tag, _ in events(folder / "train") if tag == "loss"]
+    assert steps == [1, 2, 4, 6]
+
+
+def test_what_tensorboard_gets(small_config, tmp_path):
+    folder = quiet_train(load_config(small_config, ["training.gifs_every=3"]), tmp_path)
+    train_events = events(folder / "train")
+    tags = {tag for _, tag, _ in train_events}
+    levels = ("level_0", "level_1")
+    assert {
+        "loss",
+        "nll",
+        "kl",
+        "gradient_norm",
+        "learning_rate",
+        "throughput/frames_per_second",
+        "throughput/steps_per_second",
+        *(
+            f"{name}/{level}"
+            for name in ("kl", "prior_entropy", "posterior_entropy")
+            for level in levels
+        ),
+    } <= tags
+    val_tags = [(step, tag) for step, tag, _ in events(folder / "val") if tag == "loss"]
+    assert val_tags == [(3, "loss"), (6, "loss")]
+    gifs = [value for _, tag, value in train_events if tag.endswith("image_summary")]
+    assert len(gifs) == 2
+    width, height, content = gifs[0]
+    gif = Image.open(io.BytesIO(content))
+    assert gif.n_frames == 8
+    assert gif.size == (int(width), int(height))
+    # truth, three samples and the error, with gaps of two pixels
+    assert gif.size == (5 * 32 + 4 * 2, 4 * 32 + 3 * 2)
+
+
+def test_gif_summaries_are_the_image_plugins(small_config, tmp_path):
+    folder = quiet_train(load_config(small_config, ["training.gifs_every=6"]), tmp_path)
+    (path,) = (folder / "val").glob("events.out.tfevents.*")
+    plugins = {
+        value.tag: value.metadata.plugin_data.plugin_name
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert plugins["truth_predictions_error/image_summary"] == "images"
+
+
+def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
+    overrides = ["training.checkpoint_every=1", "training.keep_checkpoints=2"]
+    folder = quiet_train(load_config(small_config, overrides), tmp_path)
+    kept = sorted(path.stem for path in (folder / "model").glob("ckpt-*.index"))
+    assert kept == ["ckpt-5", "ckpt-6"]
+    losses = {step: value for step, tag, value in events(folder / "val") if tag == "loss"}
+    _, best, step = load_experiment(folder, "best")
+    assert step == min(losses, key=losses.get)
+    _, latest, step = load_experiment(folder / "model")
+    assert step == 6
+    _, fifth, step = load_experiment(folder, "5")
+    assert step == 5
+    assert np.abs(latest.decoder.dense.kernel - fifth.decoder.dense.kernel).max() > 0
+    assert best.count_params() == latest.count_params()
+    with pytest.raises(UserError, match="no checkpoint 2; kept: 5, 6"):
+        load_experiment(folder, 2)
+
+
+def test_a_worse_score_after_a_restart_is_not_the_best(tmp_path):
+    model = HierarchicalModel(height=32, width=32, channels_mult=0.125, enc_dense_embed_size=8)
+    model.configure_training(load_config("configs/demo.yml").training)
+    folder = tmp_path / "run"
+    (folder / "model").mkdir(parents=True)
+    assert RunCheckpoints(folder, model, keep=1).save_if_best(3, "loss", 1.0)
+    restarted = RunCheckpoints(folder, model, keep=1)
+    assert not restarted.save_if_best(6, "loss", 2.0)
+    assert restarted.save_if_best(9, "loss", 0.5)
+
+
+def test_a_signal_saves_and_the_run_goes_on(small_config, tmp_path, monkeypatch):
+    whole = quiet_train(load_config(small_config), tmp_path / "whole")
+    step_function, calls = HierarchicalModel.train_step, []
+
+    def killed_in_second_step(self, batch):
+        if not calls:
+            calls.append(1)
+            os.kill(os.getpid(), signal.SIGTERM)  # while the graph of the first step is traced
+        return step_function(self, batch)
+
+    monkeypatch.setattr(HierarchicalModel, "train_step", killed_in_second_step)
+    with pytest.raises(Interrupted, match="stopped by SIGTERM at step 1, which is saved") as caught:
+        quiet_train(load_config(small_config), tmp_path / "parts")
+    assert caught.value.exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    parts = quiet_train(load_config(small_config), tmp_path / "parts")
+    expected, actual = all_values(whole), all_values(parts)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=name)
+
+
+def test_not_finite_stops_and_keeps_the_last_good_checkpoint(small_config, tmp_path):
+    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
+    folder = tmp_path / "small"
+    before = all_values(folder)
+    config = load_config(small_config)
+    objective = HierarchicalModel.compute_objective
+
+    def poisoned(self, batch, seed, training):
+        loss, scalars = objective(self, batch, seed, training)
+        bad = tf.where(self.optimizer.iterations >= 4, np.nan, 1.0)
+        return loss * bad, {**scalars, "loss": loss * bad}
+
+    HierarchicalModel.compute_objective = poisoned
+    try:
+        with pytest.raises(UserError, match=r"loss.* not finite at step 5; .*ckpt-3"):
+            quiet_train(config, tmp_path)
+    finally:
+        HierarchicalModel.compute_objective = objective
+    after = all_values(folder)
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+def test_a_run_with_other_settings_is_refused(small_config, tmp_path):
+    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
+    with pytest.raises(UserError, match=r"training.batch_size: 4 -> 2.*name=NEW"):
+        quiet_train(load_config(small_config, ["training.batch_size=2"]), tmp_path)
+    with pytest.raises(UserError, match=r"model.cell_deter_size: 12 -> 8"):
+        quiet_train(load_config(small_config, ["model.cell_deter_size=8"]), tmp_path)
+    allowed = ["training.steps=4", "training.log_every=1", "evaluation.context=2"]
+    folder = quiet_train(load_config(small_config, allowed), tmp_path)
+    assert load_config(folder / "config.yml").evaluation.context == 2
+    assert int(all_values(folder)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 4
+
+
+def test_a_checkpoint_of_another_configuration(small_config, tmp_path):
+    folder = quiet_train(load_config(small_config, ["training.steps=1"]), tmp_path)
+    for override in ("model.cell_deter_size=8", "model.levels=3"):
+        load_config(small_config, [override]).save(folder / "config.yml")
+        with pytest.raises(UserError, match="belongs to another configuration") as caught:
+            load_experiment(folder)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["training.precision=mixed_bfloat16", "training.xla=true"])
+def test_options_train(small_config, tmp_path, override):
+    config = load_config(small_config, [override, "training.steps=2", "training.log_every=1"])
+    folder = quiet_train(config, tmp_path)
+    losses = [value for _, tag, value in events(folder / "train") if tag == "loss"]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
+
+
+def test_unwritable_folders(small_config, tmp_path):
+    config = load_config(small_config)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match=r"cannot write to .*file/small"):
+        quiet_train(config, tmp_path / "file")
+    with pytest.raises(UserError, match=r"cannot write to /proc/hvp/small"):
+        quiet_train(config, "/proc/hvp")
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(small_config, tmp_path, monkeypatch):
+    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    with pytest.raises(UserError, match=r"cannot write to .*model.*: No space left on device; free"):
+        quiet_train(load_config(small_config), tmp_path)
+    monkeypatch.undo()
+    _, _, step = load_experiment(tmp_path / "small")
+    assert step == 3
+
+
+def test_missing_runs_are_explained(tmp_path):
+    with pytest.raises(UserError, match="no such folder; train first"):
+        load_experiment(tmp_path / "nothing")
+    with pytest.raises(UserError, match=r"holds no config.yml"):
+        load_experiment(tmp_path)
