@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, command
+from hvp.evaluation.statistics import Curve
 from hvp.metrics.protocols import PROTOCOLS, find_protocol
 from hvp.metrics.registry import METRICS
 
@@ -226,6 +228,14 @@ def _find_lpips(weights_dir: str | None, metrics: list[str]) -> None:
         raise UserError(f"{error}; without LPIPS: --metrics {others}") from None
 
 
+def with_interval(curve: Curve, digits: int) -> str:
+    """`mean ± half width`, or the mean alone where a single context leaves no interval."""
+    mean = f"{curve.overall:.{digits}f}"
+    if math.isnan(curve.overall_interval):
+        return mean
+    return f"{mean} ± {curve.overall_interval:.{digits}f}"
+
+
 def _print_summary(result: Any) -> None:
     samples = result.settings.num_samples
     kinds = {"mean": "model", "copy_last": "copy last frame"}
@@ -234,8 +244,5 @@ def _print_summary(result: Any) -> None:
     print(f"{'':12}" + "".join(f"{label:>24}" for label in kinds.values()))
     for name, curves in result.curves.items():
         digits = METRICS[name].decimals
-        cells = (
-            f"{curves[kind].overall:.{digits}f} ± {curves[kind].overall_interval:.{digits}f}"
-            for kind in kinds
-        )
+        cells = (with_interval(curves[kind], digits) for kind in kinds)
         print(f"{METRICS[name].label:12}" + "".join(f"{cell:>24}" for cell in cells))

@@ -229,7 +229,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(small_config, tmp_path, monke
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
-    with pytest.raises(UserError, match=r"cannot write to .*model.*: No space left on device; free"):
+    with pytest.raises(UserError, match=r"write to .*model.*: No space left on device; free"):
         quiet_train(load_config(small_config), tmp_path)
     monkeypatch.undo()
     _, _, step = load_experiment(tmp_path / "small")

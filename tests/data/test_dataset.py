@@ -1,0 +1,114 @@
+"""Windows and batches: complete, repeatable, resumable, divisible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hvp.config import DataConfig
+from hvp.data.dataset import VideoSplit, make_dataset
+from hvp.errors import UserError
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """Three videos whose every frame has its own level: 7, 10 and 4 frames."""
+    level = 0
+    for name, frames in (("a", 7), ("b", 10), ("c", 4)):
+        video = np.zeros((frames, 8, 8), np.uint8)
+        for frame in video:
+            frame[:] = level = level + 1
+        (tmp_path / "train").mkdir(exist_ok=True)
+        np.save(tmp_path / "train" / f"{name}.npy", video)
+    return DataConfig(
+        dataset="folder",
+        datadir=str(tmp_path),
+        height=8,
+        width=8,
+        seq_len=3,
+        cache_dir=str(tmp_path / "cache"),
+    )
+
+
+def levels(batch):
+    """First level of every window."""
+    return np.rint(np.asarray(batch)[:, 0, 0, 0, 0] * 255).astype(int).tolist()
+
+
+WINDOWS = [1, 4, 8, 11, 14, 18]  # 2 of a, 3 of b, 1 of c
+
+
+def test_windows_do_not_overlap_and_the_remainder_is_dropped(numbered):
+    split = VideoSplit(numbered, "train")
+    assert (split.num_windows, split.seq_len) == (6, 3)
+    batches = list(split.evaluation_batches(4))
+    assert [levels(b["video"]) for b in batches] == [WINDOWS[:4], WINDOWS[4:]]
+    names = [name.decode() for b in batches for name in b["name"].numpy()]
+    assert names[0] == "train/a.npy[0:3]"
+    assert names[-1] == "train/c.npy[0:3]"
+    video = batches[0]["video"]
+    assert (video.dtype.name, tuple(video.shape)) == ("float32", (4, 3, 8, 8, 1))
+    np.testing.assert_allclose(video[0, :, 0, 0, 0], np.array([1, 2, 3]) / 255)
+    assert [len(b["name"]) for b in split.evaluation_batches(4, limit=5)] == [4, 1]
+
+
+def test_every_epoch_is_a_new_permutation(numbered):
+    split = VideoSplit(numbered, "train", seed=5)
+    epochs = [levels(batch) for batch in split.training_batches(6).take(3)]
+    assert [sorted(epoch) for epoch in epochs] == [WINDOWS] * 3
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    again = [levels(b) for b in VideoSplit(numbered, "train", seed=5).training_batches(6).take(3)]
+    assert again == epochs
+    other = [levels(b) for b in VideoSplit(numbered, "train", seed=6).training_batches(6).take(3)]
+    assert other != epochs
+
+
+def test_batches_straddle_epochs_and_start_anywhere(numbered):
+    split = VideoSplit(numbered, "train")
+    stream = [level for batch in split.training_batches(4).take(9) for level in levels(batch)]
+    assert [sorted(stream[i : i + 6]) for i in range(0, 36, 6)] == [WINDOWS] * 6
+    for start in (4, 8, 7, 20):
+        later = [
+            x for batch in split.training_batches(4, start=start).take(3) for x in levels(batch)
+        ]
+        assert later == stream[start : start + 12]
+    large = next(iter(split.training_batches(50)))
+    assert large.shape[0] == 50
+
+
+def test_shards_divide_every_global_batch(numbered):
+    split = VideoSplit(numbered, "train")
+    whole = [levels(batch) for batch in split.training_batches(6, start=6).take(3)]
+    shards = [
+        [levels(batch) for batch in split.training_batches(6, start=6, shard=(i, 3)).take(3)]
+        for i in range(3)
+    ]
+    for batch, parts in zip(whole, zip(*shards, strict=True), strict=True):
+        assert [x for part in parts for x in part] == batch
+    with pytest.raises(ValueError, match="does not divide into 4"):
+        split.training_batches(6, shard=(0, 4))
+
+
+def test_generated_training_data_are_fresh_in_every_epoch():
+    config = DataConfig(height=16, width=16, seq_len=2, train_videos=2)
+    split = VideoSplit(config, "train")
+    first, second = (batch.numpy() for batch in split.training_batches(2).take(2))
+    assert not any(np.array_equal(a, b) for a in first for b in second)
+
+
+def test_make_dataset(numbered):
+    train = make_dataset(numbered, "train", batch_size=2, seed=5)
+    expected = VideoSplit(numbered, "train", seed=5).training_batches(2)
+    assert [levels(b) for b in train.take(2)] == [levels(b) for b in expected.take(2)]
+    config = DataConfig(height=16, width=16, seq_len=2, test_videos=3)
+    assert [b.shape[0] for b in make_dataset(config, "test", batch_size=2)] == [2, 1]
+
+
+def test_nothing_to_use(numbered):
+    with pytest.raises(UserError, match="at least 1"):
+        VideoSplit(numbered, "train", seq_len=0)
+    with pytest.raises(UserError, match="3 of 3 videos"):
+        VideoSplit(numbered, "train", seq_len=11)
+    with pytest.raises(UserError, match="none is left"):
+        VideoSplit(numbered, "train", seq_len=11, unusable_videos="skip")
+    assert VideoSplit(numbered, "train", seq_len=5, unusable_videos="skip").num_windows == 3

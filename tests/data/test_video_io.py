@@ -1,0 +1,170 @@
+"""Reading and writing videos."""
+
+from __future__ import annotations
+
+import io
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvp.data.video_io import encode_gif, fit_frame, read_video, write_gif, write_mp4
+from hvp.errors import UserError
+
+
+def moving_bar(frames=12, height=24, width=32, channels=3):
+    """A bright bar that walks over a gradient."""
+    video = np.zeros((frames, height, width, channels), np.uint8)
+    video += np.linspace(0, 120, width).astype(np.uint8)[None, None, :, None]
+    for t in range(frames):
+        video[t, :, 2 * t : 2 * t + 4] = 220
+    return video
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mov", ".mkv"])
+def test_video_files_keep_every_frame(tmp_path, suffix):
+    video = moving_bar()
+    path = tmp_path / f"clip{suffix}"
+    write_mp4(path, video, fps=25, quality=1)
+    read = read_video(path)
+    assert read.shape == video.shape
+    assert np.abs(read.astype(int) - video).mean() < 3  # chroma is stored at half the resolution
+
+
+def test_webm(tmp_path):
+    path = tmp_path / "clip.webm"
+    iio.imwrite(path, moving_bar(height=32), plugin="pyav", codec="libvpx", fps=25)
+    assert read_video(path).shape == (12, 32, 32, 3)
+
+
+def test_grey_gif_is_exact_and_rgb_is_near(tmp_path):
+    grey = moving_bar(channels=1)
+    write_gif(tmp_path / "grey.gif", grey)
+    np.testing.assert_array_equal(read_video(tmp_path / "grey.gif", channels=1), grey)
+    colour = moving_bar()
+    colour[..., 2] = 255 - colour[..., 2]
+    write_gif(tmp_path / "colour.gif", colour)
+    assert np.abs(read_video(tmp_path / "colour.gif").astype(int) - colour).mean() < 4
+    gif = Image.open(io.BytesIO(encode_gif(colour, fps=10)))
+    assert (gif.n_frames, gif.info["duration"], gif.info["loop"]) == (12, 100, 0)
+
+
+def test_arrays(tmp_path):
+    video = moving_bar(channels=1)
+    np.save(tmp_path / "a.npy", video[..., 0])
+    np.save(tmp_path / "b.npy", (video / 255).astype(np.float32))
+    np.savez(tmp_path / "c.npz", video)
+    for name in ("a.npy", "b.npy", "c.npz"):
+        np.testing.assert_array_equal(read_video(tmp_path / name), video)
+
+
+def test_frame_folders_are_in_natural_order(tmp_path):
+    video = moving_bar()
+    for t, frame in enumerate(video):
+        Image.fromarray(frame).save(tmp_path / f"frame{t}.png")
+    np.testing.assert_array_equal(read_video(tmp_path), video)
+
+
+def test_real_clips_have_all_their_frames(shared):
+    """A reader that resamples to a constant rate returns 165 and 160 for the first two."""
+    counts = {
+        "ucf101/v_ApplyEyeMakeup_g01_c01.avi": 164,
+        "ucf101/v_Bowling_g01_c01.avi": 159,
+        "ucf101/v_CricketShot_g04_c01_rgb.gif": 79,
+        "kth/person01_boxing_d1_uncomp.avi": 360,
+        "moving_mnist/mnist_test_seq.mov": 20,
+        "davis2016/JPEGImages/480p/car-shadow": 40,
+    }
+    for name, frames in counts.items():
+        assert read_video(shared / "data" / name, 32, 32, 1).shape == (frames, 32, 32, 1), name
+
+
+def test_sizes_and_channels(tmp_path):
+    np.save(tmp_path / "a.npy", moving_bar())
+    assert read_video(tmp_path / "a.npy", 12, 16, 1, max_frames=5).shape == (5, 12, 16, 1)
+    assert read_video(tmp_path / "a.npy", 48, 64).shape == (12, 48, 64, 3)
+    checkers = np.kron([[0, 255], [255, 0]], np.ones((2, 2))).astype(np.uint8)[..., None]
+    np.testing.assert_array_equal(fit_frame(checkers, 2, 2, 1)[..., 0], [[0, 255], [255, 0]])
+    assert fit_frame(checkers, 1, 1, 1)[0, 0, 0] in (127, 128)  # the average of the area
+    red = np.zeros((1, 1, 3), np.uint8)
+    red[..., 0] = 255
+    assert fit_frame(red, None, None, 1)[0, 0, 0] == 76  # luma
+    assert fit_frame(red[..., :1], None, None, 3).tolist() == [[[255, 255, 255]]]
+
+
+def test_odd_sizes_cannot_be_encoded(tmp_path):
+    with pytest.raises(UserError, match="must be even"):
+        write_mp4(tmp_path / "a.mp4", moving_bar(width=33))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("missing.avi", None, "no such video"),
+        ("empty.mp4", b"", "is empty"),
+        ("text.avi", b"these are words, not frames\n" * 50, "cannot be decoded as a video"),
+        ("text.gif", b"GIF89a but no more", "cannot be decoded as a video"),
+        ("text.npy", b"words", "cannot be read as an array"),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path, name, content, expected):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=expected) as caught:
+        read_video(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_and_arrays_that_do_not_fit(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="holds no frames"):
+        read_video(tmp_path / "folder")
+    (tmp_path / "folder/a.png").write_bytes(b"\x89PNG nothing")
+    with pytest.raises(UserError, match=r"a\.png: cannot be decoded as an image"):
+        read_video(tmp_path / "folder")
+    for array in (np.zeros((4, 4)), np.zeros((2, 4, 4, 5)), np.full((2, 4, 4), 9.0)):
+        np.save(tmp_path / "a.npy", array)
+        with pytest.raises(UserError, match=r"a\.npy"):
+            read_video(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(UserError, match="cannot be read as an array"):
+        read_video(tmp_path / "a.npy")
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for i, size in enumerate((4, 6)):
+        Image.new("RGB", (size, size)).save(mixed / f"{i}.png")
+    with pytest.raises(UserError, match="frame 1 has shape"):
+        read_video(mixed)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv"])
+def test_damaged_files_never_pass_as_whole(tmp_path, suffix):
+    """Cut or with flipped bytes: all declared frames, or an error that names the file."""
+    video = moving_bar(frames=40)
+    whole = tmp_path / f"whole{suffix}"
+    write_mp4(whole, video, fps=25, quality=5)
+    content = whole.read_bytes()
+    random = np.random.default_rng(0)
+    cut_short = 0
+    for i in range(12):
+        damaged = bytearray(content)
+        if i % 2:
+            damaged = damaged[: random.integers(1, len(content))]
+        else:
+            for place in random.integers(len(content), size=20):
+                damaged[place] ^= 0xFF
+        path = tmp_path / f"damaged{i}{suffix}"
+        path.write_bytes(damaged)
+        try:
+            frames = read_video(path)
+        except UserError as error:
+            cut_short += 1
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+        else:
+            # Matroska declares no number of frames, so a cut at a frame's end cannot be told.
+            assert len(frames) == 40 or suffix == ".mkv"
+    assert cut_short >= 3
