@@ -1,0 +1,67 @@
+"""The scripts as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def start(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_train_then_evaluate(small_config, tmp_path):
+    logs = tmp_path / "logs"
+    trained = start("train.py", "--config", small_config, "--logdir", logs, "--set", "seed=4")
+    assert trained.returncode == 0, trained.stderr
+    assert not trained.stderr
+    folder = logs / "small"
+    assert f"run: {folder}" in trained.stdout
+    assert "step 6/6" in trained.stdout
+    assert "seed: 4" in (folder / "config.yml").read_text()
+    assert (folder / "model/ckpt-6.index").is_file()
+    assert list((folder / "model/best").glob("ckpt-*.index"))
+    again = start("train.py", "--config", small_config, "--logdir", logs, "--set", "seed=4")
+    assert again.returncode == 0
+    assert "nothing left to do" in again.stdout
+    evaluated = start("eval_with_lpips.py", "--logdir", folder / "model", "--num-samples", "2")
+    assert evaluated.returncode == 0, evaluated.stderr
+    (report,) = folder.glob("eval_*/report.html")
+    assert str(report) in evaluated.stdout
+    numbers = json.loads((report.parent / "metrics.json").read_text())
+    assert numbers["protocol"]["num_samples"] == 2
+
+
+def test_a_mistake_is_answered_at_once_without_tensorflow(small_config):
+    code = (
+        "import sys; from hvp.training.command import main;"
+        "code = main(sys.argv[1:]); print('tensorflow' in sys.modules, code)"
+    )
+    result = start("-c", code, "--config", small_config, "--set", "training.stepz=1")
+    assert result.stdout == "False 2\n"
+    assert result.stderr == (
+        "error: --set training.stepz=1: unknown key 'training.stepz'; did you mean "
+        "'training.steps'?\n"
+    )
+
+
+def test_import_is_light_and_quiet():
+    code = (
+        "import sys, hvp, hvp.metrics, hvp.models, hvp.data, hvp.training; "
+        "print('tensorflow' in sys.modules, hvp.__version__)"
+    )
+    result = start("-c", code)
+    assert (result.stdout, result.stderr) == ("False 0.1.0\n", "")
+
+
+def test_help_names_every_command():
+    result = start("-m", "hvp", "--help")
+    assert result.returncode == 0
+    for command in ("prepare", "import-weights"):
+        assert command in result.stdout
