@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -39,6 +40,10 @@ class DataConfig:
     train_videos: int = 10000  # generated: fresh sequences per epoch
     test_videos: int = 1000  # generated: fixed test sequences
 
+    def __post_init__(self) -> None:
+        counts = ("height", "width", "seq_len", "max_video_len", "num_digits")
+        _check_least(self, 1, *counts, "train_videos", "test_videos")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
@@ -61,6 +66,17 @@ class TrainingConfig:
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3
     best_metric: str = "loss"  # of the validation; the lowest is kept in model/best
+
+    def __post_init__(self) -> None:
+        _check_least(self, 1, "batch_size", "epochs", "steps", "log_every", "gif_samples")
+        _check_least(self, 1, "checkpoint_every", "keep_checkpoints")
+        _check_least(self, 0, "gifs_every", "validate_every", "validation_batches")
+        if not 0 <= self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be a number from 0, found {self.learning_rate}")
+        for key in ("adam_epsilon", "clip_norm"):
+            value = getattr(self, key)
+            if value is not None and not value > 0:
+                raise ValueError(f"{key} must be above 0, found {value}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,6 +246,14 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = value
     return merged
+
+
+def _check_least(section: Any, least: int, *keys: str) -> None:
+    """Raises `ValueError` if one of these integers is below `least`; null passes."""
+    for key in keys:
+        value = getattr(section, key)
+        if value is not None and value < least:
+            raise ValueError(f"{key} must be at least {least}, found {value}")
 
 
 def _apply_override(merged: Mapping[str, Any], override: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import hvp
 from hvp.config import ExperimentConfig, load_config
-from hvp.errors import UserError, writing
+from hvp.errors import UserError
 from hvp.models.base import VideoModel
 from hvp.training.run_folder import (
     BEST_FOLDER,
@@ -20,7 +20,9 @@ from hvp.training.run_folder import (
     MODEL_FOLDER,
     find_run_folder,
     open_run_folder,
+    replacing,
 )
+from hvp.training.write_errors import writing_run
 
 PREFIX = "ckpt"
 BEST_SCORE_FILE = "score.json"
@@ -77,13 +79,13 @@ class RunCheckpoints:
             if score["metric"] == metric and score["value"] <= value and score["step"] <= step:
                 return False
         self._save(self.best, step)
-        with writing(score_file):
-            score_file.write_text(json.dumps({"metric": metric, "value": value, "step": step}))
+        with replacing(score_file) as temporary:
+            temporary.write_text(json.dumps({"metric": metric, "value": value, "step": step}))
         return True
 
     def _save(self, manager: tf.train.CheckpointManager, step: int) -> str:
         self.step.assign(step)
-        with writing(manager.directory), _full_disk(manager.directory):
+        with writing_run(manager.directory):
             return manager.save(checkpoint_number=step)
 
 
@@ -123,13 +125,21 @@ def load_experiment(
     folder = find_run_folder(path)
     config = load_config(folder / CONFIG_FILE, overrides)
     prefix = find_checkpoint(folder, checkpoint)
-    model = hvp.build_model(config)
+    model = build_checked_model(config)
     step = tf.Variable(0, dtype=tf.int64, trainable=False)
     with _explained(prefix):
         status = tf.train.Checkpoint(model=variables_by_name(model), step=step).restore(prefix)
         status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
     return config, model, int(step)
+
+
+def build_checked_model(config: ExperimentConfig) -> VideoModel:
+    """`hvp.build_model`, where settings that the model refuses are the user's to mend."""
+    try:
+        return hvp.build_model(config)
+    except ValueError as error:
+        raise UserError(f"{config.source or config.name}: data and model: {error}") from error
 
 
 def variables_by_name(model: VideoModel) -> dict[str, Any]:
@@ -169,29 +179,9 @@ def _explained(prefix: str) -> Iterator[None]:
             f"{prefix}: this checkpoint belongs to another configuration than {CONFIG_FILE} beside "
             f"it says ({first})"
         ) from error
-    except tf.errors.OpError as error:
-        first = " ".join(str(error.message).split())[:300]
+    except (tf.errors.OpError, IndexError, RuntimeError) as error:  # its reader raises all three
+        first = " ".join(str(getattr(error, "message", error)).split())[:300]
         raise UserError(
             f"{prefix}: cannot be read ({first}); an earlier checkpoint can be named with "
             "--checkpoint N"
-        ) from error
-
-
-@contextmanager
-def _full_disk(path: str) -> Iterator[None]:
-    """Turns TensorFlow's own failures to write into a `UserError`."""
-    try:
-        yield
-    except (
-        tf.errors.ResourceExhaustedError,
-        tf.errors.PermissionDeniedError,
-        tf.errors.FailedPreconditionError,
-        tf.errors.UnknownError,
-        tf.errors.NotFoundError,
-        tf.errors.DataLossError,
-    ) as error:
-        first = " ".join(str(error.message).split())[:300]
-        raise UserError(
-            f"cannot write to {path}: {first}; free some space or choose another --logdir, then "
-            "run the same command again: it goes on from the last checkpoint"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     overrides = list(arguments.overrides)
     if arguments.datadir is not None:
-        overrides.append(f'data.datadir="{arguments.datadir}"')
+        overrides.append(f"data.datadir={json.dumps(arguments.datadir)}")
     if arguments.strategy is not None:
         overrides.append(f"training.strategy={arguments.strategy}")
     config = load_config(arguments.config, overrides)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ FREE_KEYS = {
         "validation_batches",
         "checkpoint_every",
         "keep_checkpoints",
+        "best_metric",
     },
 }
 
@@ -49,8 +53,24 @@ def open_run_folder(config: ExperimentConfig, logdir: str | Path) -> Path:
                 f"{folder}: holds a run with other settings ({'; '.join(changed)}); go on with "
                 f"its own settings (--config {path}), or start another run with --set name=NEW"
             )
-    config.save(path)
+    with replacing(path) as temporary:
+        config.save(temporary)
     return folder
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a path to write to, which takes the place of `path` once it is written whole.
+
+    A full disk or a killed process then leaves the old content.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with writing(path):
+            yield temporary
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def changed_keys(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:

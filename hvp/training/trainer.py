@@ -16,12 +16,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-import hvp
 from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit
-from hvp.errors import UserError, writing
+from hvp.errors import UserError
 from hvp.models.base import VideoModel
-from hvp.training.checkpoints import RunCheckpoints
+from hvp.training.checkpoints import RunCheckpoints, build_checked_model
 from hvp.training.distribution import (
     check_batch_size,
     is_chief,
@@ -30,6 +29,7 @@ from hvp.training.distribution import (
 )
 from hvp.training.run_folder import open_run_folder
 from hvp.training.summaries import RunSummaries, gif_context, prediction_frames
+from hvp.training.write_errors import writing_run
 
 MAX_GIF_VIDEOS = 4
 
@@ -67,6 +67,12 @@ def train(
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
     training = config.training
+    if training.gifs_every and (config.evaluation.context < 1 or config.data.seq_len < 2):
+        raise UserError(
+            f"{config.source or config.name}: GIFs show predictions: evaluation.context must be at "
+            f"least 1, found {config.evaluation.context}, and data.seq_len at least 2, found "
+            f"{config.data.seq_len}; or set training.gifs_every to 0"
+        )
     folder = open_run_folder(config, logdir)
     strategy = make_strategy(training.strategy)
     check_batch_size(training.batch_size, strategy, "training.batch_size")
@@ -74,7 +80,7 @@ def train(
     val_split = VideoSplit(config.data, "val", seed=config.seed)
     with _precision(training.precision):
         with strategy.scope():
-            model = hvp.build_model(config)
+            model = build_checked_model(config)
             model.configure_training(training)
             checkpoints = RunCheckpoints(folder, model, training.keep_checkpoints)
         step = checkpoints.restore()
@@ -128,7 +134,10 @@ class _Loop:
     def run(self, step: int, total: int) -> None:
         training = self.training
         batches = iter(self._training_batches(start=step * training.batch_size))
-        self.summaries = RunSummaries(self.folder, step) if self.chief else None
+        self.summaries = None
+        if self.chief:
+            with writing_run(self.folder):
+                self.summaries = RunSummaries(self.folder, step)
         frames_per_step = training.batch_size * self.train_split.seq_len
         self.saved_step = step
         with _signals() as received, _progress(step, total) as progress:
@@ -164,6 +173,7 @@ class _Loop:
             scalars = self._validate()
             self._log("val", scalars, step)
             if training.best_metric not in scalars:
+                self._save(step)  # the name can be mended and the run go on
                 raise UserError(
                     f"training.best_metric is {training.best_metric!r}; validation reports "
                     f"{', '.join(scalars)}"
@@ -195,7 +205,7 @@ class _Loop:
 
     def _log(self, split: str, scalars: dict[str, float], step: int) -> None:
         if self.summaries is not None:
-            with writing(self.folder):
+            with writing_run(self.folder):
                 self.summaries.scalars(split, scalars, step)
                 self.summaries.flush()
 
@@ -223,7 +233,7 @@ class _Loop:
             frames = prediction_frames(
                 self.model, videos, context, self.training.gif_samples, self.config.seed
             )
-            with writing(self.folder):
+            with writing_run(self.folder):
                 self.summaries.gif(split, "truth_predictions_error", frames, step)
                 self.summaries.flush()
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import resource
+import shutil
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +23,35 @@ from hvp.models.hierarchical.model import HierarchicalModel
 from hvp.training.checkpoints import RunCheckpoints, load_experiment
 from hvp.training.trainer import Interrupted, train
 
+ROOT = Path(__file__).resolve().parents[2]
+TRAINED: dict[str, Path] = {}
+
 
 def quiet_train(config, logdir):
     return train(config, logdir, report=lambda line: None)
+
+
+@pytest.fixture
+def whole(small_config, tmp_path_factory):
+    """A run of 6 steps that nothing interrupted; trained once, not to be written to."""
+    if not TRAINED:
+        config = load_config(small_config, ["training.gifs_every=3"])
+        TRAINED["whole"] = quiet_train(config, tmp_path_factory.mktemp("whole"))
+    return TRAINED["whole"]
+
+
+@pytest.fixture
+def copied(whole, tmp_path):
+    """A copy of that run as `tmp_path/small`."""
+    return Path(shutil.copytree(whole, tmp_path / "small"))
+
+
+def assert_equal_runs(actual, expected):
+    actual, expected = all_values(actual), all_values(expected)
+    assert actual.keys() == expected.keys()
+    assert any(name.startswith("optimizer/") for name in expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=name)
 
 
 def all_values(folder):
@@ -44,15 +76,11 @@ def events(folder):
     return found
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(small_config, tmp_path):
-    whole = quiet_train(load_config(small_config), tmp_path / "whole")
+def test_a_resumed_run_equals_an_uninterrupted_one(whole, small_config, tmp_path):
     quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path / "parts")
     parts = quiet_train(load_config(small_config), tmp_path / "parts")
-    expected, actual = all_values(whole), all_values(parts)
-    assert expected.keys() == actual.keys()
-    assert int(expected["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name)
+    assert int(all_values(whole)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
+    assert_equal_runs(parts, whole)
 
 
 def test_resuming_does_not_repeat_events(small_config, tmp_path):
@@ -68,9 +96,8 @@ def test_resuming_does_not_repeat_events(small_config, tmp_path):
     assert steps == [1, 2, 4, 6]
 
 
-def test_what_tensorboard_gets(small_config, tmp_path):
-    folder = quiet_train(load_config(small_config, ["training.gifs_every=3"]), tmp_path)
-    train_events = events(folder / "train")
+def test_what_tensorboard_gets(whole):
+    train_events = events(whole / "train")
     tags = {tag for _, tag, _ in train_events}
     levels = ("level_0", "level_1")
     assert {
@@ -87,7 +114,7 @@ def test_what_tensorboard_gets(small_config, tmp_path):
             for level in levels
         ),
     } <= tags
-    val_tags = [(step, tag) for step, tag, _ in events(folder / "val") if tag == "loss"]
+    val_tags = [(step, tag) for step, tag, _ in events(whole / "val") if tag == "loss"]
     assert val_tags == [(3, "loss"), (6, "loss")]
     gifs = [value for _, tag, value in train_events if tag.endswith("image_summary")]
     assert len(gifs) == 2
@@ -99,9 +126,8 @@ def test_what_tensorboard_gets(small_config, tmp_path):
     assert gif.size == (5 * 32 + 4 * 2, 4 * 32 + 3 * 2)
 
 
-def test_gif_summaries_are_the_image_plugins(small_config, tmp_path):
-    folder = quiet_train(load_config(small_config, ["training.gifs_every=6"]), tmp_path)
-    (path,) = (folder / "val").glob("events.out.tfevents.*")
+def test_gif_summaries_are_the_image_plugins(whole):
+    (path,) = (whole / "val").glob("events.out.tfevents.*")
     plugins = {
         value.tag: value.metadata.plugin_data.plugin_name
         for event in tf.compat.v1.train.summary_iterator(str(path))
@@ -139,8 +165,7 @@ def test_a_worse_score_after_a_restart_is_not_the_best(tmp_path):
     assert restarted.save_if_best(9, "loss", 0.5)
 
 
-def test_a_signal_saves_and_the_run_goes_on(small_config, tmp_path, monkeypatch):
-    whole = quiet_train(load_config(small_config), tmp_path / "whole")
+def test_a_signal_saves_and_the_run_goes_on(whole, small_config, tmp_path, monkeypatch):
     step_function, calls = HierarchicalModel.train_step, []
 
     def killed_in_second_step(self, batch):
@@ -155,52 +180,42 @@ def test_a_signal_saves_and_the_run_goes_on(small_config, tmp_path, monkeypatch)
     assert caught.value.exit_code == 143
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     parts = quiet_train(load_config(small_config), tmp_path / "parts")
-    expected, actual = all_values(whole), all_values(parts)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name)
+    assert_equal_runs(parts, whole)
 
 
-def test_not_finite_stops_and_keeps_the_last_good_checkpoint(small_config, tmp_path):
-    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
-    folder = tmp_path / "small"
-    before = all_values(folder)
-    config = load_config(small_config)
+def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
+    whole, copied, small_config, tmp_path, monkeypatch
+):
+    config = load_config(small_config, ["training.steps=9"])
     objective = HierarchicalModel.compute_objective
 
     def poisoned(self, batch, seed, training):
         loss, scalars = objective(self, batch, seed, training)
-        bad = tf.where(self.optimizer.iterations >= 4, np.nan, 1.0)
+        bad = tf.where(self.optimizer.iterations >= 7, np.nan, 1.0)
         return loss * bad, {**scalars, "loss": loss * bad}
 
-    HierarchicalModel.compute_objective = poisoned
-    try:
-        with pytest.raises(UserError, match=r"loss.* not finite at step 5; .*ckpt-3"):
-            quiet_train(config, tmp_path)
-    finally:
-        HierarchicalModel.compute_objective = objective
-    after = all_values(folder)
-    for name, value in before.items():
-        np.testing.assert_array_equal(after[name], value, err_msg=name)
+    monkeypatch.setattr(HierarchicalModel, "compute_objective", poisoned)
+    with pytest.raises(UserError, match=r"loss.* not finite at step 8; .*ckpt-6"):
+        quiet_train(config, tmp_path)
+    assert_equal_runs(copied, whole)
 
 
-def test_a_run_with_other_settings_is_refused(small_config, tmp_path):
-    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
+def test_a_run_with_other_settings_is_refused(copied, small_config, tmp_path):
     with pytest.raises(UserError, match=r"training.batch_size: 4 -> 2.*name=NEW"):
         quiet_train(load_config(small_config, ["training.batch_size=2"]), tmp_path)
     with pytest.raises(UserError, match=r"model.cell_deter_size: 12 -> 8"):
         quiet_train(load_config(small_config, ["model.cell_deter_size=8"]), tmp_path)
-    allowed = ["training.steps=4", "training.log_every=1", "evaluation.context=2"]
+    allowed = ["training.steps=7", "training.log_every=1", "evaluation.context=2"]
     folder = quiet_train(load_config(small_config, allowed), tmp_path)
     assert load_config(folder / "config.yml").evaluation.context == 2
-    assert int(all_values(folder)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 4
+    assert int(all_values(folder)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 7
 
 
-def test_a_checkpoint_of_another_configuration(small_config, tmp_path):
-    folder = quiet_train(load_config(small_config, ["training.steps=1"]), tmp_path)
+def test_a_checkpoint_of_another_configuration(copied, small_config):
     for override in ("model.cell_deter_size=8", "model.levels=3"):
-        load_config(small_config, [override]).save(folder / "config.yml")
+        load_config(small_config, [override]).save(copied / "config.yml")
         with pytest.raises(UserError, match="belongs to another configuration") as caught:
-            load_experiment(folder)
+            load_experiment(copied)
         assert "\n" not in str(caught.value)
 
 
@@ -220,20 +235,72 @@ def test_unwritable_folders(small_config, tmp_path):
         quiet_train(config, tmp_path / "file")
     with pytest.raises(UserError, match=r"cannot write to /proc/hvp/small"):
         quiet_train(config, "/proc/hvp")
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small/val").write_text("where TensorBoard's files should go")
+    with pytest.raises(UserError, match=r"cannot write to .*small") as caught:
+        quiet_train(config, tmp_path)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(small_config, tmp_path, monkeypatch):
-    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path)
+def start_training(config, logdir, *overrides, file_limit=None):
+    """`train.py` in a process of its own; `file_limit` is the most bytes that a file may hold."""
+    arguments = [word for override in overrides for word in ("--set", override)]
+    return subprocess.Popen(
+        [sys.executable, "train.py", "--config", config, "--logdir", logdir, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=file_limit
+        and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))),
+    )
 
-    def full(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
-    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
-    with pytest.raises(UserError, match=r"write to .*model.*: No space left on device; free"):
-        quiet_train(load_config(small_config), tmp_path)
-    monkeypatch.undo()
-    _, _, step = load_experiment(tmp_path / "small")
-    assert step == 3
+def test_a_full_disk_is_one_line_and_loses_nothing(whole, copied, small_config, tmp_path):
+    process = start_training(small_config, tmp_path, "training.steps=7", file_limit=40000)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2, errors
+    assert errors.startswith(f"error: cannot write to {tmp_path}/small"), errors
+    assert errors.count("\n") == 1
+    assert_equal_runs(copied, whole)
+    assert load_experiment(copied)[2] == 6
+
+
+def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, tmp_path):
+    endless = ("training.steps=1000000", "training.checkpoint_every=2")
+    folder = tmp_path / "small"
+
+    def wait_for_checkpoint(process, after):
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            path = tf.train.latest_checkpoint(str(folder / "model"))
+            if path and int(path.rsplit("-")[-1]) > after:
+                return int(path.rsplit("-")[-1])
+            time.sleep(0.05)
+        pytest.fail("".join(process.communicate()))
+
+    process = start_training(small_config, tmp_path, *endless)
+    reached = wait_for_checkpoint(process, after=0)
+    process.kill()
+    process.communicate()
+    process = start_training(small_config, tmp_path, *endless)
+    wait_for_checkpoint(process, after=reached + 2)
+    process.terminate()
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "going on from step" in output
+    stopped = int(tf.train.latest_checkpoint(str(folder / "model")).rsplit("-")[-1])
+    assert errors == (
+        f"stopped by SIGTERM at step {stopped}, which is saved; run the same command again to go "
+        "on\n"
+    )
+    config = load_config(small_config, [f"training.steps={stopped + 2}"])
+    quiet_train(config, tmp_path)
+    whole = quiet_train(config, tmp_path / "whole")
+    assert_equal_runs(folder, whole)
+    steps = [step for step, tag, _ in events(folder / "train") if tag == "loss"]
+    assert steps == sorted(set(steps))
+    assert steps == [step for step, tag, _ in events(whole / "train") if tag == "loss"]
 
 
 def test_missing_runs_are_explained(tmp_path):
@@ -241,3 +308,34 @@ def test_missing_runs_are_explained(tmp_path):
         load_experiment(tmp_path / "nothing")
     with pytest.raises(UserError, match=r"holds no config.yml"):
         load_experiment(tmp_path)
+
+
+def test_a_moved_run_and_a_broken_checkpoint(copied, tmp_path):
+    moved = Path(shutil.move(copied, tmp_path / "elsewhere"))
+    assert load_experiment(moved)[2] == 6
+    (data,) = (moved / "model").glob("ckpt-6.data-*")
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"ckpt-6: cannot be read .*--checkpoint N") as caught:
+        load_experiment(moved)
+    assert "\n" not in str(caught.value)
+    assert load_experiment(moved, 3)[2] == 3
+    index = moved / "model/ckpt-3.index"
+    index.write_bytes(index.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"ckpt-3: cannot be read"):
+        load_experiment(moved, 3)
+
+
+def test_what_the_model_refuses_is_the_users_to_mend(small_config, tmp_path):
+    config = load_config(small_config, ["data.height=48"])
+    with pytest.raises(UserError, match=r"small.yml: data and model: .*height=48"):
+        quiet_train(config, tmp_path)
+    config = load_config(small_config, ["evaluation.context=0", "training.gifs_every=1"])
+    with pytest.raises(UserError, match=r"evaluation.context must be at least 1, found 0"):
+        quiet_train(config, tmp_path)
+
+
+def test_a_wrong_best_metric_loses_no_updates(copied, small_config, tmp_path):
+    settings = ["training.steps=7", "training.checkpoint_every=100"]
+    with pytest.raises(UserError, match="best_metric is 'lose'; validation reports loss, nll"):
+        quiet_train(load_config(small_config, [*settings, "training.best_metric=lose"]), tmp_path)
+    assert load_experiment(copied)[2] == 7
