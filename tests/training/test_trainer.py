@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import resource
@@ -21,6 +22,7 @@ from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.models.hierarchical.model import HierarchicalModel
 from hvp.training.checkpoints import RunCheckpoints, load_experiment
+from hvp.training.run_folder import replacing
 from hvp.training.trainer import Interrupted, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -339,3 +341,16 @@ def test_a_wrong_best_metric_loses_no_updates(copied, small_config, tmp_path):
     with pytest.raises(UserError, match="best_metric is 'lose'; validation reports loss, nll"):
         quiet_train(load_config(small_config, [*settings, "training.best_metric=lose"]), tmp_path)
     assert load_experiment(copied)[2] == 7
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text("old")
+    with pytest.raises(UserError, match=r"config\.yml: the disk is full"), replacing(path) as new:
+        new.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yml"]
+    assert path.read_text() == "old"
+    with replacing(path) as new:
+        new.write_text("whole")
+    assert path.read_text() == "whole"
