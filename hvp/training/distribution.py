@@ -21,6 +21,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         UserError: `gpu` without one, or `multiworker` without a valid TF_CONFIG.
     """
+    if name == "multiworker":
+        _check_tf_config()
+        # First of all: listing devices starts TensorFlow, and its workers cannot connect after.
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "gpu" if gpus else "cpu"
@@ -33,11 +37,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
                 "training.strategy=cpu goes without"
             )
         return tf.distribute.OneDeviceStrategy("/GPU:0")
-    if name == "mirrored":
-        devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    _check_tf_config()
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def _check_tf_config() -> None:

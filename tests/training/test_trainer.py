@@ -346,9 +346,14 @@ def test_a_wrong_best_metric_loses_no_updates(copied, small_config, tmp_path):
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     path = tmp_path / "config.yml"
     path.write_text("old")
-    with pytest.raises(UserError, match=r"config\.yml: the disk is full"), replacing(path) as new:
-        new.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def interrupted():
+        with replacing(path) as new:
+            new.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UserError, match=r"config\.yml: the disk is full"):
+        interrupted()
     assert [file.name for file in tmp_path.iterdir()] == ["config.yml"]
     assert path.read_text() == "old"
     with replacing(path) as new:
