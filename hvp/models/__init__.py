@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
+        "DFDNet": "hvp.models.dfdnet.model",
         "HierarchicalModel": "hvp.models.hierarchical.model",
+        "SDFNet": "hvp.models.sdfnet.model",
         "VideoModel": "hvp.models.base",
     },
-    submodules=("base", "hierarchical", "registry"),
+    submodules=("base", "dfdnet", "hierarchical", "registry", "sdfnet"),
 )
 
 

@@ -18,6 +18,12 @@ FAMILIES: dict[str, Family] = {
         config="hvp.models.hierarchical.config:HierarchicalConfig",
         model="hvp.models.hierarchical.model:HierarchicalModel",
     ),
+    "sdfnet": Family(
+        config="hvp.models.sdfnet.config:SDFNetConfig", model="hvp.models.sdfnet.model:SDFNet"
+    ),
+    "dfdnet": Family(
+        config="hvp.models.dfdnet.config:DFDNetConfig", model="hvp.models.dfdnet.model:DFDNet"
+    ),
 }
 
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hvp.errors import UserError
 
 # Family name in a reference configuration -> module with `build(config)`, which returns
-# `(model, {original variable name: our variable})`.
+# `(model, {original variable name: our variable or Target})`, and perhaps
+# `is_unused(family, name)`, which tells what the original stores without computing with it.
 REFERENCES = {
     "hierarchical_residual": "hvp.weights.hierarchical",
     "clockwork_vae": "hvp.weights.hierarchical",
+    "sdfnet": "hvp.weights.frequency_nets",
+    "dfdnet": "hvp.weights.frequency_nets",
 }
+
+
+class Target(NamedTuple):
+    """A variable, and how an array of the original's layout becomes one of ours."""
+
+    variable: Any
+    convert: Callable[[np.ndarray], np.ndarray]
 
 
 def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Any:
@@ -23,7 +33,7 @@ def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
 
     Args:
         config: the original constructor arguments by their original names; `config["model"]` names
-            the family (`hierarchical_residual`, `clockwork_vae`).
+            the family (`hierarchical_residual`, `clockwork_vae`, `sdfnet`, `dfdnet`).
         weights: original variable name -> array.
 
     Returns:
@@ -43,7 +53,10 @@ def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
         raise UserError(
             f"reference configuration: 'model' is {family!r}; valid: {', '.join(REFERENCES)}"
         )
-    model, variables = importlib.import_module(REFERENCES[family]).build(config)
+    module = importlib.import_module(REFERENCES[family])
+    model, variables = module.build(config)
+    if hasattr(module, "is_unused"):
+        weights = {k: array for k, array in weights.items() if not module.is_unused(family, k)}
     assign_by_name(variables, weights)
     return model
 
@@ -54,14 +67,23 @@ def assign_by_name(variables: Mapping[str, Any], weights: Mapping[str, np.ndarra
     Raises:
         UserError: naming every missing, unexpected or wrongly shaped variable. Nothing is assigned.
     """
-    problems = [f"missing {name}" for name in variables if name not in weights]
-    problems += [f"unexpected {name}" for name in weights if name not in variables]
-    problems += [
-        f"{name} has shape {tuple(weights[name].shape)}, the model's is {tuple(variable.shape)}"
-        for name, variable in variables.items()
-        if name in weights and tuple(weights[name].shape) != tuple(variable.shape)
-    ]
+    targets = {
+        name: target if isinstance(target, Target) else Target(target, lambda array: array)
+        for name, target in variables.items()
+    }
+    problems = [f"missing {name}" for name in targets if name not in weights]
+    problems += [f"unexpected {name}" for name in weights if name not in targets]
+    arrays = {}
+    for name, target in targets.items():
+        if name in weights:
+            expected = tuple(target.variable.shape)
+            try:
+                arrays[name] = target.convert(np.asarray(weights[name]))
+            except ValueError:  # not even the number of axes
+                arrays[name] = np.asarray(weights[name])
+            if arrays[name].shape != expected:
+                problems.append(f"{name} has shape {arrays[name].shape}, the model's is {expected}")
     if problems:
         raise UserError(f"weights do not fit the model: {'; '.join(problems)}")
-    for name, variable in variables.items():
-        variable.assign(weights[name])
+    for name, target in targets.items():
+        target.variable.assign(arrays[name])

@@ -1,0 +1,13 @@
+"""Layers that two or more families share."""
+
+from hvp._lazy import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    exports={
+        "Involution": "hvp.layers.involution",
+        "SpatialDecoder": "hvp.layers.spatial",
+        "SpatialEncoder": "hvp.layers.spatial",
+    },
+    submodules=("convolution", "involution", "spatial"),
+)

@@ -1,0 +1,68 @@
+"""Convolutions in PyTorch's geometry, for ports that must agree with it."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
+
+
+def batch_norm(name: str) -> layers.BatchNormalization:
+    """Batch normalisation with PyTorch's momentum and epsilon."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name)
+
+
+class Convolution(layers.Layer):
+    """A 2-D convolution whose zero padding is (kernel - 1) / 2 on both sides, at any stride.
+
+    TensorFlow's SAME pads strided convolutions at the end only. Odd kernels.
+
+    Maps `(batch, height, width, c)` to `(batch, ceil(height / stride), ceil(width / stride), n)`.
+    """
+
+    def __init__(self, filters: int, kernel: int, stride: int = 1, bias: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        if kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, received {kernel}")
+        self.padding = (kernel - 1) // 2 if stride > 1 else 0  # at stride 1 SAME is symmetric
+        self.convolution = layers.Conv2D(
+            filters,
+            kernel,
+            strides=stride,
+            padding="valid" if stride > 1 else "same",
+            use_bias=bias,
+            name="convolution",
+        )
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        p = self.padding
+        if p:
+            x = tf.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
+        return self.convolution(x)
+
+
+class TransposedConvolution(layers.Layer):
+    """A transposed convolution that multiplies height and width by `stride` exactly.
+
+    PyTorch's with padding (kernel - 1) / 2 and output padding stride // 2. Odd kernels.
+    """
+
+    def __init__(self, filters: int, kernel: int, stride: int, **kwargs):
+        super().__init__(**kwargs)
+        if kernel % 2 == 0 or stride not in (1, 2):
+            raise ValueError(
+                f"kernel must be odd and stride 1 or 2, received {kernel} and {stride}"
+            )
+        self.kernel_size, self.stride = kernel, stride
+        self.convolution = layers.Conv2DTranspose(
+            filters, kernel, strides=stride, padding="valid", name="convolution"
+        )
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        height, width = x.shape[1] * self.stride, x.shape[2] * self.stride
+        x = self.convolution(x)  # (batch, (height - 1) * stride + kernel, ...)
+        if self.kernel_size < self.stride:
+            x = tf.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        p = (self.kernel_size - 1) // 2
+        return x[:, p : p + height, p : p + width]

@@ -1,0 +1,146 @@
+"""DFDNet's blocks: spatio-temporal attention (STAU) and the frequency filter (DFDU)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+from hvp.layers.convolution import NORM_EPSILON
+
+
+class FilterBlock(layers.Layer):
+    """DFDB: attention and frequency filter, each with a residual, behind one shared layer norm.
+
+    Works on `(batch, width, height, channels)`: the original exchanges the axes, and the filter's
+    two branches are told apart by them.
+
+    Args:
+        segments: channel segments of the filter.
+        low_frequencies: share of bins that pass unfiltered.
+    """
+
+    def __init__(self, segments: int, low_frequencies: float, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="norm")
+        self.attention = AttentionUnit(name="attention")
+        self.filter = FrequencyFilterUnit(segments, low_frequencies, name="filter")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        x = self.attention(self.norm(x)) + x
+        return self.filter(self.norm(x)) + x
+
+
+class AttentionUnit(layers.Layer):
+    """STAU: a gated linear unit whose gate sees a 3x3 neighbourhood."""
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        channels = shape[-1]
+        hidden = 2 * channels // 3
+        self.expand = layers.Dense(2 * hidden, name="expand")
+        self.neighbourhood = layers.DepthwiseConv2D(3, padding="same", name="neighbourhood")
+        self.project = layers.Dense(channels, name="project")
+        self.expand.build(shape)
+        self.neighbourhood.build((*shape[:-1], hidden))
+        self.project.build((*shape[:-1], hidden))
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        gate, value = tf.split(self.expand(x), 2, axis=-1)
+        gate = tf.nn.gelu(self.neighbourhood(gate), approximate=False)
+        return self.project(gate * value)
+
+
+class FrequencyFilterUnit(layers.Layer):
+    """DFDU: filters and predicts along either axis, and mixes both crosswise.
+
+    Args:
+        segments, low_frequencies: as of `FilterBlock`.
+    """
+
+    def __init__(self, segments: int, low_frequencies: float, **kwargs):
+        super().__init__(**kwargs)
+        self.first = AxisFilter(1, segments, low_frequencies, name="first")
+        self.second = AxisFilter(2, segments, low_frequencies, name="second")
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        def dense(name: str) -> layers.Dense:
+            layer = layers.Dense(shape[-1], use_bias=False, name=name)
+            layer.build(shape)
+            return layer
+
+        self.first.build(shape)
+        self.second.build(shape)
+        self.channels = dense("channels")
+        self.weight_first, self.weight_second = dense("weight_first"), dense("weight_second")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        first, second, channels = self.first(x), self.second(x), self.channels(x)
+        a = self.weight_first(tf.reduce_mean(first, axis=1, keepdims=True))
+        b = self.weight_second(tf.reduce_mean(second, axis=2, keepdims=True))
+        return first * b + second * a + channels * (a + b)
+
+
+class AxisFilter(layers.Layer):
+    """Filters the spectrum along one of two axes, then predicts by a dense layer.
+
+    Each channel segment of each line along the axis becomes one sequence. Its low frequencies pass;
+    a higher one passes if its magnitude reaches the learned threshold of the sequence (a hard
+    comparison: no gradient reaches the thresholds). Half of the filtered sequence predicts what is
+    added to it.
+
+    Maps `(batch, n, m, channels)` to the same shape.
+
+    Args:
+        axis: 1 filters along `n`, 2 along `m`.
+        segments, low_frequencies: as of `FilterBlock`.
+    """
+
+    def __init__(self, axis: int, segments: int, low_frequencies: float, **kwargs):
+        super().__init__(**kwargs)
+        self.axis, self.segments, self.low_frequencies = axis, segments, low_frequencies
+        # Of (batch, n, m, segments, size): brings segments before the other axis (1) or behind it
+        # (2), as the original's thresholds are ordered. Either is its own inverse.
+        self.order = (0, 3, 2, 1, 4) if axis == 1 else (0, 1, 3, 2, 4)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        channels, along, across = shape[-1], shape[self.axis], shape[3 - self.axis]
+        columns = along * channels // self.segments
+        self.passing = int(self.low_frequencies * columns + 1)
+        self.threshold = self.add_weight(
+            shape=(1, across * self.segments), initializer="random_normal", name="threshold"
+        )
+        self.predict = layers.Dense(columns, use_bias=False, name="predict")
+        self.predict.build((None, None, columns // 2))
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        _, n, m, channels = x.shape
+        size = channels // self.segments
+        split = tf.reshape(x, (-1, n, m, self.segments, size))
+        lines = tf.transpose(split, self.order)
+        ordered = lines.shape[1:]
+        lines = tf.reshape(lines, (-1, ordered[0] * ordered[1], ordered[2] * size))
+        filtered = self._filter(tf.cast(lines, tf.float32))
+        lines = lines + self.predict(tf.cast(_halve(filtered), lines.dtype))
+        lines = tf.transpose(tf.reshape(lines, (-1, *ordered)), self.order)
+        return tf.reshape(lines, (-1, n, m, channels))
+
+    def _filter(self, lines: tf.Tensor) -> tf.Tensor:
+        columns = lines.shape[-1]
+        spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
+        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        threshold = tf.convert_to_tensor(self.threshold, tf.float32)[:, :, None]
+        kept = tf.sqrt(power) >= threshold
+        low = tf.range(spectrum.shape[-1]) < self.passing
+        mask = tf.stop_gradient(tf.cast(kept | low, tf.complex64))
+        return tf.signal.irfft(spectrum * mask, fft_length=[columns])
+
+
+def _halve(x: tf.Tensor) -> tf.Tensor:
+    """Nearest-neighbour resize of the last axis to half."""
+    columns = x.shape[-1]
+    if columns % 2 == 0:
+        return x[..., ::2]
+    half = columns // 2
+    return tf.gather(x, [i * columns // half for i in range(half)], axis=-1)

@@ -1,0 +1,128 @@
+"""DFDNet: "Disentangling and Filtering Dynamics for Enhanced Video Prediction".
+
+A SimVP-shaped predictor. Its temporal module sees time folded into channels, and its blocks filter
+the features' spectra along both axes of the picture with learned thresholds.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
+from hvp.models.dfdnet.blocks import FilterBlock
+from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
+from hvp.models.frequency_predictor import FrequencyPredictor
+
+RESIDUAL_FROM = 4  # blocks in a stage, from which each adds its input
+
+
+class DFDNet(FrequencyPredictor):
+    """Predicts as many frames as it sees; see `DFDNetConfig` for the settings.
+
+    The filters' sizes follow from the frame size, so a model works on the size it was made for.
+
+    Example:
+        >>> model = hvp.models.DFDNet(height=64, width=64, frames=10, hidden=16)
+        >>> model(np.zeros((2, 10, 64, 64, 1), "float32")).shape
+        TensorShape([2, 10, 64, 64, 1])
+    """
+
+    config_class = DFDNetConfig
+
+    @staticmethod
+    def activation(x: tf.Tensor) -> tf.Tensor:
+        return x * tf.tanh(tf.nn.softplus(x))  # Mish
+
+    def make_temporal_module(self) -> None:
+        s = self.settings
+        width = s.frames * s.hidden
+        self.stem = Stem(width, stride=1, name="stem")
+        # The first stage has the full frame size; its blocks work at half of it.
+        self.first_stem = Stem(width, stride=2, name="first_stem")
+        self.first_unstem = Unstem(width, name="first_unstem")
+        self.blocks = [
+            [
+                Block(
+                    width,
+                    width // s.reduction,
+                    s.low_frequencies,
+                    count >= RESIDUAL_FROM,
+                    name=f"s{i}_b{j}",
+                )
+                for j in range(count)
+            ]
+            for i, count in enumerate(s.blocks)
+        ]
+
+    def temporal_module(self, stages: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
+        stages = [
+            self.first_stem(stages[0], training=training),
+            *stages[1:-1],
+            self.stem(stages[-1], training=training),
+        ]
+        outputs = []
+        for x, blocks in zip(stages, self.blocks, strict=True):
+            for block in blocks:
+                x = block(x, training=training)
+            outputs.append(x)
+        outputs[0] = self.first_unstem(outputs[0], training=training)
+        return outputs
+
+
+class Stem(layers.Layer):
+    """Two convolutions; then max pooling, or a stride in the second one instead."""
+
+    def __init__(self, width: int, stride: int, **kwargs):
+        super().__init__(**kwargs)
+        self.convolutions = [
+            Convolution(width // 2, 3, bias=False, name="conv_0"),
+            Convolution(width, 3, stride=stride, bias=False, name="conv_1"),
+        ]
+        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+        self.pool = stride == 1
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.nn.relu(self.norms[0](self.convolutions[0](x), training=training))
+        x = tf.nn.relu(self.norms[1](x, training=training))
+        x = tf.nn.relu(self.norms[2](self.convolutions[1](x), training=training))
+        return tf.nn.max_pool2d(x, 3, strides=1, padding="SAME") if self.pool else x
+
+
+class Unstem(layers.Layer):
+    """Two transposed convolutions, the second of which doubles height and width."""
+
+    def __init__(self, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.convolutions = [
+            TransposedConvolution(width // 2, 3, 1, name="conv_0"),
+            TransposedConvolution(width, 3, 2, name="conv_1"),
+        ]
+        self.norm = batch_norm("norm")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.nn.relu(self.norm(self.convolutions[0](x), training=training))
+        return self.convolutions[1](x)
+
+
+class Block(layers.Layer):
+    """A bottleneck around two parallel filter blocks of 4 and 8 channel segments."""
+
+    def __init__(self, width: int, middle: int, low_frequencies: float, residual: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.residual = residual
+        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce")
+        self.filters = [
+            FilterBlock(segments, low_frequencies, name=f"filter_{segments}")
+            for segments in SEGMENTS
+        ]
+        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand")
+        self.norms = [batch_norm(f"norm_{i}") for i in range(2)]
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
+        y = tf.transpose(y, (0, 2, 1, 3))  # (batch, width, height, middle)
+        four, eight = (block(y) for block in self.filters)
+        y = tf.transpose(tf.concat([eight, four], axis=-1), (0, 2, 1, 3))
+        y = self.norms[1](self.expand(y), training=training)
+        return tf.nn.relu(y + x if self.residual else y)

@@ -1,0 +1,1 @@
+"""SDFNet: spatial frequencies through involutions of different reach. Read `model.py`."""

@@ -1,0 +1,97 @@
+"""SDFNet: "Exploring Spatial Frequency Information for Enhanced Video Prediction Quality".
+
+A SimVP-shaped predictor. Its temporal module sees time folded into channels; each stage of the
+encoder is processed by blocks around an involution whose kernel size sets the receptive field and
+so the spatial frequencies that the stage works on: S-blocks (1), M-blocks (15), D-blocks (21).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+from hvp.layers.convolution import Convolution, batch_norm
+from hvp.layers.involution import Involution
+from hvp.models.frequency_predictor import FrequencyPredictor
+from hvp.models.sdfnet.config import SDFNetConfig
+
+RESIDUAL_FROM = 6  # blocks in a stage, from which each adds its input
+LEAKY_SLOPE = 0.2
+
+
+class SDFNet(FrequencyPredictor):
+    """Predicts as many frames as it sees; see `SDFNetConfig` for the settings.
+
+    Example:
+        >>> model = hvp.models.SDFNet(height=64, width=64, frames=10, hidden=32)
+        >>> model(np.zeros((2, 10, 64, 64, 1), "float32")).shape
+        TensorShape([2, 10, 64, 64, 1])
+    """
+
+    config_class = SDFNetConfig
+
+    @staticmethod
+    def activation(x: tf.Tensor) -> tf.Tensor:
+        return tf.maximum(x, LEAKY_SLOPE * x)
+
+    def make_temporal_module(self) -> None:
+        s = self.settings
+        width = s.frames * s.hidden
+        self.stem = Stem(width, name="stem")
+        self.blocks = [
+            [
+                Block(
+                    width, width // s.reduction, kernel, count >= RESIDUAL_FROM, name=f"s{i}_b{j}"
+                )
+                for j in range(count)
+            ]
+            for i, (count, kernel) in enumerate(zip(s.blocks, s.involution_kernels, strict=True))
+        ]
+
+    def temporal_module(self, stages: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
+        stages = [*stages[:-1], self.stem(stages[-1], training=training)]
+        outputs = []
+        for x, blocks in zip(stages, self.blocks, strict=True):
+            for block in blocks:
+                x = block(x, training=training)
+            outputs.append(x)
+        return outputs
+
+
+class Stem(layers.Layer):
+    """Before the deepest stage's blocks: convolutions around an involution, then max pooling."""
+
+    def __init__(self, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.convolutions = [
+            Convolution(width // 2, 3, bias=False, name="conv_0"),
+            Convolution(width, 3, bias=False, name="conv_1"),
+        ]
+        self.involution = Involution(3, name="involution")
+        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.nn.relu(self.norms[0](self.convolutions[0](x), training=training))
+        x = self.involution(x, training=training)
+        x = tf.nn.relu(self.norms[1](x, training=training))
+        x = tf.nn.relu(self.norms[2](self.convolutions[1](x), training=training))
+        return tf.nn.max_pool2d(x, 3, strides=1, padding="SAME")
+
+
+class Block(layers.Layer):
+    """A bottleneck around an involution."""
+
+    def __init__(self, width: int, middle: int, kernel: int, residual: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.residual = residual
+        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce")
+        self.involution = Involution(kernel, name="involution")
+        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand")
+        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
+        y = self.involution(y, training=training)
+        y = tf.nn.relu(self.norms[1](y, training=training))
+        y = self.norms[2](self.expand(y), training=training)
+        return tf.nn.relu(y + x if self.residual else y)

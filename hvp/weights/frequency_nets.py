@@ -1,0 +1,166 @@
+"""Names of the published SDFNet and DFDNet state dicts (PyTorch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from hvp.models.dfdnet.model import DFDNet
+from hvp.models.sdfnet.model import SDFNet
+from hvp.weights.reference import Target
+
+Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
+
+# In the state dicts, but not in the networks' computation.
+UNUSED = ("dec.channel_ex.", ".DFDU.norm1.", ".num_batches_tracked")
+
+
+def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The model of the original's constructor arguments, and its variables by original name.
+
+    A name maps to a `Target`, which brings an array from PyTorch's layout into ours.
+    """
+    frames, channels, height, width = config["shape_in"]
+    shared = {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "frames": frames,
+        "blocks": list(config.get("layer_config", (1, 8, 2, 8))),
+    }
+    if config["model"] == "sdfnet":
+        model = SDFNet(
+            hidden=config.get("hid_channel", 64),
+            kernel_sizes=list(config.get("encoder_kernel_size", (3, 5, 7, 5))),
+            reduction=config.get("reduction", 2),
+            **shared,
+        )
+        names = _sdfnet(model)
+    else:
+        model = DFDNet(
+            hidden=config.get("hid_S", 64),
+            kernel_sizes=list(config.get("kernel_size", (3, 3, 3, 3))),
+            reduction=config.get("groups", 2),
+            low_frequencies=config.get("COF", 0.3125),
+            **shared,
+        )
+        names = _dfdnet(model)
+    return model, {name: Target(variable, convert) for name, variable, convert in names}
+
+
+def is_unused(family: str, name: str) -> bool:
+    """Whether the original keeps a variable that it never computes with."""
+    never_called = family == "dfdnet" and ".bn2." in name
+    return never_called or any(part in name for part in UNUSED)
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _convolution(array: np.ndarray) -> np.ndarray:
+    return array.transpose(2, 3, 1, 0)  # (out, in, h, w) -> (h, w, in, out)
+
+
+def _transposed(array: np.ndarray) -> np.ndarray:
+    return array.transpose(2, 3, 1, 0)  # (in, out, h, w) -> (h, w, out, in)
+
+
+def _depthwise(array: np.ndarray) -> np.ndarray:
+    return array.transpose(2, 3, 0, 1)  # (channels, 1, h, w) -> (h, w, channels, 1)
+
+
+def _linear(array: np.ndarray) -> np.ndarray:
+    return array.transpose()
+
+
+def _layer(name: str, layer: Any, convert: Callable) -> Named:
+    yield f"{name}.weight", layer.kernel, convert
+    if layer.bias is not None:
+        yield f"{name}.bias", layer.bias, _same
+
+
+def _norm(name: str, layer: Any) -> Named:
+    yield f"{name}.weight", layer.gamma, _same
+    yield f"{name}.bias", layer.beta, _same
+
+
+def _batch_norm(name: str, layer: Any) -> Named:
+    yield from _norm(name, layer)
+    yield f"{name}.running_mean", layer.moving_mean, _same
+    yield f"{name}.running_var", layer.moving_variance, _same
+
+
+def _spatial(model: Any) -> Named:
+    for kind, stages in (("enc.enc", model.encoder.stages), ("dec.dec", model.decoder.stages)):
+        for i, stage in enumerate(stages):
+            name, convolution = f"{kind}.{i}.conv", stage.convolution.convolution
+            yield from _layer(f"{name}.conv", convolution, _convolution)
+            yield from _norm(f"{name}.norm", stage.norm)
+    yield from _layer("dec.readout", model.decoder.readout, _convolution)
+
+
+def _stem(name: str, stem: Any, second: int) -> Named:
+    """The convolutions and norms of a stem; its second norm is module number `second`."""
+    yield from _layer(f"{name}.0.conv", stem.convolutions[0].convolution, _convolution)
+    yield from _batch_norm(f"{name}.0.bn", stem.norms[0])
+    yield from _batch_norm(f"{name}.{second}", stem.norms[1])
+    yield from _layer(f"{name}.{second + 2}.conv", stem.convolutions[1].convolution, _convolution)
+    yield from _batch_norm(f"{name}.{second + 2}.bn", stem.norms[2])
+
+
+def _involution(name: str, involution: Any) -> Named:
+    yield from _layer(f"{name}.conv1.conv", involution.reduce, _convolution)
+    yield from _batch_norm(f"{name}.conv1.bn", involution.norm)
+    yield from _layer(f"{name}.conv2.conv", involution.span, _convolution)
+
+
+def _blocks(model: Any) -> Iterator[tuple[str, Any]]:
+    for i, blocks in enumerate(model.blocks):
+        for j, block in enumerate(blocks):
+            yield f"hid1.net.layer{i + 1}.{j}", block
+
+
+def _sdfnet(model: SDFNet) -> Named:
+    yield from _spatial(model)
+    yield from _stem("hid1.net.stem", model.stem, second=2)
+    yield from _involution("hid1.net.stem.1", model.stem.involution)
+    for name, block in _blocks(model):
+        yield from _layer(f"{name}.conv1", block.reduce, _convolution)
+        yield from _involution(f"{name}.conv2", block.involution)
+        yield from _layer(f"{name}.conv3", block.expand, _convolution)
+        for i, norm in enumerate(block.norms):
+            yield from _batch_norm(f"{name}.bn{i + 1}", norm)
+
+
+def _dfdnet(model: DFDNet) -> Named:
+    yield from _spatial(model)
+    yield from _stem("hid1.net.stem", model.stem, second=1)
+    yield from _stem("hid1.net.stem1", model.first_stem, second=1)
+    unstem = model.first_unstem
+    for i, convolution in zip((0, 3), unstem.convolutions, strict=True):
+        yield from _layer(f"hid1.net.Unstem1.{i}", convolution.convolution, _transposed)
+    yield from _batch_norm("hid1.net.Unstem1.1", unstem.norm)
+    for name, block in _blocks(model):
+        yield from _layer(f"{name}.conv1", block.reduce, _convolution)
+        yield from _batch_norm(f"{name}.bn1", block.norms[0])
+        for original, filter_block in zip(("atten", "atten1"), block.filters, strict=True):
+            yield from _filter_block(f"{name}.{original}", filter_block)
+        yield from _layer(f"{name}.conv3", block.expand, _convolution)
+        yield from _batch_norm(f"{name}.bn3", block.norms[1])
+
+
+def _filter_block(name: str, block: Any) -> Named:
+    yield from _norm(f"{name}.norm1", block.norm)
+    attention, unit = block.attention, block.filter
+    yield from _layer(f"{name}.STAU.fc1", attention.expand, _linear)
+    yield from _layer(f"{name}.STAU.dwconv.dwconv", attention.neighbourhood, _depthwise)
+    yield from _layer(f"{name}.STAU.fc2", attention.project, _linear)
+    for axis, axis_filter in (("h", unit.first), ("w", unit.second)):
+        yield f"{name}.DFDU.param_{axis}", axis_filter.threshold, _same
+        yield from _layer(f"{name}.DFDU.mlp_{axis}1", axis_filter.predict, _linear)
+    yield from _layer(f"{name}.DFDU.mlp_c", unit.channels, _linear)
+    yield from _layer(f"{name}.DFDU.reweight_h", unit.weight_first, _linear)
+    yield from _layer(f"{name}.DFDU.reweight_w", unit.weight_second, _linear)
