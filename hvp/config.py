@@ -52,7 +52,9 @@ class TrainingConfig:
     batch_size: int = 50
     epochs: int = 60
     steps: int | None = None  # total updates; overrides epochs
-    learning_rate: float = 1e-4
+    learning_rate: float = 1e-4  # the highest of the schedule
+    schedule: Literal["constant", "cosine", "onecycle"] = "constant"
+    warmup_steps: int = 0  # linear rise of constant and cosine
     adam_epsilon: float = 1e-4
     clip_norm: float | None = 10000.0  # global gradient norm
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = "auto"

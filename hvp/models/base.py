@@ -59,11 +59,23 @@ class VideoModel(keras.Model):
         """All optimizers by name, as checkpoints hold them."""
         return {"optimizer": self.optimizer}
 
-    def configure_training(self, training: TrainingConfig) -> None:
-        """Makes and builds the optimizer(s) that `training` asks for. Call inside the strategy."""
+    def configure_training(
+        self,
+        training: TrainingConfig,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    ) -> None:
+        """Makes and builds the optimizer(s) that `training` asks for. Call inside the strategy.
+
+        Args:
+            training: the experiment's settings.
+            learning_rate: the schedule over the run, as `hvp.training.schedules` makes it;
+                `training.learning_rate`, constant, by default.
+        """
         self.clip_norm = training.clip_norm
+        if learning_rate is None:
+            learning_rate = training.learning_rate
         self.compile(
-            optimizer=keras.optimizers.Adam(training.learning_rate, epsilon=training.adam_epsilon),
+            optimizer=keras.optimizers.Adam(learning_rate, epsilon=training.adam_epsilon),
             jit_compile=training.xla,
         )
         self.optimizer.build(self.trainable_variables)

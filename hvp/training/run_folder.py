@@ -81,6 +81,8 @@ def changed_keys(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
         keys = {"seed": values["seed"]}
         for section in ("data", "model", "training"):
             free = FREE_KEYS.get(section, set())
+            if section == "training" and config.training.schedule != "constant":
+                free = free - {"epochs", "steps"}  # the schedule is stretched over them
             keys.update({f"{section}.{k}": v for k, v in values[section].items() if k not in free})
         return keys
 

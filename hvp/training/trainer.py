@@ -28,6 +28,7 @@ from hvp.training.distribution import (
     replica_batches,
 )
 from hvp.training.run_folder import open_run_folder
+from hvp.training.schedules import make_schedule
 from hvp.training.summaries import RunSummaries, gif_context, prediction_frames
 from hvp.training.write_errors import writing_run
 
@@ -78,14 +79,14 @@ def train(
     check_batch_size(training.batch_size, strategy, "training.batch_size")
     train_split = VideoSplit(config.data, "train", seed=config.seed)
     val_split = VideoSplit(config.data, "val", seed=config.seed)
+    per_epoch = max(1, math.ceil(train_split.num_windows / training.batch_size))
+    total = training.steps if training.steps is not None else training.epochs * per_epoch
     with _precision(training.precision):
         with strategy.scope():
             model = build_checked_model(config)
-            model.configure_training(training)
+            model.configure_training(training, make_schedule(training, total))
             checkpoints = RunCheckpoints(folder, model, training.keep_checkpoints)
         step = checkpoints.restore()
-        per_epoch = max(1, math.ceil(train_split.num_windows / training.batch_size))
-        total = training.steps if training.steps is not None else training.epochs * per_epoch
         replicas = strategy.num_replicas_in_sync
         device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         report(f"run: {folder}")

@@ -27,8 +27,9 @@ class SDFNetConfig:
         kernels = self.involution_kernels
         if len(kernels) != 4 or any(k < 1 or k % 2 == 0 for k in kernels):
             raise ValueError(f"involution_kernels must be four odd numbers, found {kernels}")
-        if self.frames * self.hidden % (32 * self.reduction):
+        width = self.frames * self.hidden
+        if width % 32 or width % (16 * self.reduction):
             raise ValueError(
-                f"frames x hidden / reduction = {self.frames} x {self.hidden} / {self.reduction} "
-                "must be divisible by 32: involutions share kernels among 16 channels"
+                f"frames x hidden = {self.frames} x {self.hidden} must be divisible by 32 and by "
+                f"16 x reduction ({self.reduction}): involutions share a kernel among 16 channels"
             )

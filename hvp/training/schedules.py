@@ -1,0 +1,96 @@
+"""Learning rates over a run: constant, cosine and one cycle, with a warm-up."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from hvp.config import TrainingConfig
+
+# Of PyTorch's OneCycleLR, which SDFNet and DFDNet were trained with.
+ONE_CYCLE_WARM_UP = 0.3  # share of the run
+ONE_CYCLE_START = 1 / 25  # of the highest rate
+ONE_CYCLE_END = 1e-4  # of the first rate
+
+
+def make_schedule(
+    training: TrainingConfig, total_steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate of `training.schedule` over `total_steps` updates.
+
+    `constant` and `cosine` (down to 0 at the end) rise linearly over `training.warmup_steps`
+    first; `onecycle` has its own warm-up over 30 % of the run.
+    """
+    if training.schedule == "onecycle":
+        return OneCycle(training.learning_rate, total_steps)
+    if training.schedule == "cosine":
+        return WarmUpCosine(training.learning_rate, total_steps, training.warmup_steps)
+    if training.warmup_steps:
+        return WarmUpCosine(training.learning_rate, None, training.warmup_steps)
+    return training.learning_rate
+
+
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Cosine from 1/25 of the highest rate up to it, then down to 1/250000 of it.
+
+    Equal to PyTorch's `OneCycleLR(max_lr=highest, total_steps=total_steps)` with its defaults, but
+    for Adam's first moment, which that cycles too (0.95 to 0.85 and back).
+
+    Args:
+        highest: rate reached after 30 % of the run.
+        total_steps: updates of the run.
+    """
+
+    def __init__(self, highest: float, total_steps: int):
+        self.highest, self.total_steps = highest, total_steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        first = self.highest * ONE_CYCLE_START
+        peak = max(ONE_CYCLE_WARM_UP * self.total_steps - 1, 1e-6)
+        end = max(self.total_steps - 1, peak + 1e-6)
+        up = _cosine(first, self.highest, step / peak)
+        down = _cosine(self.highest, first * ONE_CYCLE_END, (step - peak) / (end - peak))
+        return tf.where(step <= peak, up, down)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"highest": self.highest, "total_steps": self.total_steps}
+
+
+class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise, then a cosine down to 0, or a constant rate.
+
+    Args:
+        highest: rate after the rise.
+        total_steps: updates of the run, at whose end the rate is 0; `None` keeps it constant.
+        warmup_steps: updates of the rise; the first one already has `highest / warmup_steps`.
+    """
+
+    def __init__(self, highest: float, total_steps: int | None, warmup_steps: int):
+        self.highest, self.total_steps, self.warmup_steps = highest, total_steps, warmup_steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        later = tf.constant(self.highest, tf.float32)
+        if self.total_steps is not None:
+            length = max(self.total_steps - self.warmup_steps, 1)
+            later = _cosine(self.highest, 0.0, (step - self.warmup_steps) / length)
+        if not self.warmup_steps:
+            return later
+        rising = self.highest * (step + 1) / self.warmup_steps
+        return tf.where(step < self.warmup_steps, rising, later)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "highest": self.highest,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+def _cosine(start: float, end: float, share: tf.Tensor) -> tf.Tensor:
+    share = tf.clip_by_value(share, 0.0, 1.0)
+    return end + (start - end) / 2 * (1 + tf.cos(math.pi * share))
