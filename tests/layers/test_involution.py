@@ -1,0 +1,52 @@
+"""Involution against its definition, with gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.layers import Involution
+from hvp.layers.involution import neighbourhood_sum
+
+
+def by_definition(x, kernels, size):
+    """Unfolds all patches, which the layer never does."""
+    batch, height, width, groups, c = x.shape
+    flat = tf.reshape(x, (batch, height, width, groups * c))
+    patches = tf.image.extract_patches(flat, (1, size, size, 1), (1, 1, 1, 1), (1, 1, 1, 1), "SAME")
+    patches = tf.reshape(patches, (batch, height, width, size**2, groups, c))
+    return tf.einsum("bhwkgc,bhwgk->bhwgc", patches, kernels)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 15, 21])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_value_and_gradients(size, compiled):
+    random = np.random.default_rng(size)
+    x = tf.constant(random.standard_normal((2, 6, 9, 2, 4)), tf.float32)
+    kernels = tf.constant(random.standard_normal((2, 6, 9, 2, size**2)), tf.float32)
+
+    def run(function):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernels])
+            y = function(x, kernels, size)
+            loss = tf.reduce_sum(tf.sin(y))
+        return [y, *tape.gradient(loss, [x, kernels])]
+
+    ours = tf.function(lambda: run(neighbourhood_sum)) if compiled else None
+    actual = ours() if compiled else run(neighbourhood_sum)
+    for a, b in zip(actual, run(by_definition), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_the_layer():
+    layer = Involution(5, reduction=2)
+    y = layer(np.ones((2, 8, 8, 32), "float32"))
+    assert y.shape == (2, 8, 8, 32)
+    assert layer.groups == 2
+    assert layer.span.kernel.shape == (1, 1, 16, 50)
+    assert Involution(3, groups=4)(np.ones((1, 4, 4, 8), "float32")).shape == (1, 4, 4, 8)
+    with pytest.raises(ValueError, match="odd"):
+        Involution(4)
+    with pytest.raises(ValueError, match="do not divide into 3"):
+        Involution(3, groups=3)(np.ones((1, 4, 4, 8), "float32"))

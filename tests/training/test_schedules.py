@@ -1,0 +1,52 @@
+"""Learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hvp.config import TrainingConfig, load_config
+from hvp.errors import UserError
+from hvp.training.run_folder import open_run_folder
+from hvp.training.schedules import make_schedule
+
+
+def rates(total, steps, **settings):
+    schedule = make_schedule(TrainingConfig(learning_rate=1.0, **settings), total)
+    return [float(schedule(step)) if callable(schedule) else schedule for step in steps]
+
+
+def one_cycle_by_definition(step, total):
+    """PyTorch's OneCycleLR with max_lr 1, written out."""
+    peak, end = 0.3 * total - 1, total - 1
+    if step <= peak:
+        low, high, share = 1 / 25, 1.0, step / peak
+        return high + (low - high) / 2 * (1 + math.cos(math.pi * share))
+    low, high, share = 1 / 25 / 1e4, 1.0, (step - peak) / (end - peak)
+    return low + (high - low) / 2 * (1 + math.cos(math.pi * share))
+
+
+def test_one_cycle():
+    steps = [0, 1, 10, 28, 29, 30, 60, 98, 99]
+    expected = [one_cycle_by_definition(step, 100) for step in steps]
+    assert rates(100, steps, schedule="onecycle") == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    assert expected[0] == pytest.approx(0.04)
+    assert max(rates(100, range(100), schedule="onecycle")) == pytest.approx(1.0)
+
+
+def test_cosine_and_constant_with_warm_up():
+    cosine = rates(110, [0, 4, 9, 10, 60, 110], schedule="cosine", warmup_steps=10)
+    assert cosine == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.5, 0.0], abs=1e-6)
+    assert rates(100, [0, 50, 99]) == [1.0, 1.0, 1.0]
+    constant = rates(100, [0, 1, 3, 4, 99], warmup_steps=4)
+    assert constant == pytest.approx([0.25, 0.5, 1.0, 1.0, 1.0])
+
+
+def test_a_run_with_a_schedule_keeps_its_length(small_config, tmp_path):
+    config = load_config(small_config, ["training.schedule=onecycle"])
+    folder = open_run_folder(config, tmp_path)
+    (folder / "model/ckpt-1.index").write_text("")
+    longer = load_config(small_config, ["training.schedule=onecycle", "training.steps=9"])
+    with pytest.raises(UserError, match=r"training.steps: 6 -> 9"):
+        open_run_folder(longer, tmp_path)
