@@ -69,14 +69,14 @@ def test_training_mode_and_gradients(reference):
     assert compared > 100
 
 
-def test_a_pytorch_checkpoint_may_count_batches(reference):
-    golden, _ = reference
+def test_a_pytorch_checkpoint_may_count_batches(golden):
+    golden = golden("sdfnet")
     weights = {**golden.weights, "hid1.net.stem.0.bn.num_batches_tracked": np.array(3)}
     hvp.weights.from_reference(golden.config, weights)
 
 
-def test_what_does_not_fit_is_listed(reference):
-    golden, _ = reference
+def test_what_does_not_fit_is_listed(golden):
+    golden = golden("sdfnet")
     weights = dict(golden.weights)
     weights["more"] = weights.pop("dec.readout.bias")
     weights["dec.readout.weight"] = np.zeros((2, 16, 1, 1), np.float32)

@@ -108,7 +108,10 @@ class AxisFilter(layers.Layer):
         columns = along * channels // self.segments
         self.passing = int(self.low_frequencies * columns + 1)
         self.threshold = self.add_weight(
-            shape=(1, across * self.segments), initializer="random_normal", name="threshold"
+            shape=(1, across * self.segments),
+            initializer="random_normal",
+            autocast=False,  # compared with a float32 spectrum
+            name="threshold",
         )
         self.predict = layers.Dense(columns, use_bias=False, name="predict")
         self.predict.build((None, None, columns // 2))
