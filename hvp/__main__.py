@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
         "import-weights", help="make an experiment of a published checkpoint"
     )
     importing.add_argument(
-        "--checkpoint", required=True, help="folder or prefix of the TensorFlow 1 checkpoint"
+        "--checkpoint",
+        required=True,
+        help="folder or prefix of a TensorFlow 1 checkpoint, or a PyTorch .pth file",
     )
     importing.add_argument(
         "--config",

@@ -65,6 +65,30 @@ def save_curves(result: OpenLoopResult, path: Path) -> None:
         figure.savefig(path)
 
 
+def save_spectra(result: OpenLoopResult, path: Path) -> None:
+    """Energy by spatial and by temporal frequency: truth, prediction, error; logarithmic."""
+    titles = {
+        "spatial": "by spatial frequency (cycles per pixel)",
+        "temporal": "by temporal frequency (cycles per frame)",
+    }
+    lines = {"truth": ("#2563eb", "-"), "prediction": ("#d97706", "-"), "error": ("#6b7280", "--")}
+    figure = Figure(figsize=(9, 3.4), layout="constrained", dpi=120)
+    panels = figure.subplots(1, 2)
+    for panel, (domain, spectrum) in zip(panels, result.spectra.items(), strict=True):
+        for kind, energy in spectrum.energy.items():
+            colour, style = lines[kind]
+            shown = np.maximum(energy, 1e-12)  # what a float32 transform leaves of nothing
+            marker = "o" if len(energy) < 3 else None
+            panel.plot(spectrum.frequency, shown, style, color=colour, label=kind, marker=marker)
+        panel.set_yscale("log")
+        panel.set_title(f"energy {titles[domain]}", fontsize=10)
+        panel.grid(alpha=0.25)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    with writing(path):
+        figure.savefig(path)
+
+
 def _line_labels(num_samples: int) -> dict[str, str]:
     if num_samples == 1:
         return {"mean": "model, 1 sample", "copy_last": "copy last frame"}

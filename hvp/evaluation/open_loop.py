@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.evaluation.gallery import Gallery, Picture
+from hvp.evaluation.spectra import SpectralTally, Spectrum
 from hvp.evaluation.statistics import Curve, CurveTally
 from hvp.metrics.protocols import Protocol, find_protocol
 from hvp.metrics.registry import METRICS
@@ -81,6 +82,7 @@ class OpenLoopResult:
         examples: one dict an example, `name` and `METRIC_KIND` as means over the horizon.
         pictures: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
+        spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
         clips_itself: the protocol wants unclipped predictions and the model has none to give.
     """
 
@@ -92,6 +94,7 @@ class OpenLoopResult:
     pictures: list[Picture]
     weights_sha256: dict[str, str]
     clips_itself: bool
+    spectra: dict[str, Spectrum]
 
 
 def evaluate(
@@ -125,6 +128,7 @@ def evaluate(
     scorer = _Scorer(settings, protocol)
     rollout, clips_itself = _rollout(model, protocol)
     tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}
+    spectral_tally = SpectralTally()
     examples: list[dict[str, Any]] = []
     pictures: list[Picture] = []
     frame_shape = (0, 0, 0)
@@ -135,7 +139,9 @@ def evaluate(
         wanted = max(0, settings.num_pictures - len(pictures))
         shown = video[:wanted, : settings.context + settings.horizon]
         gallery = Gallery(shown, names, settings.picture_samples)
-        values = _score_batch(rollout, scorer, gallery, video, names, len(examples), settings)
+        values = _score_batch(
+            rollout, scorer, gallery, spectral_tally, video, names, len(examples), settings
+        )
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         for metric, by_kind in values.items():
             for kind, scores in by_kind.items():
@@ -157,6 +163,7 @@ def evaluate(
         pictures=pictures,
         weights_sha256=scorer.weights_sha256,
         clips_itself=clips_itself,
+        spectra=spectral_tally.spectra(),
     )
 
 
@@ -164,6 +171,7 @@ def _score_batch(
     rollout: Callable[..., tf.Tensor],
     scorer: _Scorer,
     gallery: Gallery,
+    spectral_tally: SpectralTally,
     video: tf.Tensor,
     names: list[str],
     first_example: int,
@@ -183,6 +191,8 @@ def _score_batch(
         predicted = rollout(context, settings.horizon, num_samples=count, seed=tf.stack(seeds))
         _check_prediction(predicted, (count, *future.shape), names)
         gallery.add(predicted)
+        if first == 0:
+            spectral_tally.update(future, predicted[0])
         # The baseline goes along as one more sample: LPIPS sees each true frame once for all.
         scored = predicted if baseline else tf.concat([copied, predicted], 0)
         for metric, value in scorer(future, scored).items():

@@ -84,6 +84,13 @@ def write_report(
             }
             for metric, kinds in result.curves.items()
         },
+        "spectra": {
+            domain: {
+                "frequency": spectrum.frequency.tolist(),
+                **{kind: energy.tolist() for kind, energy in spectrum.energy.items()},
+            }
+            for domain, spectrum in result.spectra.items()
+        },
         "protocol": describe_protocol(result, about),
     }
     with writing(folder):
@@ -93,6 +100,7 @@ def write_report(
         _write_frames(result, folder / "metrics.csv")
         _write_examples(result, folder / "examples.csv")
         figures.save_curves(result, folder / "curves.png")
+        figures.save_spectra(result, folder / "spectra.png")
         shown = []
         if pictures:
             for number, picture in enumerate(result.pictures, 1):

@@ -66,6 +66,11 @@ def report_page(report: Mapping[str, Any], pictures: Iterable[Mapping[str, str]]
 <p class="soft">Shaded: 95 % confidence interval over contexts. Numbers per frame:
 <a href="metrics.csv">metrics.csv</a>; per example: <a href="examples.csv">examples.csv</a>;
 all with the protocol: <a href="metrics.json">metrics.json</a>.</p>
+<h2>By frequency</h2>
+<div class="figure"><img src="spectra.png" alt="Energy by spatial and temporal frequency"></div>
+<p class="soft">Energy of the truth, of each context's first sample, and of its error. A prediction
+below the truth at high spatial frequencies is blurred; below it at high temporal ones it moves too
+little. Where the error reaches the truth's energy, nothing of the truth is predicted.</p>
 {_gallery(list(pictures), protocol)}
 <h2>Protocol</h2>
 <p>{html.escape(protocol["description"])}</p>

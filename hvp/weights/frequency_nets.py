@@ -37,7 +37,6 @@ def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             reduction=config.get("reduction", 2),
             **shared,
         )
-        names = _sdfnet(model)
     else:
         model = DFDNet(
             hidden=config.get("hid_S", 64),
@@ -46,8 +45,13 @@ def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             low_frequencies=config.get("COF", 0.3125),
             **shared,
         )
-        names = _dfdnet(model)
-    return model, {name: Target(variable, convert) for name, variable, convert in names}
+    return model, targets(model)
+
+
+def targets(model: SDFNet | DFDNet) -> dict[str, Target]:
+    """The model's variables by their names in the original's state dict."""
+    names = _sdfnet(model) if isinstance(model, SDFNet) else _dfdnet(model)
+    return {name: Target(variable, convert) for name, variable, convert in names}
 
 
 def is_unused(family: str, name: str) -> bool:

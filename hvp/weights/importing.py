@@ -19,6 +19,7 @@ from hvp.weights.hierarchical import OPTIMIZER_SCOPE, original_names, reference_
 from hvp.weights.reference import assign_by_name
 
 ORIGINAL_DATASETS = {"mmnist": "moving_mnist", "kth": "kth", "mazes": "mazes"}
+PYTORCH_SUFFIXES = (".pth", ".pt")
 # Keys of an original configuration and where they live in ours.
 ORIGINAL_KEYS = {
     "data": {"channels": "channels", "seq_len": "seq_len"},
@@ -38,12 +39,14 @@ def import_checkpoint(
     logdir: str | Path,
     overrides: tuple[str, ...] = (),
 ) -> Path:
-    """Makes an experiment of a TensorFlow 1 checkpoint of the hierarchical family.
+    """Makes an experiment of a published checkpoint.
 
     Args:
-        checkpoint: its folder (with the `checkpoint` file) or prefix (`.../model.ckpt`).
-        config: one of our configurations, or the original's own flat `config.yml`; `None` looks for
-            the latter beside the checkpoint.
+        checkpoint: of the hierarchical family, the folder (with the `checkpoint` file) or prefix
+            (`.../model.ckpt`) of a TensorFlow 1 checkpoint; of SDFNet and DFDNet, a PyTorch state
+            dict (`.pth`), bare or under `net`.
+        config: one of our configurations; for the hierarchical family also the original's own flat
+            `config.yml`, which `None` looks for beside the checkpoint.
         logdir: where `logs/NAME/` is made.
         overrides: `section.key=value`, as in `load_config`.
 
@@ -56,6 +59,9 @@ def import_checkpoint(
     """
     from hvp.training.checkpoints import save_experiment
 
+    if Path(checkpoint).suffix in PYTORCH_SUFFIXES:
+        experiment, model = _import_state_dict(Path(checkpoint), config, overrides)
+        return save_experiment(experiment, model, logdir)
     prefix = checkpoint_prefix(checkpoint)
     arrays = read_checkpoint(prefix)
     experiment = _experiment_config(config, prefix, arrays, overrides)
@@ -67,6 +73,58 @@ def import_checkpoint(
     if slots:
         load_adam(model.optimizer, names, slots)
     return save_experiment(experiment, model, logdir, step=step)
+
+
+def _import_state_dict(
+    path: Path, config: str | Path | None, overrides: tuple[str, ...]
+) -> tuple[ExperimentConfig, Any]:
+    from hvp.weights import frequency_nets
+
+    if config is None:
+        raise UserError(f"{path}: pass --config, such as configs/sdfnet_mmnist.yml")
+    experiment = load_config(config, overrides)
+    family = experiment.model.family
+    if family not in ("sdfnet", "dfdnet"):
+        raise UserError(
+            f"{path}: is a PyTorch state dict, but {config} is of the family {family}; SDFNet and "
+            "DFDNet were published so"
+        )
+    arrays = read_state_dict(path)
+    model = hvp.build_model(experiment)
+    used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
+    assign_by_name(frequency_nets.targets(model), used)
+    model.configure_training(experiment.training)
+    return experiment, model
+
+
+def read_state_dict(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a PyTorch state dict, bare or under `net`, by name.
+
+    Read without unpickling anything but tensors.
+
+    Raises:
+        UserError: without PyTorch, and for a file that is missing, damaged or something else.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        import torch
+    except ImportError:
+        raise UserError(
+            f"{path}: PyTorch is needed to read it, once: pip install torch --index-url "
+            "https://download.pytorch.org/whl/cpu"
+        ) from None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch and pickle raise for what is no checkpoint
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: cannot be read as a PyTorch state dict: {reason}") from None
+    content = content.get("net", content) if isinstance(content, dict) else content
+    tensors = isinstance(content, dict) and all(hasattr(v, "numpy") for v in content.values())
+    if not tensors or not content:
+        raise UserError(f"{path}: holds no state dict, neither bare nor under 'net'")
+    # Trained on several GPUs, every name begins with "module.".
+    return {name.removeprefix("module."): t.detach().numpy() for name, t in content.items()}
 
 
 def checkpoint_prefix(checkpoint: str | Path) -> str:

@@ -12,6 +12,7 @@ from hvp.errors import UserError
 from hvp.evaluation.gallery import Picture
 from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
 from hvp.evaluation.report import new_folder, write_report
+from hvp.evaluation.spectra import Spectrum
 from hvp.evaluation.statistics import CurveTally
 
 CONTEXT, HORIZON = 4, 6
@@ -50,6 +51,13 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
         pictures=[picture],
         weights_sha256={"lpips/lin0.keras": "ab12"},
         clips_itself=False,
+        spectra={
+            domain: Spectrum(
+                np.array([0.0, 0.5]),
+                {kind: np.array([0.1, 0.01]) for kind in ("truth", "prediction", "error")},
+            )
+            for domain in ("spatial", "temporal")
+        },
     )
 
 
@@ -153,7 +161,8 @@ def test_border_tells_context_from_prediction(tmp_path):
 def test_without_pictures_the_curves_stay(tmp_path):
     write_report(make_result(), tmp_path, ABOUT, pictures=False)
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == {"metrics.json", "metrics.csv", "examples.csv", "curves.png", "report.html"}
+    numbers = {"metrics.json", "metrics.csv", "examples.csv"}
+    assert files == {*numbers, "curves.png", "spectra.png", "report.html"}
 
 
 def test_one_sample_and_one_context(tmp_path):

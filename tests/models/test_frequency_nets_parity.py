@@ -59,9 +59,8 @@ def test_training_mode_and_gradients(reference):
         id(v): 0.0 if g is None else float(tf.norm(g))
         for v, g in zip(model.trainable_variables, gradients, strict=True)
     }
-    names = {"sdfnet": frequency_nets._sdfnet, "dfdnet": frequency_nets._dfdnet}
     compared = 0
-    for name, variable, _ in names[golden.config["model"]](model):
+    for name, (variable, _) in frequency_nets.targets(model).items():
         key = f"outputs/grad_norms/{name}"
         if key in golden and float(golden[key]) > 1e-6:
             assert by_id[id(variable)] == pytest.approx(float(golden[key]), rel=0.01), name

@@ -1,0 +1,83 @@
+"""Published PyTorch state dicts of SDFNet and DFDNet become experiments."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from hvp.__main__ import main
+from hvp.errors import UserError
+from hvp.training.checkpoints import load_experiment
+from hvp.weights.importing import read_state_dict
+
+CONFIG = """\
+name: small
+data: {height: 32, width: 32}
+model:
+  family: sdfnet
+  frames: 4
+  hidden: 16
+  blocks: [1, 6, 2, 6]
+"""
+
+
+def run(tmp_path, path):
+    config = tmp_path / "small.yml"
+    config.write_text(CONFIG)
+    logs = tmp_path / "logs"
+    return main(
+        [
+            "import-weights",
+            "--checkpoint",
+            str(path),
+            "--config",
+            str(config),
+            "--logdir",
+            str(logs),
+        ]
+    )
+
+
+@pytest.mark.parametrize("layout", ["bare", "net"])
+def test_both_layouts(golden, tmp_path, layout):
+    torch = pytest.importorskip("torch")
+    values = golden("sdfnet")
+    state = {name: torch.from_numpy(array.copy()) for name, array in values.weights.items()}
+    state["hid1.net.stem.0.bn.num_batches_tracked"] = torch.tensor(3)
+    path = tmp_path / "checkpoint.pth"
+    torch.save({"net": state} if layout == "net" else state, path)
+    assert run(tmp_path, path) == 0
+    _, model, _ = load_experiment(tmp_path / "logs/small")
+    predicted = np.asarray(model(values["inputs/x"].transpose(0, 1, 3, 4, 2)))
+    expected = values["outputs/y_eval"].transpose(0, 1, 3, 4, 2)
+    assert np.abs(predicted - expected).max() < 2e-4 * expected.std()
+
+
+def test_files_that_hold_no_state_dict(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "checkpoint.pth"
+    assert run(tmp_path, path) == 2
+    path.write_text("words")
+    assert run(tmp_path, path) == 2
+    torch.save([1, 2], path)
+    assert run(tmp_path, path) == 2
+    torch.save({"a": torch.zeros(2)}, path)
+    assert run(tmp_path, path) == 2
+    lines = capsys.readouterr().err.splitlines()
+    for line, part in zip(
+        lines,
+        ("no such checkpoint", "cannot be read", "holds no state dict", "unexpected a"),
+        strict=True,
+    ):
+        assert line.startswith("error: ")
+        assert part in line
+
+
+def test_without_pytorch(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    path = tmp_path / "checkpoint.pth"
+    path.write_bytes(b"anything")
+    with pytest.raises(UserError, match="PyTorch is needed to read it"):
+        read_state_dict(path)
