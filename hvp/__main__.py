@@ -22,6 +22,14 @@ def parser() -> argparse.ArgumentParser:
     data_prepare.add_arguments(prepare)
     prepare.set_defaults(run=data_prepare.run)
 
+    from hvp.evaluation import validation_command
+
+    validation = commands.add_parser(
+        "validate-metrics", help="show where traditional and frequency metrics disagree"
+    )
+    validation_command.add_arguments(validation)
+    validation.set_defaults(run=validation_command.run)
+
     importing = commands.add_parser(
         "import-weights", help="make an experiment of a published checkpoint"
     )

@@ -125,6 +125,11 @@ def evaluate(
         >>> result.curves["psnr"]["mean"].overall
     """
     protocol = find_protocol(settings.protocol)
+    if settings.context < model.min_context:
+        raise UserError(
+            f"evaluation.context (--open-loop-ctx) is {settings.context}; this model needs at "
+            f"least {model.min_context} frames of context"
+        )
     scorer = _Scorer(settings, protocol)
     rollout, clips_itself = _rollout(model, protocol)
     tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}

@@ -46,18 +46,9 @@ def report_page(report: Mapping[str, Any], pictures: Iterable[Mapping[str, str]]
     """
     protocol = report["protocol"]
     experiment = str(protocol.get("experiment", "model"))
-    title = f"{experiment}: open-loop evaluation"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{html.escape(title)}</h1>
-<p class="soft">{_headline(protocol)}</p>
+    return simple_page(
+        f"{experiment}: open-loop evaluation",
+        f"""<p class="soft">{_headline(protocol)}</p>
 <h2>Results</h2>
 <div class="wide">{_results(report)}</div>
 <p class="soft">{_reading(protocol)}</p>
@@ -77,6 +68,23 @@ little. Where the error reaches the truth's energy, nothing of the truth is pred
 <div class="wide">{_conventions(protocol)}</div>
 <h3>Settings</h3>
 <div class="wide">{_settings(protocol)}</div>
+""",
+    )
+
+
+def simple_page(title: str, body: str) -> str:
+    """A page with a heading and a body of HTML, in the reports' style."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{html.escape(title)}</h1>
+{body}
 </body>
 </html>
 """

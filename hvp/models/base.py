@@ -28,6 +28,9 @@ class VideoModel(keras.Model):
         seed: decides all noise drawn while training.
     """
 
+    min_context = 1  # frames that `rollout` needs
+    min_window = 1  # frames that a training window needs
+
     def __init__(
         self,
         *,

@@ -49,6 +49,7 @@ class FrequencyPredictor(VideoModel):
                 f"{width}"
             )
         self.settings = s = self.config_class(**settings)
+        self.min_context, self.min_window = s.frames, 2 * s.frames
         self.loss_terms = weighted_losses(s.losses, s.loss_axes)
         activation = type(self).activation
         self.encoder = SpatialEncoder(s.hidden, s.kernel_sizes, activation, name="encoder")

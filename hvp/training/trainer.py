@@ -84,6 +84,7 @@ def train(
     with _precision(training.precision):
         with strategy.scope():
             model = build_checked_model(config)
+            _check_window(config, model)
             model.configure_training(training, make_schedule(training, total))
             checkpoints = RunCheckpoints(folder, model, training.keep_checkpoints)
         step = checkpoints.restore()
@@ -107,6 +108,22 @@ def train(
         loop.run(step, total)
     report(f"done: {folder}; evaluate with python eval_with_lpips.py --logdir {folder}/model")
     return folder
+
+
+def _check_window(config: ExperimentConfig, model: VideoModel) -> None:
+    """Raises a `UserError` if the training windows, or the GIFs' contexts, are too short."""
+    frames = config.data.seq_len
+    if frames < model.min_window:
+        raise UserError(
+            f"data.seq_len is {frames}; a {config.model.family} model with these settings needs "
+            f"windows of at least {model.min_window} frames"
+        )
+    context = gif_context(config.evaluation.context, frames)
+    if config.training.gifs_every and context < model.min_context:
+        raise UserError(
+            f"evaluation.context is {config.evaluation.context}; the model needs at least "
+            f"{model.min_context} frames to predict from"
+        )
 
 
 class _Loop:
