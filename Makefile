@@ -12,7 +12,7 @@ unexport PYTHONPATH
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python train.py --config configs/demo.yml --logdir $(LOGDIR)
-	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model --metrics mse,mae,psnr,ssim
+	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
@@ -23,17 +23,18 @@ lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .
 
 $(VENV)/.created:
-	$(PYTHON) -c 'import sys; v = sys.version_info; (3, 10) <= v < (3, 14) or sys.exit("hvp needs Python 3.10-3.13, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
-	$(PYTHON) -m venv $(VENV)
-	touch $@
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 10) <= v < (3, 14) or sys.exit("hvp needs Python 3.10-3.13, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
 $(VENV)/.installed: $(VENV)/.created requirement.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e .
-	touch $@
+	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created requirement.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV)

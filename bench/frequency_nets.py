@@ -39,7 +39,7 @@ def measure(family: str, width: int, batch: int, repeats: int) -> dict[str, floa
 
     model_class = {"sdfnet": hvp.models.SDFNet, "dfdnet": hvp.models.DFDNet}[family]
     model = model_class(frames=FRAMES, hidden=width)
-    model.configure_training(TrainingConfig())
+    model.configure_training(TrainingConfig(clip_norm=None))
     shape = (batch, 2 * FRAMES, model.height, model.width, model.channels)
     videos = tf.random.stateless_uniform(shape, (0, 0))
     inference = median_seconds(lambda: model.rollout(videos[:, :FRAMES], FRAMES).numpy(), repeats)

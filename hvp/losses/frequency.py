@@ -6,7 +6,7 @@ tensors and transforms the last three axes: channels, height and width. `axes` c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import keras
@@ -119,8 +119,10 @@ def frequency_weight(time: int, height: int, width: int) -> np.ndarray:
 
 def weighted_losses(
     losses: Mapping[str, float], axes: Axes = "paper"
-) -> dict[str, tuple[float, keras.losses.Loss]]:
+) -> dict[str, tuple[float, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]]]:
     """Losses by name with their weights, those of weight 0 left out.
+
+    Each is a function of truth and prediction that gives the mean over this replica's batch.
 
     Args:
         losses: name -> weight; names are `hvp.losses.settings.LOSS_NAMES`.
@@ -128,10 +130,15 @@ def weighted_losses(
     """
     check_losses(losses)
     makers = {
-        "mse": keras.losses.MeanSquaredError,
-        "mae": keras.losses.MeanAbsoluteError,
+        "mse": lambda: _mean_of(keras.losses.mean_squared_error),
+        "mae": lambda: _mean_of(keras.losses.mean_absolute_error),
         "frequency_3d": lambda: Frequency3D(log=True, axes=axes),
         "frequency_3d_linear": lambda: Frequency3D(log=False, axes=axes),
         "weighted_frequency": lambda: WeightedFrequency(axes=axes),
     }
     return {name: (weight, makers[name]()) for name, weight in losses.items() if weight}
+
+
+def _mean_of(function: Callable) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    # Not Keras' loss object: under tf.distribute that divides by the number of replicas as well.
+    return lambda true, predicted: tf.reduce_mean(function(true, predicted))

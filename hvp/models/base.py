@@ -139,10 +139,10 @@ class VideoModel(keras.Model):
         norm = tf.linalg.global_norm(gradients)
         if getattr(self, "clip_norm", None) is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
-        # The optimizer sums over replicas, and every replica holds the mean already.
-        optimizer.apply_gradients(
-            [(g / count, v) for g, v in zip(gradients, variables, strict=True)]
-        )
+        if count > 1:
+            # The optimizer sums over replicas, and every replica holds the mean already.
+            gradients = [gradient / count for gradient in gradients]
+        optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         return norm
 
     # Inference -----------------------------------------------------------------------------

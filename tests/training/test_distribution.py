@@ -29,6 +29,18 @@ config = load_config(sys.argv[1], [f"training.strategy={sys.argv[3]}"])
 train(config, sys.argv[2])
 """
 
+PREDICTOR = """\
+data: {height: 16, width: 16, seq_len: 8, train_videos: 8, test_videos: 4}
+model:
+  family: sdfnet
+  frames: 4
+  hidden: 8
+  blocks: [1, 1, 1, 1]
+  involution_kernels: [1, 3, 3, 3]
+training: {batch_size: 4, steps: 2, log_every: 1, gifs_every: 0, validate_every: 0}
+evaluation: {context: 4, seq_len: 8}
+"""
+
 
 def run(config, logdir, strategy, logical_cpus, environment=None):
     return subprocess.Popen(
@@ -64,6 +76,26 @@ def test_two_replicas_equal_one(small_config, tmp_path):
         run(small_config, tmp_path / "two", "mirrored", 2),
     )
     assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
+
+
+def test_losses_of_the_predictors_do_not_shrink_with_replicas(tmp_path):
+    """Keras' own loss objects divide by the number of replicas, on top of the mean over them."""
+    config = tmp_path / "tiny.yml"
+    config.write_text(PREDICTOR)
+    finished(run(config, tmp_path / "two", "mirrored", 2), run(config, tmp_path / "one", "cpu", 1))
+    losses = []
+    for name in ("one", "two"):
+        (path,) = (tmp_path / name / "tiny/train").glob("events.out.tfevents.*")
+        losses.append(
+            [
+                float(tf.make_ndarray(value.tensor))
+                for event in tf.compat.v1.train.summary_iterator(str(path))
+                for value in event.summary.value
+                if value.tag == "loss"
+            ]
+        )
+    # Batch statistics are those of each replica, so not equal.
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.1)
 
 
 @pytest.mark.slow
