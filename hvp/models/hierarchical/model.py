@@ -24,12 +24,11 @@ from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
+from hvp.models.hierarchical.sampling import decode_in_chunks, sample_noise
 
 BASE_FILTERS = 32
 DECODER_DENSE = 1024
 FRAME_SIZES = (32, 64, 128, 256)
-# Frames decoded at once in a rollout: bounds memory, and on a CPU small chunks stay in its caches.
-DECODER_CHUNK = 64
 
 
 class HierarchicalModel(VideoModel):
@@ -322,7 +321,7 @@ class HierarchicalModel(VideoModel):
     ) -> tf.Tensor:
         states = self.open_loop(context, seeds, horizon, num_samples)[0]
         outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
-        frames = _in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
+        frames = decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
         if clip:
             frames = tf.clip_by_value(frames, 0.0, 1.0)
         return tf.reshape(
@@ -352,27 +351,16 @@ class HierarchicalModel(VideoModel):
             for f, n in zip(self.encoder(context), filled, strict=True)
         ]
         noise = [
-            self._sample_noise(
-                seeds, num_samples, level, -(-(time + horizon) // self.factor**level)
+            sample_noise(
+                seeds,
+                num_samples,
+                level,
+                ticks=-(-(time + horizon) // self.factor**level),
+                size=self.settings.cell_stoch_size,
             )
             for level in range(self.levels)
         ]
         return self.unroll(features, noise)
-
-    def _sample_noise(
-        self, seeds: tf.Tensor, num_samples: int, level: int, ticks: int
-    ) -> tf.Tensor:
-        """Noise `(samples * batch, ticks, stoch)` that depends on example and sample only."""
-        shape = (ticks, self.settings.cell_stoch_size)
-
-        def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            seed, sample = seed_and_sample
-            return tf.random.stateless_normal(shape, fold_in(fold_in(seed, sample), level))
-
-        samples = tf.repeat(tf.range(num_samples), tf.shape(seeds)[0])
-        return tf.map_fn(
-            draw, (tf.tile(seeds, (num_samples, 1)), samples), fn_output_signature=tf.float32
-        )
 
     def _checked_frames(self, videos: tf.Tensor) -> tf.Tensor:
         videos = tf.convert_to_tensor(videos, tf.float32)
@@ -386,13 +374,3 @@ class HierarchicalModel(VideoModel):
         if videos.shape[1] is None:
             raise ValueError("the number of frames must be known: received a time axis of None")
         return videos
-
-
-def _in_chunks(decoder: Decoder, states: tf.Tensor) -> tf.Tensor:
-    """`decoder(states)`, a bounded number of rows at a time."""
-    rows = tf.shape(states)[0]
-    chunks = -(-rows // DECODER_CHUNK)
-    frames = tf.TensorArray(tf.float32, size=chunks, infer_shape=False)
-    for i in tf.range(chunks):
-        frames = frames.write(i, decoder(states[i * DECODER_CHUNK : (i + 1) * DECODER_CHUNK]))
-    return frames.concat()
