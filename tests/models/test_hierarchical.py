@@ -38,8 +38,7 @@ def moving_squares(videos, frames, size=32, channels=1):
     return result
 
 
-@pytest.mark.parametrize("size", [32, 64, 128, 256])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 1), (128, 3), (256, 1)])
 def test_frame_sizes(size, channels):
     model = small_model(size, channels)
     obs = np.random.default_rng(0).random((1, 3, size, size, channels), "float32")
