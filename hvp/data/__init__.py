@@ -12,5 +12,13 @@ __getattr__, __dir__ = lazy_exports(
         "write_gif": "hvp.data.video_io",
         "write_mp4": "hvp.data.video_io",
     },
-    submodules=("dataset", "digits", "frame_cache", "prepare", "sources", "video_io"),
+    submodules=(
+        "containers",
+        "dataset",
+        "digits",
+        "frame_cache",
+        "prepare",
+        "sources",
+        "video_io",
+    ),
 )

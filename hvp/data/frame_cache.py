@@ -31,8 +31,11 @@ def cache_folder(config: DataConfig) -> Path:
 
 def cached_frames(path: Path, config: DataConfig, folder: Path) -> Path:
     """The `.npy` with the frames of the video `path`, decoded now if it is not there yet."""
-    target = folder / f"{_fingerprint(path, config)}.npy"
-    if target.is_file():
+    try:
+        target = folder / f"{_fingerprint(path, config)}.npy"
+    except OSError as error:  # such as a link that leads nowhere
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if _is_whole(target):
         return target
     frames = read_video(path, config.height, config.width, config.channels)
     # Another process may be decoding the same video: each writes its own file, the last one wins.
@@ -46,6 +49,15 @@ def cached_frames(path: Path, config: DataConfig, folder: Path) -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     return target
+
+
+def _is_whole(frames: Path) -> bool:
+    """Whether a cached video is there and not cut off, as a crash of the machine may leave it."""
+    try:
+        np.load(frames, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def decode_all(paths: list[Path], config: DataConfig) -> list[Path | UserError]:

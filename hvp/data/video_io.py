@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import io
 import re
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from hvp.data.containers import is_cut_off
 from hvp.errors import UserError, writing
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
 ARRAY_SUFFIXES = (".npy", ".npz")
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
+# What numpy raises for damaged .npy and .npz files.
+ARRAY_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    SyntaxError,
+    NotImplementedError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -115,6 +133,8 @@ def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
 
     count = 0
     try:
+        if is_cut_off(path):
+            raise UserError(f"{path}: damaged or cut off: the file ends too early")
         with iio.imopen(path, "r", plugin="pyav") as video:
             declared = video._video_stream.frames  # 0 where the container does not say
             for frame in video.iter(format="rgb24", thread_type="FRAME"):
@@ -130,16 +150,22 @@ def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
-    import imageio.v3 as iio
+    from PIL import Image
 
     files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
     if not files:
         raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
     for file in sorted(files, key=natural_key):
         try:
-            frame = iio.imread(file, plugin="pillow", mode="RGB")
-        except (OSError, ValueError, SyntaxError) as error:
+            with Image.open(file) as image:
+                deep = image.mode.startswith(("I", "F"))
+                frame = np.asarray(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
+        if deep:  # Pillow would clip all that is above 255
+            raise UserError(
+                f"{file}: has more than 8 bits a pixel; convert it to 8-bit grey or RGB"
+            )
         yield frame
 
 
@@ -152,19 +178,24 @@ def _array_frames(path: Path) -> Iterator[np.ndarray]:
                     f"{path}: holds the arrays {', '.join(content.files)}; one is expected"
                 )
             content = content[content.files[0]]
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read as an array: {error}") from error
+    except ARRAY_ERRORS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: cannot be read as an array: {reason}") from error
     if content.ndim == 3:
         content = content[..., None]
-    if content.ndim != 4 or content.shape[-1] not in (1, 3):
+    if content.ndim != 4 or content.shape[-1] not in (1, 3) or 0 in content.shape[1:]:
         raise UserError(
             f"{path}: has shape {content.shape}; expected (time, height, width) with or without "
             "1 or 3 channels"
         )
+    if content.dtype != np.uint8 and not np.issubdtype(content.dtype, np.floating):
+        raise UserError(
+            f"{path}: holds {content.dtype}; expected uint8, or floating point in [0, 1]"
+        )
     for frame in content:
         if frame.dtype == np.uint8:
             yield np.asarray(frame)
-        elif np.issubdtype(frame.dtype, np.floating) and 0 <= frame.min() <= frame.max() <= 1:
+        elif 0 <= frame.min() <= frame.max() <= 1:
             yield np.rint(np.asarray(frame, np.float32) * 255).astype(np.uint8)
         else:
             raise UserError(
@@ -177,6 +208,7 @@ def encode_gif(frames: np.ndarray, fps: float) -> bytes:
     """An endless animated GIF of uint8 frames `(time, height, width, 1 or 3)`.
 
     Grey frames keep their 256 levels; RGB frames share one palette chosen for the whole video.
+    Equal frames in a row are stored as one that is shown for longer.
     """
     from PIL import Image
 
@@ -217,7 +249,7 @@ def write_mp4(
     """Writes uint8 frames `(height, width, 1 or 3)` as H.264 in yuv420p.
 
     Args:
-        frames: with even height and width, as the pixel format demands.
+        frames: at least one, with even height and width, as the pixel format demands.
         quality: constant rate factor, 0 (lossless) to 51.
     """
     import av
@@ -239,5 +271,6 @@ def write_mp4(
                 stream.pix_fmt = "yuv420p"
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             container.mux(stream.encode(picture))
-        if stream is not None:
-            container.mux(stream.encode())
+        if stream is None:
+            raise ValueError(f"no frames to write to {path}")
+        container.mux(stream.encode())

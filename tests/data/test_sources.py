@@ -222,6 +222,23 @@ def test_cache_is_used_and_follows_the_file(tmp_path, config, monkeypatch):
     assert abs(int(fresh.read(0, 0, 5).mean()) - 150) < 3
 
 
+@pytest.mark.parametrize("left", [0, 100, 2000])
+def test_a_damaged_cache_is_made_again(tmp_path, config, left):
+    clip(tmp_path / "train/a.mp4")
+    settings = config(dataset="folder", datadir=str(tmp_path))
+    open_source(settings, "train", 5, 0)
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_bytes(cached.read_bytes()[:left])
+    assert open_source(settings, "train", 5, 0).read(0, 0, 10).shape == (10, 16, 16, 1)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path, config):
+    clip(tmp_path / "train/a.mp4")
+    (tmp_path / "train/b.mp4").symlink_to(tmp_path / "gone.mp4")
+    with pytest.raises(UserError, match=r"1 of 2 videos.*b\.mp4: cannot be read"):
+        open_source(config(dataset="folder", datadir=str(tmp_path)), "train", 5, 0)
+
+
 def test_a_cache_that_cannot_be_written(tmp_path, config):
     clip(tmp_path / "train/a.mp4")
     (tmp_path / "file").write_text("")

@@ -104,8 +104,10 @@ def test_odd_sizes_cannot_be_encoded(tmp_path):
         ("missing.avi", None, "no such video"),
         ("empty.mp4", b"", "is empty"),
         ("text.avi", b"these are words, not frames\n" * 50, "cannot be decoded as a video"),
-        ("text.gif", b"GIF89a but no more", "cannot be decoded as a video"),
+        ("text.gif", b"these are words", "cannot be decoded as a video"),
+        ("cut.gif", b"GIF89a but no more", "damaged or cut off"),
         ("text.npy", b"words", "cannot be read as an array"),
+        ("text.npz", b"PK\x03\x04 words", "cannot be read as an array"),
     ],
 )
 def test_what_is_no_video_is_named(tmp_path, name, content, expected):
@@ -125,7 +127,9 @@ def test_folders_and_arrays_that_do_not_fit(tmp_path):
     (tmp_path / "folder/a.png").write_bytes(b"\x89PNG nothing")
     with pytest.raises(UserError, match=r"a\.png: cannot be decoded as an image"):
         read_video(tmp_path / "folder")
-    for array in (np.zeros((4, 4)), np.zeros((2, 4, 4, 5)), np.full((2, 4, 4), 9.0)):
+    wrong = [np.zeros((4, 4)), np.zeros((2, 4, 4, 5)), np.full((2, 4, 4), 9.0)]
+    wrong += [np.zeros((2, 0, 4)), np.full((2, 4, 4), np.nan), np.full((2, 4, 4), "word")]
+    for array in wrong:
         np.save(tmp_path / "a.npy", array)
         with pytest.raises(UserError, match=r"a\.npy"):
             read_video(tmp_path / "a.npy")
@@ -140,31 +144,97 @@ def test_folders_and_arrays_that_do_not_fit(tmp_path):
         read_video(mixed)
 
 
-@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv"])
-def test_damaged_files_never_pass_as_whole(tmp_path, suffix):
-    """Cut or with flipped bytes: all declared frames, or an error that names the file."""
-    video = moving_bar(frames=40)
+def write(path, video):
+    """Writes a video as its suffix says."""
+    if path.suffix == ".gif":
+        write_gif(path, video[..., :1])
+    elif path.suffix == ".webm":
+        iio.imwrite(path, video, plugin="pyav", codec="libvpx", fps=25)
+    elif path.suffix == ".npy":
+        np.save(path, video)
+    elif path.suffix == ".npz":
+        np.savez_compressed(path, video)
+    else:
+        write_mp4(path, video, quality=5)
+
+
+EVERY_SUFFIX = [".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz"]
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_cut_files_never_pass_as_shorter_ones(tmp_path, suffix):
+    """Wherever it is cut: all frames, or one line that names the file."""
     whole = tmp_path / f"whole{suffix}"
-    write_mp4(whole, video, fps=25, quality=5)
+    write(whole, moving_bar(frames=15))
+    assert len(read_video(whole)) == 15
     content = whole.read_bytes()
     random = np.random.default_rng(0)
-    cut_short = 0
-    for i in range(12):
+    refused = 0
+    path = tmp_path / f"cut{suffix}"
+    for length in (
+        1,
+        5,
+        len(content) // 2,
+        len(content) - 1,
+        *random.integers(len(content), size=9),
+    ):
+        path.write_bytes(content[:length])
+        try:
+            assert len(read_video(path)) == 15
+        except UserError as error:
+            refused += 1
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+    assert refused >= 6
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_flipped_bytes_give_frames_or_one_line(tmp_path, suffix):
+    whole = tmp_path / f"whole{suffix}"
+    write(whole, moving_bar(frames=15))
+    content = whole.read_bytes()
+    random = np.random.default_rng(0)
+    path = tmp_path / f"flipped{suffix}"
+    refused = 0
+    for i in range(16):
         damaged = bytearray(content)
-        if i % 2:
-            damaged = damaged[: random.integers(1, len(content))]
-        else:
-            for place in random.integers(len(content), size=20):
-                damaged[place] ^= 0xFF
-        path = tmp_path / f"damaged{i}{suffix}"
+        # Every other time only where the headers are.
+        for place in random.integers(200 if i % 2 else len(content), size=10):
+            damaged[place] ^= random.integers(1, 256)
         path.write_bytes(damaged)
         try:
             frames = read_video(path)
         except UserError as error:
-            cut_short += 1
+            refused += 1
             assert str(path) in str(error)
             assert "\n" not in str(error)
         else:
-            # Matroska declares no number of frames, so a cut at a frame's end cannot be told.
-            assert len(frames) == 40 or suffix == ".mkv"
-    assert cut_short >= 3
+            # Only these declare no number of frames.
+            assert len(frames) == 15 or suffix in (".mkv", ".webm", ".gif")
+    assert refused >= 3
+
+
+def test_matroska_recorded_live_has_no_length(tmp_path):
+    whole = tmp_path / "a.mkv"
+    write(whole, moving_bar())
+    content = whole.read_bytes()
+    place = content.index(b"\x18\x53\x80\x67") + 4
+    whole.write_bytes(content[:place] + b"\x01" + b"\xff" * 7 + content[place + 8 :])
+    assert len(read_video(whole)) == 12
+
+
+def test_one_frame_and_none(tmp_path):
+    for suffix in EVERY_SUFFIX:
+        write(tmp_path / f"one{suffix}", moving_bar(frames=1))
+        assert len(read_video(tmp_path / f"one{suffix}")) == 1
+    with pytest.raises(ValueError, match="no frames"):
+        write_mp4(tmp_path / "none.mp4", [])
+    np.save(tmp_path / "none.npy", np.zeros((0, 8, 8), np.uint8))
+    with pytest.raises(UserError, match=r"none\.npy: holds no frames"):
+        read_video(tmp_path / "none.npy")
+
+
+def test_deep_frames_are_refused_rather_than_clipped(tmp_path):
+    Image.fromarray(np.full((8, 8), 5000, np.uint16)).save(tmp_path / "0.png")
+    with pytest.raises(UserError, match=r"0\.png: has more than 8 bits"):
+        read_video(tmp_path)
