@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -28,6 +30,7 @@ KTH_RANGES = re.compile(r"(person\d\d_[a-z]+_d\d)\s+(?:frames\s+([\d,\s-]+)|\*mi
 MAX_CLIP_BYTES = 200 * 2**20
 QUALITY = 1  # x264 constant rate factor: differences of about one grey level
 NAMED_IN_ERRORS = 5
+SETTINGS = ".prepared.json"  # in the folder that is made: what it was made with
 
 
 class Clip(NamedTuple):
@@ -102,15 +105,19 @@ def prepare_kth(
         Numbers of clips made now and found complete.
 
     Raises:
-        UserError: when no clip is found, and, after all others are done, naming the broken ones.
+        UserError: when no clip is found, when `out` was made with another size or listing, and,
+            after all others are done, naming the broken ones.
     """
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers is {workers}; it must be at least 1")
     if size < 2 or size % 2:
         raise UserError(f"--size is {size}; it must be an even number of pixels")
     ranges = read_sequences(sequences) if sequences else None
-    clips = sorted(find_clips(sources))
+    clips = sorted(find_clips(sources, out))
     with writing(out):
         for split in ("train", "test"):
             (out / split).mkdir(parents=True, exist_ok=True)
+        _keep_settings(out, size, sequences)
     problems: list[str] = []
     made = kept = 0
     with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as scratch:
@@ -139,17 +146,38 @@ def prepare_kth(
     return made, kept
 
 
-def find_clips(sources: list[Path]) -> list[Clip]:
-    """The official clips in folders and zip files, each name once.
+def _keep_settings(out: Path, size: int, sequences: Path | None) -> None:
+    """Notes in `out` what its clips are made with; they must not be a mixture."""
+    listing = hashlib.sha256(sequences.read_bytes()).hexdigest() if sequences else None
+    settings = {"size": size, "sequences": listing}
+    path = out / SETTINGS
+    if not path.exists():
+        path.write_text(json.dumps(settings), encoding="utf-8")
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: is damaged; choose another --out or delete {out}") from error
+    if before != settings:
+        raise UserError(
+            f"--out: {out} was made with another --size or --sequences; choose another --out or "
+            "delete that one"
+        )
+
+
+def find_clips(sources: list[Path], out: Path) -> list[Clip]:
+    """The official clips in folders and zip files, each name once; not those that we made in `out`.
 
     Raises:
         UserError: if there are none, a source is missing, or a zip file is broken.
     """
     clips: dict[str, Clip] = {}
+    ours = out.resolve()
     for source in sources:
         if not source.exists():
             raise UserError(f"--source: there is no {source}")
         files = sorted(source.rglob("*")) if source.is_dir() else [source]
+        files = [path for path in files if ours not in path.resolve().parents]
         for path in files:
             if path.suffix.lower() == ".zip":
                 members = _zip_members(path)
@@ -192,6 +220,11 @@ def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
         if match:
             pairs = re.findall(r"(\d+)\s*-\s*(\d+)", match[2] or "")
             ranges[match[1]] = [(int(first), int(last)) for first, last in pairs]
+            if any(not 1 <= first <= last for first, last in ranges[match[1]]):
+                raise UserError(
+                    f"--sequences {path}: {match[1]} lists {match[2].strip()}; ranges are "
+                    "FIRST-LAST and count from 1"
+                )
     if not ranges:
         raise UserError(f"--sequences {path}: lists no clips; is it the official 00sequences.txt?")
     return ranges

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hvp.__main__ import main
+from hvp.data import prepare as prepare_module
 from hvp.data.prepare import read_sequences
 from hvp.data.video_io import read_video, write_mp4
 
@@ -40,7 +41,7 @@ def prepare(source, out, *extra):
 
 
 def made(out):
-    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.suffix == ".mp4")
 
 
 ALL = [
@@ -73,6 +74,55 @@ def test_it_goes_on_where_it_stopped(official, tmp_path, capsys):
     assert (out / ALL[1]).stat().st_mtime_ns == stamp
     assert prepare(official, out, "--size", 32, "--overwrite") == 0
     assert (out / ALL[1]).stat().st_mtime_ns != stamp
+
+
+def test_another_size_or_listing_does_not_mix_with_what_is_there(official, tmp_path, capsys):
+    out = tmp_path / "kth"
+    assert prepare(official, out, "--size", 32) == 0
+    listing = tmp_path / "listing.txt"
+    listing.write_text("person01_boxing_d1\tframes\t1-10\n")
+    for extra in (["--size", 64], ["--size", 32, "--sequences", listing]):
+        capsys.readouterr()
+        assert prepare(official, out, *extra) == 2
+        message = capsys.readouterr().err
+        assert f"{out} was made with another --size or --sequences" in message
+        assert message.count("\n") == 1
+    assert made(out) == ALL
+    (out / ".prepared.json").write_text("{")
+    assert prepare(official, out, "--size", 32) == 2
+    assert ".prepared.json: is damaged" in capsys.readouterr().err
+
+
+def test_what_was_made_is_no_source(official, tmp_path, capsys):
+    """Also when the result lies within the source, with what a killed run left there."""
+    out = official / "a"  # comes first in the order of names
+    assert prepare(official, out, "--size", 32) == 0
+    (out / ".partial-killed").mkdir()
+    (out / ".partial-killed/person01_boxing_d1.avi").write_bytes(b"RIFF")
+    assert prepare(official, out, "--size", 32, "--overwrite") == 0
+    assert "4 clips made" in capsys.readouterr().out
+    assert prepare(out, out, "--size", 32) == 2
+    assert "no KTH clip" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_leaves_no_half_clip(official, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "kth"
+    write = prepare_module.write_mp4
+
+    def interrupted(path, *rest, **options):
+        if "person20" in path.name:
+            path.write_bytes(b"half a clip")
+            raise KeyboardInterrupt
+        write(path, *rest, **options)
+
+    monkeypatch.setattr(prepare_module, "write_mp4", interrupted)
+    assert prepare(official, out, "--size", 32, "--workers", 1) == 130
+    monkeypatch.undo()
+    assert not (out / "train/person20_walking_d2.mp4").exists()
+    assert not list(out.glob(".partial-*"))
+    assert prepare(official, out, "--size", 32) == 0
+    assert made(out) == ALL
+    assert all(read_video(out / path).shape == (30, 32, 32, 3) for path in ALL)
 
 
 def test_broken_clips_are_named_and_the_others_made(official, tmp_path, capsys):
@@ -139,6 +189,8 @@ def test_the_official_listing_and_clip(shared, tmp_path):
         (["--source", "."], "no KTH clip"),
         (["--source", "x.zip"], "cannot be read as a zip file"),
         (["--size", "33"], "--size is 33"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--sequences", "backwards.txt"], "person01_boxing_d1 lists 20-10"),
         (["--sequences", "x.zip"], "lists no clips"),
         (["--out", "x.zip"], "cannot write to x.zip"),
     ],
@@ -147,6 +199,7 @@ def test_mistakes(official, tmp_path, capsys, monkeypatch, arguments, expected):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     (tmp_path / "empty/x.zip").write_text("not a zip file")
+    (tmp_path / "empty/backwards.txt").write_text("person01_boxing_d1\tframes\t20-10\n")
     if arguments[1] == ".":
         (tmp_path / "empty/x.zip").unlink()
     assert prepare(official, tmp_path / "kth", *arguments) == 2
