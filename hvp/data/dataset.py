@@ -49,6 +49,8 @@ class VideoSplit:
         self.seq_len = config.seq_len if seq_len is None else seq_len
         if self.seq_len < 1:
             raise UserError(f"seq_len must be at least 1, found {self.seq_len}")
+        if seed < 0:
+            raise UserError(f"seed must be at least 0, found {seed}")
         self._seed = seed
         self._source = open_source(config, split, self.seq_len, seed)
         self._frame_shape = (config.height, config.width, config.channels)

@@ -105,6 +105,8 @@ def test_make_dataset(numbered):
 
 
 def test_nothing_to_use(numbered):
+    with pytest.raises(UserError, match="seed must be at least 0"):
+        VideoSplit(numbered, "train", seed=-1)
     with pytest.raises(UserError, match="at least 1"):
         VideoSplit(numbered, "train", seq_len=0)
     with pytest.raises(UserError, match="3 of 3 videos"):

@@ -116,6 +116,30 @@ def test_moving_mnist_videos_and_array(tmp_path, config):
     np.testing.assert_array_equal(test.read(1, 0, 20)[:, 0, 0, 0], array[:, 1, 0, 0])
     with pytest.raises(UserError, match="its sequences have 20 frames, 21 are needed"):
         open_source(settings, "test", 21, 0)
+    shorter = config(datadir=str(tmp_path), max_video_len=8)
+    assert open_source(shorter, "test", 5, 0).lengths == [8] * 3
+    np.save(tmp_path / "mnist_test_seq.npy", np.zeros((30, 20, 64, 64), np.uint8))
+    with pytest.raises(UserError, match=r"expected uint8 \(20, 10000, 64, 64\)"):
+        open_source(settings, "test", 5, 0)
+
+
+def test_real_videos_pass_through_the_cache(shared, config):
+    """Clips of several sizes, and a GIF, at one size."""
+    settings = config(dataset="folder", datadir=str(shared / "data/ucf101"), height=32, width=32)
+    source = open_source(settings, "train", 50, 0)
+    test = open_source(settings, "test", 50, 0)
+    lengths = dict(zip(source.names + test.names, source.lengths + test.lengths, strict=True))
+    assert lengths == {
+        "v_ApplyEyeMakeup_g01_c01.avi": 164,
+        "v_BaseballPitch_g01_c01.avi": 107,
+        "v_Bowling_g01_c01.avi": 159,
+        "v_CricketShot_g04_c01_rgb.gif": 79,
+        "v_IceDancing_g01_c01.avi": 244,
+    }
+    examples = config(dataset="kth", datadir=str(shared / "data/kth_openstl_examples"))
+    names = [open_source(examples, split, 50, 0).names for split in ("train", "val", "test")]
+    assert [len(split) for split in names] == [2, 2, 1]
+    assert all(name.startswith("val/") for name in names[1])
 
 
 def test_real_mnist(shared, capsys):

@@ -30,6 +30,6 @@ def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> Video
             f"data.datadir: {root} holds one video, {paths[0].name}, which cannot be both for "
             "training and for testing: put videos into train/ and test/"
         )
-    test = paths[EVERY - 1 :: EVERY] or paths[-1:]
+    test = set(paths[EVERY - 1 :: EVERY] or paths[-1:])
     chosen = [path for path in paths if (path in test) == (split != "train")]
     return VideoFiles(chosen, config, seq_len, root)

@@ -32,6 +32,7 @@ from hvp.errors import UserError
 
 VIDEO_FOLDERS = {"train": "train-seq100", "test": "test-seq1000"}
 TEST_ARRAY = "mnist_test_seq.npy"
+ARRAY_FRAMES = 20
 CANVAS = 64
 STEP = 0.1  # of the free range, per frame
 TEST_SEED = 20150706  # test sequences do not follow the experiment's seed, so that scores compare
@@ -98,18 +99,21 @@ class TestArray:
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path}: cannot be read as an array: {error}") from None
         shape = self._frames.shape
-        if len(shape) != 4 or self._frames.dtype != np.uint8:
+        # (10000, 20, 64, 64), as some store it, would pass for 20 videos of 10000 frames.
+        transposed = len(shape) == 4 and shape[1] == ARRAY_FRAMES < shape[0]
+        if len(shape) != 4 or self._frames.dtype != np.uint8 or transposed:
             raise UserError(
                 f"{path}: holds {self._frames.dtype} {shape}; expected uint8 (20, 10000, 64, 64)"
             )
-        if shape[0] < seq_len:
+        length = min(shape[0], config.max_video_len or shape[0])
+        if length < seq_len:
             raise UserError(
-                f"{path}: its sequences have {shape[0]} frames, {seq_len} are needed; lower "
+                f"{path}: its sequences have {length} frames, {seq_len} are needed; lower "
                 "data.seq_len or evaluation.seq_len"
             )
         self._config = config
         self.names = [f"{path.name}[{i}]" for i in range(shape[1])]
-        self.lengths = [shape[0]] * shape[1]
+        self.lengths = [length] * shape[1]
         self.skipped: list[str] = []
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
@@ -120,7 +124,7 @@ class TestArray:
 class GeneratedDigits:
     """Moving digits made on demand, each a pure function of seed, epoch and index.
 
-    See `FrameSource`.
+    A sequence is as long as a window: `max_video_len` is for stored videos. See `FrameSource`.
     """
 
     def __init__(self, digits: np.ndarray, config: DataConfig, split: str, seq_len: int, seed: int):
