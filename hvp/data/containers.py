@@ -1,4 +1,4 @@
-"""Tells cut-off GIF and Matroska files, which do not declare how many frames they hold."""
+"""What decoders do not tell: files without their end, and frames hidden by edit lists."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def is_cut_off(path: Path) -> bool:
         declared = _matroska_size(head)
         return declared is not None and size < declared
     return False
+
+
+def frames_without_edit_list(path: Path) -> int:
+    """Frames that a file stores, with those that its edit list hides (MP4 and MOV).
+
+    Cutting without encoding again leaves such frames: they are needed to decode, but not shown.
+
+    Raises:
+        av.FFmpegError: if the file cannot be decoded.
+    """
+    import av
+
+    with av.open(str(path), options={"ignore_editlist": "1"}) as container:
+        return sum(1 for _ in container.decode(video=0))
 
 
 def _matroska_size(head: bytes) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def cached_frames(path: Path, config: DataConfig, folder: Path) -> Path:
         return target
     frames = read_video(path, config.height, config.width, config.channels)
     # Another process may be decoding the same video: each writes its own file, the last one wins.
-    temporary = target.with_name(f"{target.stem}.{os.getpid()}.partial")
+    temporary = target.with_name(f"{target.stem}.{uuid.uuid4().hex}.partial")
     with writing(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)

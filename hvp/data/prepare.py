@@ -176,7 +176,7 @@ def find_clips(sources: list[Path], out: Path) -> list[Clip]:
     for source in sources:
         if not source.exists():
             raise UserError(f"--source: there is no {source}")
-        files = sorted(source.rglob("*")) if source.is_dir() else [source]
+        files = _files_below(source) if source.is_dir() else [source]
         files = [path for path in files if ours not in path.resolve().parents]
         for path in files:
             if path.suffix.lower() == ".zip":
@@ -196,6 +196,14 @@ def find_clips(sources: list[Path], out: Path) -> list[Clip]:
             "https://www.csc.kth.se/cvap/actions/"
         )
     return list(clips.values())
+
+
+def _files_below(folder: Path) -> list[Path]:
+    def stop(error: OSError) -> None:
+        raise UserError(f"{error.filename}: cannot be read: {error.strerror}")
+
+    found = os.walk(folder, onerror=stop)
+    return sorted(Path(where, name) for where, _, names in found for name in names)
 
 
 def _zip_members(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvp.data.containers import is_cut_off
+from hvp.data.containers import frames_without_edit_list, is_cut_off
 from hvp.errors import UserError, writing
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
@@ -39,7 +39,10 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 def is_video(path: Path) -> bool:
     """Whether `path` looks like a video: by its suffix, or a folder by the frames in it."""
     if path.is_dir():
-        return any(p.suffix.lower() in FRAME_SUFFIXES for p in path.iterdir())
+        try:
+            return any(p.suffix.lower() in FRAME_SUFFIXES for p in path.iterdir())
+        except OSError:
+            return True  # `read_video` says what is wrong with it
     return path.suffix.lower() in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
 
 
@@ -68,8 +71,8 @@ def read_video(
         max_frames: frames to read from the start.
 
     Returns:
-        uint8 `(time, height, width, channels)`. Every stored frame once: nothing is resampled in
-        time.
+        uint8 `(time, height, width, channels)`. Every frame once: nothing is resampled in time,
+        and frames that an edit list hides (MP4 cut without encoding again) stay hidden.
 
     Raises:
         UserError: naming the file, if it is missing, not a video, empty, damaged (also when fewer
@@ -140,19 +143,23 @@ def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
             for frame in video.iter(format="rgb24", thread_type="FRAME"):
                 yield frame
                 count += 1
+        whole = count >= declared or frames_without_edit_list(path) >= declared
     except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{path}: cannot be decoded as a video after {count} frames: {reason}"
         ) from error
-    if count < declared:
+    if not whole:
         raise UserError(f"{path}: damaged or cut off: {count} of {declared} frames can be decoded")
 
 
 def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
     from PIL import Image
 
-    files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
+    try:
+        files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     if not files:
         raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
     for file in sorted(files, key=natural_key):

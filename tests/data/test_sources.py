@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import mmap  # noqa: F401  later, without rights, it could not be imported
+import os
 import struct
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hvp.config import DataConfig
+from hvp.data import prepare
 from hvp.data.digits import embedded_digits, read_idx_images
 from hvp.data.sources import open_source
 from hvp.data.sources.moving_mnist import render
@@ -269,3 +275,36 @@ def test_a_cache_that_cannot_be_written(tmp_path, config):
     settings = config(dataset="folder", datadir=str(tmp_path), cache_dir=str(tmp_path / "file"))
     with pytest.raises(UserError, match=r"cannot write to .*file"):
         open_source(settings, "train", 5, 0)
+
+
+@pytest.fixture
+def without_rights():
+    """A folder in which `chmod(0)` holds, also where the tests run as root."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o777)
+        user = os.geteuid()
+        yield root, lambda: user == 0 and os.seteuid(65534)
+        os.seteuid(user)
+        for path in sorted(root.rglob("*")):
+            path.chmod(0o777)
+
+
+def test_folders_that_cannot_be_read_are_named(without_rights):
+    root, drop_rights = without_rights
+    for name in ("a", "b"):
+        (root / "data/train").mkdir(parents=True, exist_ok=True)
+        np.save(root / f"data/train/{name}.npy", np.zeros((6, 8, 8), np.uint8))
+    for closed in ("data/train/frames", "closed", "zips/closed"):
+        (root / closed).mkdir(parents=True)
+        (root / closed).chmod(0)
+    settings = DataConfig(
+        dataset="folder", datadir=str(root / "data"), cache_dir=str(root / "cache"), height=8
+    )
+    drop_rights()
+    with pytest.raises(UserError, match=r"1 of 3 videos.*frames: cannot be read: Permission"):
+        open_source(settings, "train", 5, 0)
+    with pytest.raises(UserError, match=r"closed: cannot be read: Permission"):
+        open_source(dataclasses.replace(settings, datadir=str(root / "closed")), "train", 5, 0)
+    with pytest.raises(UserError, match=r"zips/closed: cannot be read: Permission"):
+        prepare.find_clips([root / "zips"], root / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import av
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -238,3 +239,29 @@ def test_deep_frames_are_refused_rather_than_clipped(tmp_path):
     Image.fromarray(np.full((8, 8), 5000, np.uint16)).save(tmp_path / "0.png")
     with pytest.raises(UserError, match=r"0\.png: has more than 8 bits"):
         read_video(tmp_path)
+
+
+def test_frames_hidden_by_an_edit_list_are_not_missing(tmp_path):
+    """As in MP4 files that were cut without encoding again; really missing ones are told still."""
+    write(tmp_path / "whole.mp4", moving_bar(frames=15))
+    cut = tmp_path / "cut.mp4"
+    with (
+        av.open(str(tmp_path / "whole.mp4")) as source,
+        av.open(str(cut), "w", options={"movflags": "faststart"}) as target,
+    ):
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        earlier = int(4 / 25 / stream.time_base)  # four frames begin before zero
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts -= earlier
+                packet.dts -= earlier
+                packet.stream = copy
+                target.mux(packet)
+    with av.open(str(cut)) as container:
+        assert container.streams.video[0].frames == 15
+    frames = read_video(cut)
+    np.testing.assert_array_equal(frames, read_video(tmp_path / "whole.mp4")[4:])
+    cut.write_bytes(cut.read_bytes()[:-300])
+    with pytest.raises(UserError, match=r"cut\.mp4"):
+        read_video(cut)

@@ -70,14 +70,23 @@ def require_folder(config: DataConfig, advice: str) -> Path:
     folder = Path(config.datadir)
     if not folder.is_dir():
         raise UserError(f"data.datadir: there is no folder {folder}: {advice}")
+    _contents(folder)
     return folder
+
+
+def _contents(folder: Path) -> list[Path]:
+    try:
+        (folder / ".").stat()  # the right to list a folder is not yet the right to look inside
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def videos_in(folder: Path) -> list[Path]:
     """Videos and frame folders directly in `folder`, in natural order; hidden ones left out."""
     if not folder.is_dir():
         return []
-    found = [p for p in folder.iterdir() if not p.name.startswith(".") and is_video(p)]
+    found = [p for p in _contents(folder) if not p.name.startswith(".") and is_video(p)]
     return sorted(found, key=natural_key)
 
 
