@@ -50,6 +50,7 @@ def test_embedded_digits_are_divided():
     assert train.dtype == np.uint8
     assert train.max() > 250
     assert not train[:, :4].any()  # MNIST's margin
+    assert not {digit.tobytes() for digit in train} & {digit.tobytes() for digit in test}
 
 
 def test_generated_sequences_follow_seed_epoch_and_index(config):
