@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +13,14 @@ import tensorflow as tf
 from hvp.config import DataConfig
 from hvp.data.sources import open_source
 from hvp.errors import UserError
+
+
+class Window(NamedTuple):
+    """Where a window lies: `[first, first + seq_len)` of a video of `video_length` frames."""
+
+    video: str
+    first: int
+    video_length: int
 
 
 class VideoSplit:
@@ -70,6 +80,20 @@ class VideoSplit:
     def num_windows(self) -> int:
         return len(self._windows)
 
+    @property
+    def videos(self) -> list[tuple[str, int]]:
+        """Name and frames of every video that is used."""
+        return list(zip(self._source.names, self._source.lengths, strict=True))
+
+    def window(self, number: int) -> Window:
+        """What lies behind a window's number."""
+        video, first = (int(value) for value in self._windows[number])
+        return Window(self._source.names[video], first, self._source.lengths[video])
+
+    def training_order(self, epoch: int = 0) -> np.ndarray:
+        """The windows' numbers in the order in which `training_batches` gives them."""
+        return _permutation(self.num_windows, self._seed, epoch)
+
     def training_batches(
         self, batch_size: int, start: int = 0, shard: tuple[int, int] = (0, 1)
     ) -> tf.data.Dataset:
@@ -96,25 +120,29 @@ class VideoSplit:
             batch, row = divmod(int(element), local)
             position = start + batch * batch_size + index * local + row
             epoch, place = divmod(position, self.num_windows)
-            return self._read(self._permutation(epoch)[place], epoch)
+            return self._read(self.training_order(epoch)[place], epoch)
 
         return self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
 
-    def evaluation_batches(self, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+    def evaluation_batches(
+        self, batch_size: int, limit: int | None = None, windows: Sequence[int] | None = None
+    ) -> tf.data.Dataset:
         """The windows in order, once; the last batch may be smaller.
 
         Args:
             limit: number of windows, from the first; all by default.
+            windows: these windows instead, by number, in this order.
 
         Returns:
             Dicts of `video`, float32 `(batch, seq_len, height, width, channels)` in [0, 1], and
             `name`, strings `(batch,)` such as `clip.avi[100:200]`.
         """
-        count = self.num_windows if limit is None else min(limit, self.num_windows)
-        videos = self._batched(
-            tf.data.Dataset.range(count), lambda i: self._read(int(i), 0), batch_size
-        )
-        names = [self._name(i) for i in range(count)]
+        if windows is None:
+            windows = range(self.num_windows)[:limit]
+        indices = tf.data.Dataset.from_tensor_slices(np.asarray(windows, np.int64))
+        videos = self._batched(indices, lambda i: self._read(int(i), 0), batch_size)
+        # Names of files need not be valid text.
+        names = [self._name(i).encode("utf-8", "backslashreplace") for i in windows]
         names = tf.data.Dataset.from_tensor_slices(names).batch(batch_size)
         return tf.data.Dataset.zip({"video": videos, "name": names})
 
@@ -148,8 +176,6 @@ class VideoSplit:
             return name
         return f"{name}[{first}:{first + self.seq_len}]"
 
-    def _permutation(self, epoch: int) -> np.ndarray:
-        return _permutation(self.num_windows, self._seed, epoch)
 
 
 @lru_cache(maxsize=4)

@@ -52,6 +52,27 @@ def test_windows_do_not_overlap_and_the_remainder_is_dropped(numbered):
     assert [len(b["name"]) for b in split.evaluation_batches(4, limit=5)] == [4, 1]
 
 
+def test_windows_by_number_and_in_the_order_of_training(numbered):
+    split = VideoSplit(numbered, "train", seed=5)
+    assert split.videos == [("train/a.npy", 7), ("train/b.npy", 10), ("train/c.npy", 4)]
+    assert split.window(3) == ("train/b.npy", 3, 10)
+    (batch,) = split.evaluation_batches(4, windows=[3, 0])
+    assert levels(batch["video"]) == [WINDOWS[3], WINDOWS[0]]
+    assert batch["name"].numpy().tolist() == [b"train/b.npy[3:6]", b"train/a.npy[0:3]"]
+    (trained,) = split.training_batches(6, start=6).take(1)
+    assert [WINDOWS[i] for i in split.training_order(epoch=1)] == levels(trained)
+
+
+def test_names_of_files_need_not_be_text(numbered, tmp_path):
+    odd = tmp_path / "train" / "z\udcff.npy"
+    try:
+        (tmp_path / "train" / "c.npy").rename(odd)
+    except OSError:
+        pytest.skip("this file system takes valid names only")
+    (*_, last) = VideoSplit(numbered, "train").evaluation_batches(1)
+    assert last["name"].numpy().tolist() == [b"train/z\\udcff.npy[0:3]"]
+
+
 def test_every_epoch_is_a_new_permutation(numbered):
     split = VideoSplit(numbered, "train", seed=5)
     epochs = [levels(batch) for batch in split.training_batches(6).take(3)]
