@@ -11,19 +11,30 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hvp.data.video_io import write_gif
 from hvp.errors import writing
 from hvp.evaluation.gallery import Picture
 from hvp.evaluation.open_loop import OpenLoopResult
+from hvp.evaluation.panels import (
+    CONTEXT_COLOUR,
+    GAP,
+    PREDICTION_COLOUR,
+    enlarged,
+    enlargement,
+    font,
+    heat,
+    rgb,
+    scale_top,
+    side_by_side,
+    with_scale,
+)
 from hvp.metrics.registry import METRICS
 
-# Blue and orange stay apart for colour-blind readers too.
-CONTEXT_COLOUR, PREDICTION_COLOUR = (37, 99, 235), (217, 119, 6)
 _LINES = {"best": "#d97706", "mean": "#2563eb", "copy_last": "#6b7280"}
 GIF_FPS = 12
-_BORDER, _GAP, _CAPTION = 3, 6, 16
+_ENDED = 208  # grey of frames that the video does not have
 
 
 def save_curves(result: OpenLoopResult, path: Path) -> None:
@@ -101,67 +112,86 @@ def _line_labels(num_samples: int) -> dict[str, str]:
 
 def save_grid(picture: Picture, context: int, path: Path) -> None:
     """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns)."""
-    horizon = len(picture.truth) - context
+    horizon = picture.samples.shape[1]
     steps = [
         *_spread_out(0, context - 1, min(3, context)),
         *_spread_out(context, context + horizon - 1, min(7, horizon)),
     ]
-    scale = _enlargement(picture.truth)
+    scale = enlargement(picture.truth)
     blank = np.full((*picture.truth.shape[1:3], 3), 255, np.uint8)
-    rows = {"truth": [_rgb(picture.truth[t]) for t in steps]}
+    rows = {"truth": [_true_frame(picture, t) for t in steps]}
     for number, sample in enumerate(picture.samples, 1):
         rows[f"sample {number}"] = [
-            blank if t < context else _rgb(sample[t - context]) for t in steps
+            blank if t < context else rgb(sample[t - context]) for t in steps
         ]
     if picture.stddev is not None:
-        top = _scale_top(picture.stddev)
+        top = scale_top(picture.stddev)
         rows[f"std. dev.\n0 to {top:.2g}"] = [
-            blank if t < context else _heat(picture.stddev[t - context], top) for t in steps
+            blank if t < context else heat(picture.stddev[t - context], top) for t in steps
         ]
     height, width = (size * scale for size in picture.truth.shape[1:3])
     left, head, bar = 100, 42, 5
     canvas = Image.new(
         "RGB",
         (
-            left + len(steps) * (width + _GAP) + _GAP,
-            head + bar + _GAP + len(rows) * (height + _GAP),
+            left + len(steps) * (width + GAP) + GAP,
+            head + bar + GAP + len(rows) * (height + GAP),
         ),
         "white",
     )
-    draw, font = ImageDraw.Draw(canvas), _font(13)
+    draw, letters = ImageDraw.Draw(canvas), font(13)
     for column, t in enumerate(steps):
-        x = left + column * (width + _GAP)
+        x = left + column * (width + GAP)
         colour = CONTEXT_COLOUR if t < context else PREDICTION_COLOUR
         if t in (0, context):
             word = "context" if t < context else "predicted"
-            draw.text((x, head // 4), word, colour, font, anchor="lm")
-        draw.text((x + width // 2, head * 3 // 4), f"t = {t + 1}", "black", font, anchor="mm")
+            draw.text((x, head // 4), word, colour, letters, anchor="lm")
+        draw.text((x + width // 2, head * 3 // 4), f"t = {t + 1}", "black", letters, anchor="mm")
         draw.rectangle((x, head, x + width - 1, head + bar - 1), fill=colour)
         for row, frames in enumerate(rows.values()):
-            y = head + bar + _GAP + row * (height + _GAP)
-            canvas.paste(_enlarged(frames[column], scale), (x, y))
+            y = head + bar + GAP + row * (height + GAP)
+            canvas.paste(enlarged(frames[column], scale), (x, y))
     for row, label in enumerate(rows):
-        y = head + bar + _GAP + row * (height + _GAP) + height // 2
-        draw.multiline_text((left - 10, y), label, "black", font, anchor="rm", align="right")
+        y = head + bar + GAP + row * (height + GAP) + height // 2
+        draw.multiline_text((left - 10, y), label, "black", letters, anchor="rm", align="right")
     with writing(path):
         canvas.save(path)
 
 
 def save_comparison_gif(picture: Picture, context: int, path: Path) -> None:
-    """Truth and samples side by side, over context and predictions, in coloured borders."""
-    panels = {"truth": picture.truth}
-    for number, sample in enumerate(picture.samples, 1):
-        # A sample's context is what it was shown.
-        panels[f"sample {number}"] = np.concatenate([picture.truth[:context], sample])
-    frames = []
-    for t in range(len(picture.truth)):
+    """Writes `comparison_frames` as a GIF."""
+    write_gif(path, np.stack(list(comparison_frames(picture, context))), GIF_FPS)
+
+
+def comparison_frames(picture: Picture, context: int, spread: bool = False) -> Iterator[np.ndarray]:
+    """Truth and samples side by side, over context and predictions, in coloured borders.
+
+    Args:
+        picture: its truth may end before its predictions do.
+        context: frames of it that were shown to the model.
+        spread: adds the per-pixel standard deviation over all samples and its colour scale.
+
+    Returns:
+        uint8 `(height, width, 3)`, one a frame.
+
+    Raises:
+        ValueError: if the spread of a single sample is asked for.
+    """
+    top = scale_top(_spread(picture)) if spread else 0.0
+    for t in range(context + picture.samples.shape[1]):
         seen = t < context
         colour = CONTEXT_COLOUR if seen else PREDICTION_COLOUR
         title = f"context {t + 1}" if seen else f"predicted {t + 1 - context}"
-        images = {label: _rgb(video[t]) for label, video in panels.items()}
-        colours = [CONTEXT_COLOUR if label == "truth" else colour for label in images]
-        frames.append(_side_by_side(images, colours, title))
-    write_gif(path, np.stack(frames), GIF_FPS)
+        images = {"truth" if t < len(picture.truth) else "video ended": _true_frame(picture, t)}
+        for number, sample in enumerate(picture.samples, 1):
+            # A sample's context is what it was shown.
+            images[f"sample {number}"] = rgb(picture.truth[t] if seen else sample[t - context])
+        if spread:  # all samples agree on the context
+            stddev = np.zeros_like(picture.stddev[0]) if seen else picture.stddev[t - context]
+            images["std. dev."] = heat(stddev, top)
+        colours = [CONTEXT_COLOUR, *[colour] * (len(images) - 1)]
+        frame = side_by_side(images, colours, title)
+        yield with_scale(frame, top) if spread else frame
 
 
 def save_uncertainty_gif(picture: Picture, context: int, path: Path) -> None:
@@ -170,78 +200,31 @@ def save_uncertainty_gif(picture: Picture, context: int, path: Path) -> None:
     Raises:
         ValueError: if there is a single sample, which has no spread.
     """
-    if picture.stddev is None:
-        raise ValueError("the spread over samples needs at least two samples")
-    top = _scale_top(picture.stddev)
+    top = scale_top(_spread(picture))
     frames = []
     for t, spread in enumerate(picture.stddev):
         images = {
-            "truth": _rgb(picture.truth[context + t]),
-            "sample 1": _rgb(picture.samples[0, t]),
-            "std. dev.": _heat(spread, top),
+            "truth": rgb(picture.truth[context + t]),
+            "sample 1": rgb(picture.samples[0, t]),
+            "std. dev.": heat(spread, top),
         }
         colours = [CONTEXT_COLOUR, PREDICTION_COLOUR, PREDICTION_COLOUR]
-        frames.append(_with_scale(_side_by_side(images, colours, f"predicted {t + 1}"), top))
+        frames.append(with_scale(side_by_side(images, colours, f"predicted {t + 1}"), top))
     write_gif(path, np.stack(frames), GIF_FPS)
 
 
-def _side_by_side(
-    images: dict[str, np.ndarray], colours: list[tuple[int, int, int]], title: str
-) -> np.ndarray:
-    first = next(iter(images.values()))
-    scale = _enlargement(first[None])
-    height, width = first.shape[0] * scale + 2 * _BORDER, first.shape[1] * scale + 2 * _BORDER
-    size = (_GAP + len(images) * (width + _GAP), 2 * _CAPTION + height + _GAP)
-    canvas = Image.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(canvas), _font(12)
-    draw.text((_GAP, _CAPTION // 2), title, "black", font, anchor="lm")
-    for column, ((label, image), colour) in enumerate(zip(images.items(), colours, strict=True)):
-        x = _GAP + column * (width + _GAP)
-        draw.text((x + width // 2, _CAPTION * 3 // 2), label, "black", font, anchor="mm")
-        draw.rectangle((x, 2 * _CAPTION, x + width - 1, 2 * _CAPTION + height - 1), fill=colour)
-        canvas.paste(_enlarged(image, scale), (x + _BORDER, 2 * _CAPTION + _BORDER))
-    return np.asarray(canvas)
+def _true_frame(picture: Picture, t: int) -> np.ndarray:
+    """uint8 `(height, width, 3)`; plain grey after the end of the video."""
+    if t < len(picture.truth):
+        return rgb(picture.truth[t])
+    return np.full((*picture.truth.shape[1:3], 3), _ENDED, np.uint8)
 
 
-def _with_scale(frame: np.ndarray, top: float) -> np.ndarray:
-    """Adds the colour scale, 0 to `top` of the grey range, below `frame`."""
-    width = frame.shape[1] - 2 * _GAP
-    strip = Image.new("RGB", (frame.shape[1], 2 * _CAPTION), "white")
-    ramp = _heat(np.linspace(0, top, width)[None].repeat(10, 0), top)
-    strip.paste(Image.fromarray(ramp), (_GAP, 2))
-    draw, font = ImageDraw.Draw(strip), _font(11)
-    draw.text((_GAP, _CAPTION + 5), "0", "black", font, anchor="lm")
-    draw.text((frame.shape[1] // 2, _CAPTION + 5), "std. dev.", "black", font, anchor="mm")
-    draw.text((_GAP + width, _CAPTION + 5), f"{top:.3g}", "black", font, anchor="rm")
-    return np.concatenate([frame, np.asarray(strip)])
+def _spread(picture: Picture) -> np.ndarray:
+    if picture.stddev is None:
+        raise ValueError("the spread over samples needs at least two samples")
+    return picture.stddev
 
 
 def _spread_out(first: int, last: int, count: int) -> Iterator[int]:
     return (int(t) for t in np.unique(np.rint(np.linspace(first, last, count))))
-
-
-def _enlargement(video: np.ndarray) -> int:
-    return max(1, round(96 / max(video.shape[1:3])))
-
-
-def _enlarged(image: np.ndarray, scale: int) -> Image.Image:
-    # Pixels stay visible as squares: nothing is smoothed that the model did not smooth.
-    size = (image.shape[1] * scale, image.shape[0] * scale)
-    return Image.fromarray(image).resize(size, Image.Resampling.NEAREST)
-
-
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return image.repeat(3, -1) if image.shape[-1] == 1 else image
-
-
-def _scale_top(stddev: np.ndarray) -> float:
-    return max(float(stddev.max()), 1e-3)
-
-
-def _heat(values: np.ndarray, top: float) -> np.ndarray:
-    colours = matplotlib.colormaps["inferno"](np.clip(values / top, 0, 1))
-    return np.rint(colours[..., :3] * 255).astype(np.uint8)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -16,7 +16,8 @@ class Picture:
 
     Attributes:
         name: of the clip.
-        truth: `(context + horizon, height, width, channels)`, uint8.
+        truth: `(context + horizon, height, width, channels)`, uint8; fewer frames where the video
+            ends before the predictions do.
         samples: `(shown samples, horizon, height, width, channels)`, uint8.
         stddev: `(horizon, height, width)`, over all N samples, averaged over channels, in [0, 1];
             `None` for a single sample.
@@ -32,7 +33,8 @@ class Gallery:
     """Collects the pictures of one batch.
 
     Args:
-        video: `(pictures, context + horizon, height, width, channels)`, possibly none of them.
+        video: `(pictures, time, height, width, channels)`, context and what there is of the truth;
+            possibly none of them.
         names: of the clips.
         picture_samples: samples to keep of each, the first ones.
     """
