@@ -30,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
     validation_command.add_arguments(validation)
     validation.set_defaults(run=validation_command.run)
 
+    from hvp.models.fusion import command as fusion_command
+
+    fuse = commands.add_parser("fuse", help="show the fusion pictures of a video")
+    fusion_command.add_arguments(fuse)
+    fuse.set_defaults(run=fusion_command.run)
+
     importing = commands.add_parser(
         "import-weights", help="make an experiment of a published checkpoint"
     )
