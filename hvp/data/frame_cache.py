@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from hvp.config import DataConfig
 from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
 
-VERSION = 1  # raise it whenever decoding or resizing changes
+VERSION = 2  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
+Reader = Callable[[Path, DataConfig], np.ndarray]
 
 
 def cache_folder(config: DataConfig) -> Path:
@@ -30,15 +32,24 @@ def cache_folder(config: DataConfig) -> Path:
     return Path(base) / "hvp" / "frames"
 
 
-def cached_frames(path: Path, config: DataConfig, folder: Path) -> Path:
-    """The `.npy` with the frames of the video `path`, decoded now if it is not there yet."""
+def read_frames(path: Path, config: DataConfig) -> np.ndarray:
+    """What the cache holds of a video unless told otherwise: its frames in the wanted size."""
+    return read_video(path, config.height, config.width, config.channels)
+
+
+def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = read_frames) -> Path:
+    """The `.npy` with the frames of the video `path`, decoded now if it is not there yet.
+
+    Args:
+        read: gives the array to keep; its name is part of the cache's key.
+    """
     try:
-        target = folder / f"{_fingerprint(path, config)}.npy"
+        target = folder / f"{_fingerprint(path, config, read)}.npy"
     except OSError as error:  # such as a link that leads nowhere
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if _is_whole(target):
         return target
-    frames = read_video(path, config.height, config.width, config.channels)
+    frames = read(path, config)
     # Another process may be decoding the same video: each writes its own file, the last one wins.
     temporary = target.with_name(f"{target.stem}.{uuid.uuid4().hex}.partial")
     with writing(folder):
@@ -61,13 +72,15 @@ def _is_whole(frames: Path) -> bool:
     return True
 
 
-def decode_all(paths: list[Path], config: DataConfig) -> list[Path | UserError]:
+def decode_all(
+    paths: list[Path], config: DataConfig, read: Reader = read_frames
+) -> list[Path | UserError]:
     """The cached frames of every video, or why it cannot be read, in order."""
     folder = cache_folder(config)
 
     def decode(path: Path) -> Path | UserError:
         try:
-            return cached_frames(path, config, folder)
+            return cached_frames(path, config, folder, read)
         except UserError as error:
             if isinstance(error.__cause__, OSError) and str(error).startswith("cannot write"):
                 raise  # the cache is the problem, not the video
@@ -79,7 +92,7 @@ def decode_all(paths: list[Path], config: DataConfig) -> list[Path | UserError]:
         return list(tqdm(decoded, "decoding", len(paths), unit="video", disable=quiet))
 
 
-def _fingerprint(path: Path, config: DataConfig) -> str:
+def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
     """Changes whenever the file or the wanted frames do."""
     files = [path]
     if path.is_dir():
@@ -91,4 +104,6 @@ def _fingerprint(path: Path, config: DataConfig) -> str:
         "frames": (config.height, config.width, config.channels),
         "version": VERSION,
     }
+    if read is not read_frames:
+        facts["read"] = read.__name__
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
