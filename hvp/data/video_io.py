@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import io
 import re
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from hvp.data.containers import frames_without_edit_list, is_cut_off
+from hvp.data.arrays import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames
+from hvp.data.containers import (
+    frame_times,
+    frames_without_edit_list,
+    is_cut_off,
+    last_packed_picture,
+    openable,
+)
 from hvp.errors import UserError, writing
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
-ARRAY_SUFFIXES = (".npy", ".npz")
+ARRAY_SUFFIXES = (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
-# What numpy raises for damaged .npy and .npz files.
-ARRAY_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    MemoryError,
-    SyntaxError,
-    NotImplementedError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# What files may ask for: an 8K frame has 2**25 pixels.
+MAX_FRAME_PIXELS = 2**26
+MAX_VIDEO_BYTES = 8 * 2**30
+Crop = Literal["none", "center"]
+# What PyAV and imageio raise for damaged files, besides FFmpeg's own errors.
+DECODER_ERRORS = (OSError, ValueError, IndexError, AttributeError, RuntimeError, MemoryError)
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -58,47 +55,88 @@ def read_video(
     width: int | None = None,
     channels: int | None = None,
     max_frames: int | None = None,
+    *,
+    crop: Crop = "none",
+    every: int = 1,
+    fps: float | None = None,
 ) -> np.ndarray:
     """Reads a whole video.
 
     Args:
-        path: a video file, a GIF, a `.npy` or `.npz` array, or a folder of `.png` or `.jpg` frames
-            (in natural order of their names). Arrays are `(time, height, width[, channels])`,
-            uint8, or floating point in [0, 1]; an `.npz` holds one array.
+        path: a video file, a GIF, an array (`.npy`, `.npz`, `.h5`: see `hvp.data.arrays`), or a
+            folder of `.png` or `.jpg` frames (in natural order of their names).
         height, width: resize to this, by area averaging where both sides shrink, else bilinearly;
             `None` keeps the size.
         channels: 1 takes the luma of RGB, 3 repeats grey; `None` keeps what is there (3 for files).
-        max_frames: frames to read from the start.
+        max_frames: frames to return, from the start.
+        crop: `center` cuts the middle out in the proportions of height and width before resizing,
+            `none` squeezes the whole picture.
+        every: keep every n-th frame, from the first.
+        fps: resample to this constant rate by the frames' stored times: at each tick, the frame
+            that is shown then. `None` takes every stored frame once, whatever its time.
 
     Returns:
-        uint8 `(time, height, width, channels)`. Every frame once: nothing is resampled in time,
-        and frames that an edit list hides (MP4 cut without encoding again) stay hidden.
+        uint8 `(time, height, width, channels)`. Frames that an edit list hides (MP4 cut without
+        encoding again) stay hidden.
 
     Raises:
         UserError: naming the file, if it is missing, not a video, empty, damaged (also when fewer
-            frames can be decoded than the file declares), or its frames differ in size.
+            frames can be decoded than the file declares), too large for memory, if its frames
+            differ in size, or if `fps` is asked of something that stores no times.
     """
     path = Path(path)
     frames: list[np.ndarray] = []
-    for frame in _frames(path):
-        if max_frames is not None and len(frames) == max_frames:
+    for number, frame in enumerate(_frames(path)):
+        if number % every and fps is None:
+            continue
+        if max_frames is not None and fps is None and len(frames) == max_frames:
             break
-        frame = fit_frame(frame, height, width, channels)
+        frame = fit_frame(frame, height, width, channels, crop)
         if frames and frame.shape != frames[0].shape:
             raise UserError(
-                f"{path}: frame {len(frames)} has shape {frame.shape}, the first {frames[0].shape}"
+                f"{path}: frame {number} has shape {frame.shape}, the first {frames[0].shape}"
+            )
+        if (len(frames) + 1) * frame.size > MAX_VIDEO_BYTES:
+            raise UserError(
+                f"{path}: has more than {MAX_VIDEO_BYTES / 2**30:g} GiB of frames at this size; "
+                "cut it, or ask for smaller or fewer frames"
             )
         frames.append(frame)
     if not frames:
         raise UserError(f"{path}: holds no frames")
+    if fps is not None:
+        shown = _shown_at(path, len(frames), fps)[::every]
+        frames = [frames[i] for i in shown[:max_frames]]
     return np.stack(frames)
 
 
+def _shown_at(path: Path, count: int, fps: float) -> np.ndarray:
+    """Which of `count` frames is shown at each tick of `fps`: int `(ticks,)`."""
+    timed = path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+    found = frame_times(path, count) if timed else None
+    if found is None:
+        raise UserError(
+            f"{path}: stores no frame rate, so it cannot be resampled to {fps:g} frames a second; "
+            "keep every n-th frame instead"
+        )
+    times, end = found
+    ticks = np.arange(max(1, round(end * fps))) / fps
+    # Rounded times must not fall just before the frame that they belong to.
+    return np.maximum(np.searchsorted(times, ticks + 1e-4, side="right") - 1, 0)
+
+
 def fit_frame(
-    frame: np.ndarray, height: int | None, width: int | None, channels: int | None
+    frame: np.ndarray,
+    height: int | None,
+    width: int | None,
+    channels: int | None,
+    crop: Crop = "none",
 ) -> np.ndarray:
-    """One uint8 frame `(h, w, c)` in the wanted size and number of channels."""
+    """One uint8 frame `(h, w, c)` in the wanted size and number of channels; see `read_video`."""
     from PIL import Image
+
+    if crop == "center":
+        frame = _center(frame, height or frame.shape[0], width or frame.shape[1])
 
     if channels == 1 and frame.shape[-1] == 3:
         frame = np.rint(frame.astype(np.float32) @ LUMA).astype(np.uint8)[..., None]
@@ -116,6 +154,15 @@ def fit_frame(
     return frame
 
 
+def _center(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The largest middle part of a frame in the proportions height : width."""
+    rows, columns = frame.shape[:2]
+    keep_rows = min(rows, max(1, round(columns * height / width)))
+    keep_columns = min(columns, max(1, round(rows * width / height)))
+    top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+    return frame[top : top + keep_rows, left : left + keep_columns]
+
+
 def _frames(path: Path) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, channels)` of anything readable."""
     if path.is_dir():
@@ -125,7 +172,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
     elif path.stat().st_size == 0:
         raise UserError(f"{path}: is empty")
     elif path.suffix.lower() in ARRAY_SUFFIXES:
-        yield from _array_frames(path)
+        yield from array_frames(path)
     else:
         yield from _decoded_frames(path)
 
@@ -134,23 +181,36 @@ def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
     import av
     import imageio.v3 as iio
 
-    count = 0
+    count, last = 0, None
     try:
         if is_cut_off(path):
             raise UserError(f"{path}: damaged or cut off: the file ends too early")
-        with iio.imopen(path, "r", plugin="pyav") as video:
-            declared = video._video_stream.frames  # 0 where the container does not say
+        with openable(path) as file, iio.imopen(file, "r", plugin="pyav") as video:
+            stream = video._video_stream
+            _check_size(path, stream.width, stream.height)
+            declared = stream.frames  # 0 where the container does not say
             for frame in video.iter(format="rgb24", thread_type="FRAME"):
-                yield frame
+                _check_size(path, frame.shape[1], frame.shape[0])  # GIFs tell it only now
+                if last is not None:
+                    yield last
+                last = frame
                 count += 1
         whole = count >= declared or frames_without_edit_list(path) >= declared
-    except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError) as error:
+        if last is not None and whole:
+            true_last = last_packed_picture(path)
+            yield last if true_last is None else true_last
+    except (*DECODER_ERRORS, av.FFmpegError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{path}: cannot be decoded as a video after {count} frames: {reason}"
         ) from error
     if not whole:
         raise UserError(f"{path}: damaged or cut off: {count} of {declared} frames can be decoded")
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_FRAME_PIXELS:
+        raise UserError(f"{path}: declares frames of {width}x{height}, more than can be read")
 
 
 def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
@@ -165,6 +225,7 @@ def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
     for file in sorted(files, key=natural_key):
         try:
             with Image.open(file) as image:
+                _check_size(file, *image.size)
                 deep = image.mode.startswith(("I", "F"))
                 frame = np.asarray(image.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -174,41 +235,6 @@ def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
                 f"{file}: has more than 8 bits a pixel; convert it to 8-bit grey or RGB"
             )
         yield frame
-
-
-def _array_frames(path: Path) -> Iterator[np.ndarray]:
-    try:
-        content = np.load(path, allow_pickle=False, mmap_mode="r")
-        if not isinstance(content, np.ndarray):  # an .npz archive
-            if len(content.files) != 1:
-                raise UserError(
-                    f"{path}: holds the arrays {', '.join(content.files)}; one is expected"
-                )
-            content = content[content.files[0]]
-    except ARRAY_ERRORS as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: cannot be read as an array: {reason}") from error
-    if content.ndim == 3:
-        content = content[..., None]
-    if content.ndim != 4 or content.shape[-1] not in (1, 3) or 0 in content.shape[1:]:
-        raise UserError(
-            f"{path}: has shape {content.shape}; expected (time, height, width) with or without "
-            "1 or 3 channels"
-        )
-    if content.dtype != np.uint8 and not np.issubdtype(content.dtype, np.floating):
-        raise UserError(
-            f"{path}: holds {content.dtype}; expected uint8, or floating point in [0, 1]"
-        )
-    for frame in content:
-        if frame.dtype == np.uint8:
-            yield np.asarray(frame)
-        elif 0 <= frame.min() <= frame.max() <= 1:
-            yield np.rint(np.asarray(frame, np.float32) * 255).astype(np.uint8)
-        else:
-            raise UserError(
-                f"{path}: holds {frame.dtype} from {frame.min()} to {frame.max()}; expected uint8, "
-                "or floating point in [0, 1]"
-            )
 
 
 def encode_gif(frames: np.ndarray, fps: float) -> bytes:

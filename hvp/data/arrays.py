@@ -1,0 +1,125 @@
+"""Videos stored as arrays: `.npy`, `.npz` and `.h5`, read frame by frame."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvp.errors import UserError
+
+NUMPY_SUFFIXES = (".npy", ".npz")
+HDF5_SUFFIXES = (".h5", ".hdf5")
+# What numpy and h5py raise for damaged files.
+ARRAY_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    SyntaxError,
+    RuntimeError,
+    NotImplementedError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def array_frames(path: Path) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, channels)` of an array `(time, height, width[, channels])`.
+
+    Arrays are uint8, or floating point in [0, 1]. An `.npz` holds one array, an `.h5` one data set
+    of three or four axes. No more than a frame is in memory at once, whatever the file declares.
+
+    Raises:
+        UserError: naming the file, if it is damaged or holds something else.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            content = np.load(path, allow_pickle=False, mmap_mode="r")
+            yield from _checked_frames(path, content.shape, content.dtype, iter(content))
+        elif path.suffix.lower() == ".npz":
+            yield from _npz_frames(path)
+        else:
+            yield from _hdf5_frames(path)
+    except ARRAY_ERRORS as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{path}: cannot be read as an array: {reason}") from error
+
+
+def _npz_frames(path: Path) -> Iterator[np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            listed = ", ".join(name.removesuffix(".npy") for name in names)
+            raise UserError(f"{path}: holds the arrays {listed}; one is expected")
+        with archive.open(names[0]) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            shape, column_major, dtype = read_header(file)
+            if column_major and len(shape) > 1:
+                raise UserError(f"{path}: is stored in Fortran order; save it in C order")
+
+            def frames() -> Iterator[np.ndarray]:
+                size = int(np.prod(shape[1:])) * dtype.itemsize
+                for _ in range(shape[0]):
+                    content = file.read(size)
+                    if len(content) != size:
+                        raise EOFError("the array ends too early")
+                    yield np.frombuffer(content, dtype).reshape(shape[1:])
+
+            yield from _checked_frames(path, shape, dtype, frames())
+
+
+def _hdf5_frames(path: Path) -> Iterator[np.ndarray]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found: list[Any] = []
+
+        def visit(_: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.ndim in (3, 4):
+                found.append(item)
+
+        file.visititems(visit)
+        if len(found) != 1:
+            listed = ", ".join(item.name for item in found) or "none"
+            raise UserError(
+                f"{path}: one data set (time, height, width[, channels]) is expected, found "
+                f"{listed}"
+            )
+        yield from _checked_frames(path, found[0].shape, found[0].dtype, iter(found[0]))
+
+
+def _checked_frames(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, frames: Iterator[np.ndarray]
+) -> Iterator[np.ndarray]:
+    plain = len(shape) == 3
+    if (not plain and (len(shape) != 4 or shape[-1] not in (1, 3))) or 0 in shape[1:]:
+        raise UserError(
+            f"{path}: has shape {tuple(shape)}; expected (time, height, width) with or without "
+            "1 or 3 channels"
+        )
+    if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
+        raise UserError(f"{path}: holds {dtype}; expected uint8, or floating point in [0, 1]")
+    for frame in frames:
+        frame = np.asarray(frame[..., None] if plain else frame)
+        if frame.dtype == np.uint8:
+            yield frame
+        elif 0 <= frame.min() <= frame.max() <= 1:
+            yield np.rint(frame.astype(np.float32) * 255).astype(np.uint8)
+        else:
+            raise UserError(
+                f"{path}: holds {frame.dtype} from {frame.min()} to {frame.max()}; expected uint8, "
+                "or floating point in [0, 1]"
+            )
