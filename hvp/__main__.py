@@ -22,7 +22,11 @@ def parser() -> argparse.ArgumentParser:
     data_prepare.add_arguments(prepare)
     prepare.set_defaults(run=data_prepare.run)
 
-    from hvp.evaluation import validation_command
+    from hvp.evaluation import predict_command, validation_command
+
+    predict = commands.add_parser("predict", help="predict how your own videos go on")
+    predict_command.add_arguments(predict)
+    predict.set_defaults(run=predict_command.run)
 
     validation = commands.add_parser(
         "validate-metrics", help="show where traditional and frequency metrics disagree"

@@ -194,7 +194,7 @@ def _score_batch(
             fold_in(fold_in(settings.seed, first_example + i), group) for i in range(len(names))
         ]
         predicted = rollout(context, settings.horizon, num_samples=count, seed=tf.stack(seeds))
-        _check_prediction(predicted, (count, *future.shape), names)
+        check_prediction(predicted, (count, *future.shape), names)
         gallery.add(predicted)
         if first == 0:
             spectral_tally.update(future, predicted[0])
@@ -286,7 +286,7 @@ def _check_length(video: tf.Tensor, names: list[str], settings: OpenLoopSettings
         )
 
 
-def _check_prediction(predicted: tf.Tensor, shape: tuple[int, ...], names: list[str]) -> None:
+def check_prediction(predicted: tf.Tensor, shape: tuple[int, ...], names: list[str]) -> None:
     if tuple(predicted.shape) != tuple(shape):
         raise ValueError(f"rollout returned {tuple(predicted.shape)}, expected {tuple(shape)}")
     finite = tf.reduce_all(tf.math.is_finite(predicted), (0, 2, 3, 4, 5)).numpy()  # (batch,)

@@ -1,0 +1,54 @@
+"""Names of files as people can read them, and as folders can be called. They need not be text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+LONGEST = 80  # characters of a folder's name; file systems take 255 bytes
+
+
+def printable(name: object) -> str:
+    """`name` on one line, with what is no valid text escaped, so that any terminal takes it."""
+    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(
+        character if character == " " or character.isprintable() else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def shortened(name: str, length: int) -> str:
+    """At most `length` characters of `name`: its beginning and its end."""
+    if len(name) <= length:
+        return name
+    end = (length - 1) // 2
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """A folder's name for each of some videos: plain, different from each other, never hidden.
+
+    Example:
+        >>> folder_names([Path("a.avi"), Path("b.avi"), Path("b.mp4")])
+        ['a', 'b', 'b.mp4']
+    """
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        plain = _plain(path.name if path.is_dir() else path.stem)
+        candidates = [plain, _plain(path.name)]
+        candidates += [f"{plain}-{number}" for number in range(2, len(paths) + 2)]
+        # Some file systems do not tell A from a.
+        name = next(candidate for candidate in candidates if candidate.casefold() not in taken)
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _plain(name: str) -> str:
+    text = unicodedata.normalize("NFC", printable(name))
+    plain = re.sub(r"[^\w.+-]+", "_", text).lstrip(".")
+    # Cut by bytes, which are what file systems count.
+    return plain.encode("utf-8")[:LONGEST].decode("utf-8", "ignore").rstrip(".") or "video"

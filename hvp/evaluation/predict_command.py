@@ -1,0 +1,220 @@
+"""`python -m hvp predict`: its command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvp.config import ExperimentConfig, load_config
+from hvp.errors import UserError, writing
+
+if TYPE_CHECKING:
+    from hvp.evaluation.predict import PredictionSettings
+    from hvp.models.base import VideoModel
+
+FORMATS = ("gif", "mp4", "png", "npz")
+SUMMARY_FILE = "predictions.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("--logdir", required=True, help="an experiment, logs/NAME or logs/NAME/model")
+    add(
+        "--input",
+        required=True,
+        nargs="+",
+        metavar="PATH",
+        help="videos, folders of frames, folders of either",
+    )
+    add("--out", help="folder (EXPERIMENT/predictions); every video gets a folder in it")
+    add("--context", type=int, metavar="FRAMES", help="frames shown (evaluation.context)")
+    add("--horizon", type=int, metavar="FRAMES", help="frames predicted (the evaluation's)")
+    add("--samples", type=int, default=4, metavar="N", help="futures of every video (4)")
+    add(
+        "--start",
+        type=int,
+        default=0,
+        metavar="FRAME",
+        help="first frame shown (0); below 0 from the end: --start -10 --context 10 predicts what "
+        "follows the last frame",
+    )
+    add("--format", default="gif", metavar="A,B", help=f"of {','.join(FORMATS)} (gif)")
+    add("--fps", type=float, default=12, help="frames per second of what is written (12)")
+    add("--seed", type=int, help="of the samples (the experiment's)")
+    add("--strict", action="store_true", help="refuse videos of other size or with colours")
+    add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="SECTION.KEY=VALUE",
+        help="overrides any key of the experiment's configuration; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predicts; exit code 0, or 2 if some of several videos could not be used."""
+    from hvp.training.run_folder import CONFIG_FILE, find_run_folder
+
+    experiment = find_run_folder(arguments.logdir)
+    config = load_config(experiment / CONFIG_FILE, arguments.overrides)
+    formats = _formats(arguments.format)
+    chosen = _settings(arguments, config)
+    out = Path(arguments.out) if arguments.out else experiment / "predictions"
+    _make_folder(out, arguments.input)
+    try:
+        return _predict_all(arguments, experiment, config, chosen, formats, out)
+    finally:
+        if not any(out.iterdir()):
+            out.rmdir()
+
+
+def _predict_all(
+    arguments: argparse.Namespace,
+    experiment: Path,
+    config: ExperimentConfig,
+    chosen: dict[str, Any],
+    formats: list[str],
+    out: Path,
+) -> int:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from hvp.evaluation.names import folder_names
+    from hvp.evaluation.predict import PredictionSettings, check_settings, find_videos
+
+    paths = find_videos(map(Path, arguments.input))
+    model, step = _load_predictor(arguments, experiment, config)
+    settings = PredictionSettings(**chosen)
+    check_settings(settings, model)
+    kind = "grey" if model.channels == 1 else "RGB"
+    print(
+        f"model: {config.model.family}, step {step}, {model.width}x{model.height} {kind}; "
+        f"{settings.context} frames of context, {settings.horizon} predicted"
+    )
+    done, failed = [], {}
+    for path, name in zip(paths, folder_names(paths), strict=True):
+        try:
+            done.append(_predict_one(model, path, out / name, settings, formats, arguments.fps))
+        except UnusableVideo as error:
+            if len(paths) == 1:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            failed[str(path)] = str(error)
+    about = {
+        "experiment": str(experiment),
+        "model": config.model.family,
+        "checkpoint_step": step,
+        **chosen,
+        "videos": done,
+        "failed": failed,
+    }
+    with writing(out):
+        (out / SUMMARY_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
+    if failed:
+        print(f"error: {len(failed)} of {len(paths)} videos cannot be used", file=sys.stderr)
+    print(f"predictions of {len(done)} videos: {out}")
+    return 2 if failed else 0
+
+
+class UnusableVideo(UserError):
+    """One of the videos cannot be used; the others may be."""
+
+
+def _predict_one(
+    model: VideoModel,
+    path: Path,
+    folder: Path,
+    settings: PredictionSettings,
+    formats: list[str],
+    fps: float,
+) -> dict[str, Any]:
+    """Predicts one video and says so; returns what `SUMMARY_FILE` says of it."""
+    from hvp.evaluation.names import printable
+    from hvp.evaluation.predict import predict, read_clip
+    from hvp.evaluation.predict_files import write_prediction
+
+    try:
+        clip = read_clip(path, settings, model.height, model.width, model.channels)
+    except UserError as error:
+        raise UnusableVideo(" ".join(str(error).split())) from error
+    picture, deterministic = predict(model, clip, printable(path.name), settings)
+    write_prediction(picture, settings.context, folder, formats, fps)
+    known = len(clip.frames) - settings.context
+    notes = [*clip.changes, f"true frames for {known} of {settings.horizon} predicted ones"]
+    if deterministic:
+        notes.append("all samples of this model are equal, so there is one and no spread")
+    print(f"{printable(path)}: {'; '.join(notes)}: {printable(folder)}")
+    return {
+        "video": str(path),
+        "folder": folder.name,
+        "height": clip.size[0],
+        "width": clip.size[1],
+        "changes": clip.changes,
+        "true_frames": known,
+        "samples_written": len(picture.samples),
+    }
+
+
+def _load_predictor(
+    arguments: argparse.Namespace, experiment: Path, config: ExperimentConfig
+) -> tuple[VideoModel, int]:
+    from hvp.models.base import VideoModel
+    from hvp.models.registry import model_class
+    from hvp.training.checkpoints import load_experiment
+
+    if model_class(config.model.family).rollout is VideoModel.rollout:
+        raise UserError(
+            f"{experiment}: a {config.model.family} model does not predict how a video goes on; "
+            "choose the experiment of a predictor"
+        )
+    _, model, step = load_experiment(experiment, arguments.checkpoint, arguments.overrides)
+    return model, step
+
+
+def _formats(text: str) -> list[str]:
+    formats = list(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    for name in formats:
+        if name not in FORMATS:
+            raise UserError(f"--format {text}: unknown format {name!r}; valid: {','.join(FORMATS)}")
+    return formats
+
+
+def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[str, Any]:
+    """The keyword arguments of `PredictionSettings`, checked without TensorFlow."""
+    evaluation = config.evaluation
+    context = evaluation.context if arguments.context is None else arguments.context
+    horizon = evaluation.seq_len - evaluation.context
+    horizon = horizon if arguments.horizon is None else arguments.horizon
+    for flag, value in (("context", context), ("horizon", horizon), ("samples", arguments.samples)):
+        if value < 1:
+            raise UserError(f"--{flag} must be at least 1, found {value}")
+    seed = config.seed if arguments.seed is None else arguments.seed
+    if not 0 <= seed < 2**31:
+        raise UserError(f"--seed must be from 0 to {2**31 - 1}, found {seed}")
+    if not 0.1 <= arguments.fps <= 1000:
+        raise UserError(f"--fps must be from 0.1 to 1000, found {arguments.fps:g}")
+    return {
+        "context": context,
+        "horizon": horizon,
+        "num_samples": arguments.samples,
+        "seed": seed,
+        "start": arguments.start,
+        "strict": arguments.strict,
+    }
+
+
+def _make_folder(out: Path, inputs: list[str]) -> None:
+    """Before any work, so that an unwritable place shows at once."""
+    if any(out.resolve() == Path(path).resolve() for path in inputs):
+        raise UserError(f"--out {out}: is the input; choose another folder")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as probe:
+            probe.write(b"writable")
