@@ -22,7 +22,11 @@ def parser() -> argparse.ArgumentParser:
     data_prepare.add_arguments(prepare)
     prepare.set_defaults(run=data_prepare.run)
 
-    from hvp.evaluation import predict_command, validation_command
+    from hvp.evaluation import predict_command, show_command, validation_command
+
+    show = commands.add_parser("show", help="show what the model will see of a data set")
+    show_command.add_arguments(show)
+    show.set_defaults(run=show_command.run)
 
     predict = commands.add_parser("predict", help="predict how your own videos go on")
     predict_command.add_arguments(predict)

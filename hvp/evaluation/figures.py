@@ -114,8 +114,8 @@ def save_grid(picture: Picture, context: int, path: Path) -> None:
     """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns)."""
     horizon = picture.samples.shape[1]
     steps = [
-        *_spread_out(0, context - 1, min(3, context)),
-        *_spread_out(context, context + horizon - 1, min(7, horizon)),
+        *spread_out(0, context - 1, min(3, context)),
+        *spread_out(context, context + horizon - 1, min(7, horizon)),
     ]
     scale = enlargement(picture.truth)
     blank = np.full((*picture.truth.shape[1:3], 3), 255, np.uint8)
@@ -156,6 +156,11 @@ def save_grid(picture: Picture, context: int, path: Path) -> None:
         draw.multiline_text((left - 10, y), label, "black", letters, anchor="rm", align="right")
     with writing(path):
         canvas.save(path)
+
+
+def spread_out(first: int, last: int, count: int) -> Iterator[int]:
+    """At most `count` different whole numbers from `first` to `last`, about equally far apart."""
+    return (int(t) for t in np.unique(np.rint(np.linspace(first, last, count))))
 
 
 def save_comparison_gif(picture: Picture, context: int, path: Path) -> None:
@@ -224,7 +229,3 @@ def _spread(picture: Picture) -> np.ndarray:
     if picture.stddev is None:
         raise ValueError("the spread over samples needs at least two samples")
     return picture.stddev
-
-
-def _spread_out(first: int, last: int, count: int) -> Iterator[int]:
-    return (int(t) for t in np.unique(np.rint(np.linspace(first, last, count))))
