@@ -78,3 +78,42 @@ def small_config(tmp_path) -> Path:
     path = tmp_path / "small.yml"
     path.write_text(SMALL_EXPERIMENT)
     return path
+
+
+@pytest.fixture(scope="session")
+def i3d_weights() -> dict[str, np.ndarray]:
+    """Random weights of I3D by the golden's recipe: over sorted names, seed 400 + index."""
+    from unittest import mock
+
+    from hvp.metrics.i3d import I3D
+
+    with mock.patch("hvp.metrics.i3d.assign_by_name") as assign:
+        I3D({})
+    weights = {}
+    for index, (name, variable) in enumerate(sorted(assign.call_args.args[0].items())):
+        z = np.random.RandomState(400 + index).standard_normal(tuple(variable.shape))
+        kind = name.split("/")[-1]
+        if kind == "w":
+            z *= np.sqrt(2 / np.prod(z.shape[:4]))
+        elif kind == "moving_variance":
+            z = 0.75 + 0.25 * z**2
+        else:
+            z *= 0.1 if kind == "b" else 0.2
+        weights[name] = z.astype(np.float32)
+    return weights
+
+
+@pytest.fixture(scope="session")
+def i3d_checkpoint(i3d_weights, tmp_path_factory) -> Path:
+    """The folder of a TensorFlow checkpoint with `i3d_weights`."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("i3d")
+    names = sorted(i3d_weights)
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "model.ckpt"),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[i3d_weights[name] for name in names],
+    )
+    return folder

@@ -71,7 +71,7 @@ def weights_folder(name: str, weights_dir: str | Path | None = None) -> Path:
                 f"{origin} {given}: {file} of {name} is missing there; download it from "
                 f"{published.url}"
             )
-        if _sha256(folder / file) != published.sha256:
+        if file_sha256(folder / file) != published.sha256:
             raise UserError(
                 f"{origin} {given}: {folder / file} is not the published file (its SHA-256 "
                 f"differs); download it again from {published.url}"
@@ -93,7 +93,7 @@ def cache_folder() -> Path:
 def _downloaded(name: str) -> Path:
     folder = cache_folder() / name
     for file, published in WEIGHTS[name].items():
-        if (folder / file).is_file() and _sha256(folder / file) == published.sha256:
+        if (folder / file).is_file() and file_sha256(folder / file) == published.sha256:
             continue
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _download(folder: Path, file: str, published: WeightsFile) -> None:
         )
     except Exception as error:  # Keras wraps network errors in plain Exception
         # What fails the check must not be taken for the file the next time.
-        if (folder / file).is_file() and _sha256(folder / file) != published.sha256:
+        if (folder / file).is_file() and file_sha256(folder / file) != published.sha256:
             (folder / file).unlink()
         raise UserError(
             f"cannot download {published.url} to {folder} ({type(error).__name__}: {error}); "
@@ -126,7 +126,8 @@ def _download(folder: Path, file: str, published: WeightsFile) -> None:
         ) from None
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, or a `UserError` that says why it cannot be read."""
     try:
         with path.open("rb") as file:
             digest = hashlib.sha256()
