@@ -33,6 +33,7 @@ class DataConfig:
     width: int = 64
     channels: Literal[1, 3] = 1
     seq_len: int = 100  # frames per training window; videos are cut without overlap
+    masks: bool = False  # segmentation masks beside the frames, where a data set has them
     max_video_len: int | None = None  # later frames of each video are not used
     unusable_videos: Literal["error", "skip"] = "error"  # broken or too short ones
     cache_dir: str | None = None  # decoded uint8 frames; null: the user's cache folder

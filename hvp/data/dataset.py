@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ class VideoSplit:
             raise UserError(f"seed must be at least 0, found {seed}")
         self._seed = seed
         self._source = open_source(config, split, self.seq_len, seed)
+        self._masked = config.masks
         self._frame_shape = (config.height, config.width, config.channels)
         # (video, first frame) of every window
         self._windows = np.array(
@@ -109,20 +110,23 @@ class VideoSplit:
             shard: `(i, n)` gives the i-th n-th of every global batch.
 
         Returns:
-            float32 `(batch_size / n, seq_len, height, width, channels)` in [0, 1].
+            float32 `(batch_size / n, seq_len, height, width, channels)` in [0, 1]; with
+            `config.masks` dicts of it as `video` and of `masks`, object labels, uint8
+            `(batch_size / n, seq_len, height, width)`.
         """
         index, count = shard
         if batch_size % count:
             raise ValueError(f"batch_size {batch_size} does not divide into {count} shards")
         local = batch_size // count
 
-        def window(element: np.ndarray) -> np.ndarray:
+        def window(element: np.ndarray) -> list[np.ndarray]:
             batch, row = divmod(int(element), local)
             position = start + batch * batch_size + index * local + row
             epoch, place = divmod(position, self.num_windows)
             return self._read(self.training_order(epoch)[place], epoch)
 
-        return self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
+        examples = self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
+        return examples.map(model_input)
 
     def evaluation_batches(
         self, batch_size: int, limit: int | None = None, windows: Sequence[int] | None = None
@@ -135,7 +139,8 @@ class VideoSplit:
 
         Returns:
             Dicts of `video`, float32 `(batch, seq_len, height, width, channels)` in [0, 1], and
-            `name`, strings `(batch,)` such as `clip.avi[100:200]`.
+            `name`, strings `(batch,)` such as `clip.avi[100:200]`; with `config.masks` also of
+            `masks`, object labels, uint8 `(batch, seq_len, height, width)`.
         """
         if windows is None:
             windows = range(self.num_windows)[:limit]
@@ -144,19 +149,24 @@ class VideoSplit:
         # Names of files need not be valid text.
         names = [self._name(i).encode("utf-8", "backslashreplace") for i in windows]
         names = tf.data.Dataset.from_tensor_slices(names).batch(batch_size)
-        return tf.data.Dataset.zip({"video": videos, "name": names})
+        return tf.data.Dataset.zip(videos, names).map(lambda v, name: {**v, "name": name})
 
     def _batched(
         self, indices: tf.data.Dataset, read, batch_size: int, drop_remainder: bool = False
     ) -> tf.data.Dataset:
-        shape = (self.seq_len, *self._frame_shape)
+        shapes = {"video": (self.seq_len, *self._frame_shape)}
+        if self._masked:
+            shapes["masks"] = shapes["video"][:-1]
 
-        def load(i: tf.Tensor) -> tf.Tensor:
-            frames = tf.numpy_function(read, [i], tf.uint8, stateful=False)
-            return tf.ensure_shape(frames, shape)
+        def load(i: tf.Tensor) -> dict[str, tf.Tensor]:
+            parts = tf.numpy_function(read, [i], [tf.uint8] * len(shapes), stateful=False)
+            return {
+                name: tf.ensure_shape(part, shape)
+                for part, (name, shape) in zip(parts, shapes.items(), strict=True)
+            }
 
-        def to_float(frames: tf.Tensor) -> tf.Tensor:
-            return tf.cast(frames, tf.float32) / 255.0
+        def to_float(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {**example, "video": tf.cast(example["video"], tf.float32) / 255.0}
 
         return (
             indices.map(load, tf.data.AUTOTUNE, deterministic=True)
@@ -165,9 +175,13 @@ class VideoSplit:
             .prefetch(tf.data.AUTOTUNE)
         )
 
-    def _read(self, window: int, epoch: int) -> np.ndarray:
-        video, first = self._windows[window]
-        return self._source.read(int(video), int(first), self.seq_len, epoch)
+    def _read(self, window: int, epoch: int) -> list[np.ndarray]:
+        """The window's frames, and its masks where they are asked for."""
+        video, first = (int(value) for value in self._windows[window])
+        parts = [self._source.read(video, first, self.seq_len, epoch)]
+        if self._masked:
+            parts.append(self._source.read_masks(video, first, self.seq_len))
+        return parts
 
     def _name(self, window: int) -> str:
         video, first = self._windows[window]
@@ -176,6 +190,12 @@ class VideoSplit:
             return name
         return f"{name}[{first}:{first + self.seq_len}]"
 
+
+def model_input(example: Mapping[str, tf.Tensor]) -> tf.Tensor | dict[str, tf.Tensor]:
+    """What `train_step` takes of an example: the video alone, or a dict of it and its masks."""
+    if "masks" not in example:
+        return example["video"]
+    return {"video": example["video"], "masks": example["masks"]}
 
 
 @lru_cache(maxsize=4)
@@ -198,7 +218,8 @@ def make_dataset(
     gives names and numbers as well.
 
     Returns:
-        float32 `(batch, seq_len, height, width, channels)` in [0, 1].
+        float32 `(batch, seq_len, height, width, channels)` in [0, 1]; with `config.masks` dicts
+        of it as `video` and of `masks`.
 
     Example:
         >>> data = make_dataset(config.data, "train", batch_size=8)
@@ -207,4 +228,4 @@ def make_dataset(
     videos = VideoSplit(config, split, seq_len=seq_len, seed=seed)
     if split == "train":
         return videos.training_batches(batch_size, start=start)
-    return videos.evaluation_batches(batch_size).map(lambda example: example["video"])
+    return videos.evaluation_batches(batch_size).map(model_input)

@@ -112,7 +112,7 @@ def evaluate(
         model: a predictor.
         batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
             at least `context + horizon` frames, and `name` `(batch,)` strings; such as
-            `VideoSplit.evaluation_batches` gives.
+            `VideoSplit.evaluation_batches` gives. `masks`, where there are any, go to the rollout.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
 
@@ -144,8 +144,11 @@ def evaluate(
         wanted = max(0, settings.num_pictures - len(pictures))
         shown = video[:wanted, : settings.context + settings.horizon]
         gallery = Gallery(shown, names, settings.picture_samples)
+        given = rollout
+        if "masks" in batch:
+            given = partial(rollout, masks=batch["masks"][:, : settings.context])
         values = _score_batch(
-            rollout, scorer, gallery, spectral_tally, video, names, len(examples), settings
+            given, scorer, gallery, spectral_tally, video, names, len(examples), settings
         )
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         for metric, by_kind in values.items():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from hvp.models.adam import Adam
+
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
 
@@ -30,6 +32,9 @@ class VideoModel(keras.Model):
 
     min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
+    # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
+    # and `rollout` takes the context's as `masks`.
+    needs_masks = False
 
     def __init__(
         self,
@@ -78,7 +83,7 @@ class VideoModel(keras.Model):
         if learning_rate is None:
             learning_rate = training.learning_rate
         self.compile(
-            optimizer=keras.optimizers.Adam(learning_rate, epsilon=training.adam_epsilon),
+            optimizer=Adam(learning_rate, epsilon=training.adam_epsilon),
             jit_compile=training.xla,
         )
         self.optimizer.build(self.trainable_variables)

@@ -136,10 +136,18 @@ def load_experiment(
 
 def build_checked_model(config: ExperimentConfig) -> VideoModel:
     """`hvp.build_model`, where settings that the model refuses are the user's to mend."""
+    source = config.source or config.name
     try:
-        return hvp.build_model(config)
+        model = hvp.build_model(config)
     except ValueError as error:
-        raise UserError(f"{config.source or config.name}: data and model: {error}") from error
+        raise UserError(f"{source}: data and model: {error}") from error
+    if model.needs_masks != config.data.masks:
+        needs = "needs masks" if model.needs_masks else "uses no masks"
+        found = str(config.data.masks).lower()
+        raise UserError(
+            f"{source}: data.masks is {found}, but this {config.model.family} model {needs}"
+        )
+    return model
 
 
 def variables_by_name(model: VideoModel) -> dict[str, Any]:

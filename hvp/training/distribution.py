@@ -89,8 +89,11 @@ def replica_batches(
     if parts == 1:
         return dataset
 
-    def split(batch: tf.Tensor) -> tf.data.Dataset:
+    def own_parts(batch: tf.Tensor) -> tf.Tensor:
         divided = tf.reshape(batch, (parts, -1, *batch.shape[1:]))
-        return tf.data.Dataset.from_tensor_slices(divided[worker * own : (worker + 1) * own])
+        return divided[worker * own : (worker + 1) * own]
+
+    def split(batch: tf.Tensor | dict[str, tf.Tensor]) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(own_parts, batch))
 
     return dataset.flat_map(split)

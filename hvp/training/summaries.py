@@ -57,7 +57,12 @@ class RunSummaries:
 
 
 def prediction_frames(
-    model: VideoModel, videos: np.ndarray, context: int, num_samples: int, seed: int
+    model: VideoModel,
+    videos: np.ndarray,
+    context: int,
+    num_samples: int,
+    seed: int,
+    masks: np.ndarray | None = None,
 ) -> np.ndarray:
     """Truth, open-loop predictions and the first one's error, side by side, one row a video.
 
@@ -65,13 +70,15 @@ def prediction_frames(
         videos: `(batch, time, height, width, channels)`, float32 in [0, 1]; the first `context`
             frames are shown to the model, and shown in every panel.
         num_samples: predictions per video.
+        masks: `(batch, time, height, width)`, of a model that needs them.
 
     Returns:
         uint8 `(time, rows, columns, channels)`. The error panel shows (difference + 1) / 2: grey is
         right, bright is predicted too dark.
     """
     horizon = videos.shape[1] - context
-    samples = np.asarray(model.rollout(videos[:, :context], horizon, num_samples, seed))
+    given = {} if masks is None else {"masks": masks[:, :context]}
+    samples = np.asarray(model.rollout(videos[:, :context], horizon, num_samples, seed, **given))
     known = np.broadcast_to(videos[:, :context], (num_samples, *videos[:, :context].shape))
     samples = np.concatenate([known, samples], axis=2)  # (samples, batch, time, h, w, c)
     error = (videos - samples[0] + 1) / 2

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.dataset import VideoSplit, model_input
 from hvp.errors import UserError
 from hvp.models.base import VideoModel
 from hvp.training.checkpoints import RunCheckpoints, build_checked_model
@@ -147,7 +147,7 @@ class _Loop:
         self.train_step = self._distributed(model.train_step, jit=self.training.xla)
         self.test_step = self._distributed(model.test_step, jit=False)
         self.validation = self._validation_batches()
-        self.gif_videos: dict[str, np.ndarray] = {}
+        self.gif_videos: dict[str, dict[str, np.ndarray]] = {}
 
     def run(self, step: int, total: int) -> None:
         training = self.training
@@ -245,11 +245,11 @@ class _Loop:
                 first = next(iter(source.evaluation_batches(count, limit=count)), None)
                 if first is None:
                     continue
-                self.gif_videos[split] = first["video"].numpy()
-            videos = self.gif_videos[split]
+                self.gif_videos[split] = {k: v.numpy() for k, v in first.items()}
+            videos, masks = (self.gif_videos[split].get(key) for key in ("video", "masks"))
             context = gif_context(self.config.evaluation.context, videos.shape[1])
             frames = prediction_frames(
-                self.model, videos, context, self.training.gif_samples, self.config.seed
+                self.model, videos, context, self.training.gif_samples, self.config.seed, masks
             )
             with writing_run(self.folder):
                 self.summaries.gif(split, "truth_predictions_error", frames, step)
@@ -289,9 +289,7 @@ class _Loop:
         )
         return self.strategy.distribute_datasets_from_function(
             lambda context: replica_batches(
-                self.val_split.evaluation_batches(batch_size, limit=limit).map(
-                    lambda example: example["video"]
-                ),
+                self.val_split.evaluation_batches(batch_size, limit=limit).map(model_input),
                 context,
             )
         )

@@ -16,7 +16,9 @@ SOURCES = {
     "kth": "hvp.data.sources.kth",
     "mazes": "hvp.data.sources.mazes",
     "folder": "hvp.data.sources.folder",
+    "davis": "hvp.data.sources.davis",
 }
+WITH_MASKS = ("davis",)  # those whose sources have `read_masks` under `data.masks`
 SPLITS = ("train", "val", "test")
 
 
@@ -36,7 +38,8 @@ class FrameSource(Protocol):
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         """Frames `[start, start + length)` of a video: uint8 `(length, height, width, channels)`.
 
-        `epoch` matters to generators of endless data only.
+        `epoch` matters to generators of endless data only. With `config.masks` there is
+        `read_masks(video, start, length)` too: object labels, uint8 `(length, height, width)`.
         """
 
 
@@ -54,6 +57,10 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
     """
     if config.dataset not in SOURCES:
         raise UserError(f"data.dataset is {config.dataset!r}; valid: {', '.join(SOURCES)}")
+    if config.masks and config.dataset not in WITH_MASKS:
+        raise UserError(
+            f"data.masks is true, but {config.dataset} has no masks; {', '.join(WITH_MASKS)} has"
+        )
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
     return importlib.import_module(SOURCES[config.dataset]).open_split(config, split, seq_len, seed)

@@ -1,6 +1,6 @@
 """Fusion pictures: what the predictor predicts and the translator turns into frames.
 
-The paper lists a semantic segmentation map s, an edge detection map x and an input fusion picture m;
+The paper lists a semantic segmentation map s, an edge detection map x, an input fusion picture m;
 its code fuses by weighted addition with weight 0.3. That m = s + 0.3 x, the fixed palette of s, and
 the division by 1 + 0.3, which keeps m in the range of a frame, are our reading.
 """
