@@ -5,9 +5,10 @@ from hvp._lazy import lazy_exports
 __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
+        "CompiledLayers": "hvp.layers.compiled",
         "Involution": "hvp.layers.involution",
         "SpatialDecoder": "hvp.layers.spatial",
         "SpatialEncoder": "hvp.layers.spatial",
     },
-    submodules=("convolution", "involution", "spatial"),
+    submodules=("compiled", "convolution", "involution", "spatial"),
 )

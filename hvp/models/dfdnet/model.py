@@ -9,6 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.compiled import CompiledLayers
 from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
 from hvp.models.dfdnet.blocks import FilterBlock
 from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
@@ -41,6 +42,7 @@ class DFDNet(FrequencyPredictor):
         # The first stage has the full frame size; its blocks work at half of it.
         self.first_stem = Stem(width, stride=2, name="first_stem")
         self.first_unstem = Unstem(width, name="first_unstem")
+        programs = CompiledLayers()
         self.blocks = [
             [
                 Block(
@@ -48,6 +50,7 @@ class DFDNet(FrequencyPredictor):
                     width // s.reduction,
                     s.low_frequencies,
                     count >= RESIDUAL_FROM,
+                    programs,
                     name=f"s{i}_b{j}",
                 )
                 for j in range(count)
@@ -106,11 +109,22 @@ class Unstem(layers.Layer):
 
 
 class Block(layers.Layer):
-    """A bottleneck around two parallel filter blocks of 4 and 8 channel segments."""
+    """A bottleneck around two parallel filter blocks of 4 and 8 channel segments.
 
-    def __init__(self, width: int, middle: int, low_frequencies: float, residual: bool, **kwargs):
+    The filter blocks hold most of the operations, so all blocks share their compiled `programs`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        middle: int,
+        low_frequencies: float,
+        residual: bool,
+        programs: CompiledLayers,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.residual = residual
+        self.residual, self.programs = residual, programs
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce")
         self.filters = [
             FilterBlock(segments, low_frequencies, name=f"filter_{segments}")
@@ -122,7 +136,7 @@ class Block(layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
         y = tf.transpose(y, (0, 2, 1, 3))  # (batch, width, height, middle)
-        four, eight = (block(y) for block in self.filters)
+        four, eight = (self.programs(block, y) for block in self.filters)
         y = tf.transpose(tf.concat([eight, four], axis=-1), (0, 2, 1, 3))
         y = self.norms[1](self.expand(y), training=training)
         return tf.nn.relu(y + x if self.residual else y)
