@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.data.sources.files import videos_in
-from hvp.data.video_io import ARRAY_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES, read_video
+from hvp.data.video_io import ARRAY_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES, Crop, read_video
 from hvp.errors import UserError
 from hvp.evaluation.gallery import Gallery, Picture
 from hvp.evaluation.open_loop import SAMPLES_AT_ONCE, check_prediction
@@ -35,6 +35,8 @@ class PredictionSettings:
             the other videos or on how many samples are drawn.
         start: the first frame of the context; below 0 it counts from the end of the video, so that
             `-context` predicts what comes after the last frame.
+        every: keeps every n-th frame of the video; all other numbers count what is kept.
+        crop: `center` cuts the middle out in the model's proportions, `none` squeezes all of it.
         strict: refuses videos that have another size than the model, or colours for a grey one.
     """
 
@@ -43,6 +45,8 @@ class PredictionSettings:
     num_samples: int = 4
     seed: int = 0
     start: int = 0
+    every: int = 1
+    crop: Crop = "none"
     strict: bool = False
 
 
@@ -101,6 +105,7 @@ def read_clip(
     """
     wanted = settings.context + settings.horizon
     last = settings.start + wanted if settings.start >= 0 else None
+    options = {"every": settings.every, "crop": settings.crop}
     try:
         first = read_video(path, max_frames=1)[0]
         size = first.shape[:2]
@@ -108,9 +113,10 @@ def read_clip(
         if size != (height, width):
             changes.append(f"resized from {size[1]}x{size[0]} to {width}x{height}")
             if size[0] * width != size[1] * height:
-                changes[-1] += " (other proportions)"
+                squeezed = settings.crop == "none"
+                changes[-1] += " (other proportions)" if squeezed else " (the middle of it)"
         if channels == 1 and first.shape[-1] == 3:
-            if is_coloured(read_video(path, height, width, None, last)):
+            if is_coloured(read_video(path, height, width, None, last, **options)):
                 changes.append("colours turned into grey")
         elif channels == 3 and first.shape[-1] == 1:
             changes.append("grey repeated in three channels")
@@ -122,7 +128,7 @@ def read_clip(
             )
         # Nothing is left to resize then, and frames that differ among themselves are noticed.
         fitted = (None, None) if settings.strict else (height, width)
-        frames = read_video(path, *fitted, channels, last)
+        frames = read_video(path, *fitted, channels, last, **options)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     used = frames[settings.start :][:wanted]
@@ -177,6 +183,11 @@ def check_settings(settings: PredictionSettings, model: VideoModel) -> None:
     if settings.context < model.min_context:
         raise UserError(
             f"--context {settings.context}: this model needs at least {model.min_context} frames"
+        )
+    if model.needs_masks:
+        raise UserError(
+            "this model was trained with segmentation masks beside the frames, which videos do not "
+            "have; evaluate it on its data set"
         )
     values = min(settings.num_samples, SAMPLES_AT_ONCE) * settings.horizon
     values *= model.height * model.width * model.channels

@@ -43,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first frame shown (0); below 0 from the end: --start -10 --context 10 predicts what "
         "follows the last frame",
     )
+    add("--every", type=int, default=1, metavar="N", help="keep every n-th frame (1)")
+    add(
+        "--crop",
+        choices=("none", "center"),
+        default="none",
+        help="squeeze the picture into the model's size (none), or cut its middle out first",
+    )
     add("--format", default="gif", metavar="A,B", help=f"of {','.join(FORMATS)} (gif)")
     add("--fps", type=float, default=12, help="frames per second of what is written (12)")
     add("--seed", type=int, help="of the samples (the experiment's)")
@@ -192,7 +199,9 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
     context = evaluation.context if arguments.context is None else arguments.context
     horizon = evaluation.seq_len - evaluation.context
     horizon = horizon if arguments.horizon is None else arguments.horizon
-    for flag, value in (("context", context), ("horizon", horizon), ("samples", arguments.samples)):
+    counts = {"context": context, "horizon": horizon}
+    counts |= {"samples": arguments.samples, "every": arguments.every}
+    for flag, value in counts.items():
         if value < 1:
             raise UserError(f"--{flag} must be at least 1, found {value}")
     seed = config.seed if arguments.seed is None else arguments.seed
@@ -206,6 +215,8 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
         "num_samples": arguments.samples,
         "seed": seed,
         "start": arguments.start,
+        "every": arguments.every,
+        "crop": arguments.crop,
         "strict": arguments.strict,
     }
 

@@ -40,8 +40,8 @@ def write_prediction(
             save_grid(shown, context, folder / "comparison.png")
         else:
             write = _WRITERS[name]
-            frames = list(comparison_frames(shown, context, spread=picture.stddev is not None))
-            write(folder / f"comparison.{name}", np.stack(frames), fps)
+            frames = comparison_frames(shown, context, spread=picture.stddev is not None)
+            write(folder / f"comparison.{name}", frames, fps)
             for number, sample in enumerate(picture.samples, 1):
                 write(folder / f"sample_{number}.{name}", sample, fps)
 
@@ -58,13 +58,21 @@ def _write_arrays(picture: Picture, context: int, path: Path) -> None:
         np.savez_compressed(path, **arrays)
 
 
-def _write_even_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
+def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    write_gif(path, np.stack(list(frames)), fps)
+
+
+def _write_even_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
     """MP4 takes even sizes only; a white line below or beside makes them so."""
-    odd = [(0, size % 2) for size in frames.shape[1:3]]
-    write_mp4(path, np.pad(frames, ((0, 0), *odd, (0, 0)), constant_values=255), fps)
+
+    def even(frame: np.ndarray) -> np.ndarray:
+        odd = [(0, size % 2) for size in frame.shape[:2]]
+        return np.pad(frame, (*odd, (0, 0)), constant_values=255)
+
+    write_mp4(path, map(even, frames), fps)
 
 
-_WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
-    "gif": write_gif,
+_WRITERS: dict[str, Callable[[Path, Iterable[np.ndarray], float], None]] = {
+    "gif": _write_gif,
     "mp4": _write_even_mp4,
 }

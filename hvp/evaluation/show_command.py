@@ -78,6 +78,8 @@ def _show(config: ExperimentConfig, split_name: str, count: int, out: Path) -> N
         f"{config.name}: {config.data.dataset}, {split_name} split, {config.data.width}x"
         f"{config.data.height} {kind}, {len(clips)} of {split.num_windows} windows"
     )
+    if context is not None:
+        title += "; blue: context, orange: to be predicted"
     print(title)
     print(_lengths(split))
     for clip in clips:
