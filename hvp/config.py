@@ -33,6 +33,8 @@ class DataConfig:
     width: int = 64
     channels: Literal[1, 3] = 1
     seq_len: int = 100  # frames per training window; videos are cut without overlap
+    frame_step: int = 1  # every n-th frame of a video; windows have seq_len of these
+    crop: Literal["none", "center"] = "none"  # how pictures get the proportions of height x width
     masks: bool = False  # segmentation masks beside the frames, where a data set has them
     max_video_len: int | None = None  # later frames of each video are not used
     unusable_videos: Literal["error", "skip"] = "error"  # broken or too short ones
@@ -42,7 +44,7 @@ class DataConfig:
     test_videos: int = 1000  # generated: fixed test sequences
 
     def __post_init__(self) -> None:
-        counts = ("height", "width", "seq_len", "max_video_len", "num_digits")
+        counts = ("height", "width", "seq_len", "frame_step", "max_video_len", "num_digits")
         _check_least(self, 1, *counts, "train_videos", "test_videos")
 
 

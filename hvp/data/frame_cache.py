@@ -34,7 +34,7 @@ def cache_folder(config: DataConfig) -> Path:
 
 def read_frames(path: Path, config: DataConfig) -> np.ndarray:
     """What the cache holds of a video unless told otherwise: its frames in the wanted size."""
-    return read_video(path, config.height, config.width, config.channels)
+    return read_video(path, config.height, config.width, config.channels, crop=config.crop)
 
 
 def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = read_frames) -> Path:
@@ -101,7 +101,7 @@ def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
     facts = {
         "path": str(path.resolve()),
         "files": [(f.name, s.st_size, s.st_mtime_ns) for f, s in zip(files, stats, strict=True)],
-        "frames": (config.height, config.width, config.channels),
+        "frames": (config.height, config.width, config.channels, config.crop),
         "version": VERSION,
     }
     if read is not read_frames:

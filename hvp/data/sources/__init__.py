@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.records import is_prepared
 from hvp.errors import UserError
 
 # data.dataset -> module with `open_split(config, split, seq_len, seed) -> FrameSource`.
@@ -16,6 +17,14 @@ SOURCES = {
     "kth": "hvp.data.sources.kth",
     "mazes": "hvp.data.sources.mazes",
     "folder": "hvp.data.sources.folder",
+    "frame_folders": "hvp.data.sources.frame_folders",
+    "prepared": "hvp.data.sources.prepared",
+    "human36m": "hvp.data.sources.human36m",
+    "sjtu4k": "hvp.data.sources.sjtu4k",
+    "taxibj": "hvp.data.sources.taxibj",
+    "minerl": "hvp.data.sources.minerl",
+    "ucf101": "hvp.data.sources.ucf101",
+    "sky": "hvp.data.sources.sky",
     "davis": "hvp.data.sources.davis",
 }
 WITH_MASKS = ("davis",)  # those whose sources have `read_masks` under `data.masks`
@@ -63,4 +72,26 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
         )
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
-    return importlib.import_module(SOURCES[config.dataset]).open_split(config, split, seq_len, seed)
+    if config.masks and config.crop != "none":
+        raise UserError("data.masks is true, and masks are not cropped: data.crop must be none")
+    name = "prepared" if is_prepared(config.datadir) else config.dataset
+    module = importlib.import_module(SOURCES[name])
+    source = module.open_split(config, split, seq_len * config.frame_step, seed)
+    return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
+
+
+class EveryNth:
+    """Every n-th frame of a source's videos. See `FrameSource`."""
+
+    def __init__(self, source: FrameSource, step: int):
+        self._source, self._step = source, step
+        self.names, self.skipped = source.names, source.skipped
+        self.lengths = [length // step for length in source.lengths]
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        step = self._step
+        return self._source.read(video, start * step, length * step, epoch)[::step]
+
+    def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
+        step = self._step
+        return self._source.read_masks(video, start * step, length * step)[::step]

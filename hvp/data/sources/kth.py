@@ -2,21 +2,86 @@
 
 Origin: https://www.csc.kth.se/cvap/actions/, six zip files of 599 grey clips, 160x120, 25 fps: six
 actions by 25 persons in four scenarios. Free for research; no licence is stated.
-Split: persons 1-20 train, 21-25 test. Layout: `{train,test}/*.avi|mp4` at any size, which
-`python -m hvp prepare kth` makes from the official files.
+Split: persons 1-20 train, 21-25 test. Layout of `data.datadir`: what `python -m hvp prepare kth` makes
+of the official files, or your own `{train,test}/*.avi|mp4`. The picture is squeezed into a square, as
+in the papers.
 Protocols: hierarchical model 36 -> 164 at 64x64 (clips shorter than the evaluation length are left
 out); SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet 10 -> 20 and 10 -> 40 at 128x128.
 """
 
 from __future__ import annotations
 
-from hvp.config import DataConfig
-from hvp.data.sources.files import VideoFiles, open_split_folders
+import re
+from collections.abc import Mapping
+from pathlib import Path
 
+from hvp.config import DataConfig
+from hvp.data.clips import Clip, Preparation
+from hvp.data.downloads import Download
+from hvp.data.sources.files import VideoFiles, open_split_folders, videos_below
+from hvp.errors import UserError
+
+ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
+PREPARATION = Preparation(
+    64,
+    64,
+    1,
+    downloads=tuple(Download(f"http://www.csc.kth.se/cvap/actions/{a}.zip") for a in ACTIONS),
+)
+TEST_PERSONS = range(21, 26)
+CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)(_uncomp)?\.(avi|mp4)", re.IGNORECASE)
+RANGES = re.compile(r"(person\d\d_[a-z]+_d\d)\s+(?:frames\s+([\d,\s-]+)|\*missing\*)\s*")
 ADVICE = (
     "get the six zip files from https://www.csc.kth.se/cvap/actions/, then run "
     "python -m hvp prepare kth --source FOLDER_OF_ZIPS --out data/kth and pass --datadir data/kth"
 )
+
+
+def find_clips(
+    root: Path, sequences: Mapping[str, list[tuple[int, int]]] | None = None
+) -> list[Clip]:
+    """The official clips at any depth, each name once.
+
+    Args:
+        sequences: see `read_sequences`: clips are cut into the ranges it lists.
+    """
+    clips: dict[str, Clip] = {}
+    for path in videos_below(root):
+        match = CLIP.fullmatch(path.name)
+        if match is None:
+            continue
+        name, split = match[1].lower(), "test" if int(match[2]) in TEST_PERSONS else "train"
+        parts = None
+        if sequences is not None:
+            if name not in sequences:
+                raise UserError(f"{path}: is not listed in --sequences")
+            parts = tuple((first - 1, last) for first, last in sequences[name])
+        clips.setdefault(name, Clip(name, split, path, parts))
+    return list(clips.values())
+
+
+def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
+    """Clip name -> frame ranges `(first, last)`, 1-based and inclusive, from `00sequences.txt`.
+
+    Clips that the file marks as missing have no ranges.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--sequences {path}: cannot be read: {error}") from None
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for match in map(RANGES.fullmatch, text.splitlines()):
+        if match:
+            pairs = re.findall(r"(\d+)\s*-\s*(\d+)", match[2] or "")
+            ranges[match[1]] = [(int(first), int(last)) for first, last in pairs]
+            if any(not 1 <= first <= last for first, last in ranges[match[1]]):
+                raise UserError(
+                    f"--sequences {path}: {match[1]} lists {match[2].strip()}; ranges are "
+                    "FIRST-LAST and count from 1"
+                )
+    if not ranges:
+        raise UserError(f"--sequences {path}: lists no clips; is it the official 00sequences.txt?")
+    return ranges
 
 
 def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:

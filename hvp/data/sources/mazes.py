@@ -9,12 +9,17 @@ Protocol: 36 -> 264 at 64x64.
 from __future__ import annotations
 
 from hvp.config import DataConfig
-from hvp.data.sources.files import VideoFiles, open_split_folders
+from hvp.data.clips import Preparation
+from hvp.data.downloads import Download
+from hvp.data.sources.files import VideoFiles, open_split_folders, split_folders
 
+URL = "https://archive.org/download/gqn_mazes/gqn_mazes.zip"
+PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))
 ADVICE = (
-    "get https://archive.org/download/gqn_mazes/gqn_mazes.zip, unpack it so that there are "
+    f"get {URL}, unpack it so that there are "
     "data/mazes/train and data/mazes/test, and pass --datadir data/mazes"
 )
+find_videos = split_folders
 
 
 def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:

@@ -25,11 +25,14 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.clips import Preparation
 from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
-from hvp.data.sources.files import VideoFiles, require_folder, videos_in
-from hvp.data.video_io import fit_frame
+from hvp.data.downloads import Download
+from hvp.data.sources.files import Splits, VideoFiles, fit_frames, require_folder, videos_in
 from hvp.errors import UserError
 
+URL = "https://archive.org/download/moving_mnist/moving_mnist_2digit.zip"
+PREPARATION = Preparation(64, 64, 1, downloads=(Download(URL),))
 VIDEO_FOLDERS = {"train": "train-seq100", "test": "test-seq1000"}
 TEST_ARRAY = "mnist_test_seq.npy"
 ARRAY_FRAMES = 20
@@ -37,12 +40,16 @@ CANVAS = 64
 STEP = 0.1  # of the free range, per frame
 TEST_SEED = 20150706  # test sequences do not follow the experiment's seed, so that scores compare
 ADVICE = (
-    "it should hold train-seq100/ and test-seq1000/ "
-    "(https://archive.org/download/moving_mnist/moving_mnist_2digit.zip), mnist_test_seq.npy "
+    f"it should hold train-seq100/ and test-seq1000/ ({URL}), mnist_test_seq.npy "
     "(http://www.cs.toronto.edu/~nitish/unsupervised_video/) for testing, or MNIST's "
     "train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz; data.datadir=null generates "
     "sequences from the digits that ship with hvp"
 )
+
+
+def find_videos(root: Path) -> Splits:
+    """The videos of the first form; the others need no preparation."""
+    return {split: videos_in(root / folder) for split, folder in VIDEO_FOLDERS.items()}
 
 
 def open_split(
@@ -118,7 +125,7 @@ class TestArray:
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         frames = np.asarray(self._frames[start : start + length, video])[..., None]
-        return _fit(frames, self._config)
+        return fit_frames(frames, self._config)
 
 
 class GeneratedDigits:
@@ -142,7 +149,7 @@ class GeneratedDigits:
         # start x, start y, direction of every digit
         draws = random.uniform(size=(self._config.num_digits, 3))
         frames = render(chosen, draws, start + length)[start:]
-        return _fit(frames, self._config)
+        return fit_frames(frames, self._config)
 
 
 def render(digits: np.ndarray, draws: np.ndarray, num_frames: int) -> np.ndarray:
@@ -179,9 +186,3 @@ def _bounce(position: float, step: float, num_frames: int) -> list[float]:
             position = min(max(position, 0.0), 1.0)
             step = -step
     return positions
-
-
-def _fit(frames: np.ndarray, config: DataConfig) -> np.ndarray:
-    if frames.shape[1:] == (config.height, config.width, config.channels):
-        return frames
-    return np.stack([fit_frame(f, config.height, config.width, config.channels) for f in frames])

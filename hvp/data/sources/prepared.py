@@ -1,0 +1,94 @@
+"""What `python -m hvp prepare` made, of any data set.
+
+Layout of `data.datadir`: `info.json` and its TFRecord shards; see `hvp.data.records`. Any
+`data.dataset` reads its own prepared folder; `prepared` reads that of whichever.
+Frames are read from the shards as they are needed, window by window: memory does not grow with the
+data set, and workers that share a training job each read other windows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+
+from hvp.config import DataConfig
+from hvp.data.raw_frames import RawFrames
+from hvp.data.records import read_info, shard_problem
+from hvp.data.sources.files import fit_frames, of_split, report_skipped, require_folder
+from hvp.errors import UserError
+
+ADVICE = "make it by python -m hvp prepare DATASET --out FOLDER"
+
+
+class PreparedClips:
+    """One split of a prepared folder. See `FrameSource`."""
+
+    def __init__(self, config: DataConfig, split: str, seq_len: int):
+        folder = require_folder(config, ADVICE)
+        info = read_info(folder)
+        _check_options(folder, info, config)
+        shards = of_split(info["splits"], split, _tests_on_training(info["dataset"]))
+        if not shards:
+            raise UserError(f"data.datadir: {folder} holds no clips of the {split} split")
+        for shard in shards:
+            problem = shard_problem(folder, shard)
+            if problem:
+                raise UserError(f"{problem}; run python -m hvp prepare again, it makes it anew")
+        self._config = config
+        self._frames: list[RawFrames] = []
+        self.names, self.lengths, self.skipped = [], [], []
+        frame = tuple(info["options"][key] for key in ("height", "width", "channels"))
+        total = 0
+        for shard in shards:
+            for clip in shard["clips"]:
+                total += 1
+                length = min(clip["length"], config.max_video_len or clip["length"])
+                if length < seq_len:
+                    self.skipped.append(
+                        f"{clip['name']}: has {length} frames, {seq_len} are needed"
+                    )
+                    continue
+                self.names.append(clip["name"])
+                self.lengths.append(length)
+                path = folder / shard["file"]
+                self._frames.append(RawFrames(path, clip["offset"], (clip["length"], *frame)))
+        report_skipped(self, total, config.unusable_videos, folder)
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        return fit_frames(self._frames[video].read(start, length), self._config)
+
+
+def _check_options(folder: Path, info: dict, config: DataConfig) -> None:
+    """Refuses what would silently differ from what the configuration asks for."""
+    options = info["options"]
+    if config.dataset not in (info["dataset"], "prepared"):
+        raise UserError(
+            f"data.datadir: {folder} was prepared from {info['dataset']}, but data.dataset is "
+            f"{config.dataset}"
+        )
+    if options["height"] < config.height or options["width"] < config.width:
+        raise UserError(
+            f"data.datadir: {folder} was prepared at {options['height']}x{options['width']}, smaller "
+            f"than data.height x data.width, {config.height}x{config.width}: prepare it again with "
+            "--size"
+        )
+    if config.crop == "center" and options["crop"] != "center":
+        raise UserError(
+            f"data.datadir: {folder} was prepared with --crop none; data.crop is center"
+        )
+    if config.masks:
+        raise UserError(f"data.masks is true, but {folder} was prepared, which leaves out masks")
+
+
+def _tests_on_training(dataset: str) -> bool:
+    from hvp.data.sources import SOURCES
+
+    module = SOURCES.get(dataset)
+    return getattr(importlib.import_module(module), "TESTS_ON_TRAINING", False) if module else False
+
+
+def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> PreparedClips:
+    """Opens a split; see `hvp.data.sources.open_source`."""
+    return PreparedClips(config, split, seq_len)

@@ -1,0 +1,137 @@
+"""TaxiBJ: taxis in Beijing, how many enter and leave each cell (Zhang, Zheng, Qi, AAAI 2017).
+
+Origin: the four files `BJ13_M32x32_T30_InOut.h5` to `BJ16_...` of ST-ResNet's authors,
+https://1drv.ms/f/s!Akh6N7xv3uVmhOhDKwx3bm5zpHkDOQ, to be fetched by hand. No licence is stated; its
+authors ask for citation. 32x32 cells, a frame every 30 minutes (48 a day), 22459 frames
+with gaps, two flows: in, out.
+Layout of `data.datadir`: the .h5 files, each with `data` (time, 2, 32, 32) and `date` (time,), texts
+such as `2013070148` for the last half hour of a day.
+Split: the last four weeks are for testing, as in ST-ResNet. Days that lack frames are left out; a
+clip is a run of whole days.
+Frames: flows are divided by 1292, the largest, and kept in 256 steps of 5 taxis. Inflow is red,
+outflow green, blue is empty, so `data.channels` must be 3. MSE and MAE summed over a frame then are
+those of the two flows; means over channels are two thirds of theirs.
+Protocol: SimVP and its successors 4 -> 4 at 32x32.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvp.config import DataConfig
+from hvp.data.arrays import ARRAY_ERRORS
+from hvp.data.clips import Clip, Preparation
+from hvp.data.sources.files import fit_frames, of_split, report_skipped, require_folder
+from hvp.errors import UserError
+
+PREPARATION = Preparation(32, 32, 3)
+PATTERN = "BJ*_InOut.h5"
+LARGEST_FLOW = 1292
+FRAMES_A_DAY = 48
+TEST_DAYS = 28
+ADVICE = (
+    "fetch BJ13_M32x32_T30_InOut.h5 to BJ16_M32x32_T30_InOut.h5 by hand from "
+    "https://1drv.ms/f/s!Akh6N7xv3uVmhOhDKwx3bm5zpHkDOQ and name their folder"
+)
+
+
+def find_clips(root: Path) -> list[Clip]:
+    """Runs of whole days, the last four weeks for testing."""
+    runs = [
+        (path, dates, frames)
+        for path in sorted(root.rglob(PATTERN))
+        for dates, frames in _runs(path)
+    ]
+    test_day = None
+    if runs:
+        days = sorted({date for _, dates, _ in runs for date in dates})
+        test_day = days[-TEST_DAYS] if len(days) > TEST_DAYS else days[-1]
+    clips = []
+    for path, dates, frames in runs:
+        first_test = sum(date < test_day for date in dates) * FRAMES_A_DAY
+        for split, part in (("train", frames[:first_test]), ("test", frames[first_test:])):
+            if len(part):
+                first = dates[0 if split == "train" else first_test // FRAMES_A_DAY]
+                name = f"{path.name[:4]}-{first}"
+                clips.append(Clip(name, split, path, read=_reader(part)))
+    return clips
+
+
+def _reader(frames: np.ndarray) -> Any:
+    def read(path: Path, config: DataConfig) -> np.ndarray:
+        if config.channels != 3:
+            raise UserError(
+                f"{path}: holds two flows, inflow as red and outflow as green: channels=3"
+            )
+        return fit_frames(frames, config)
+
+    return read
+
+
+def _runs(path: Path) -> list[tuple[list[str], np.ndarray]]:
+    """Days `YYYYMMDD` and uint8 frames `(time, 32, 32, 3)` of every run of whole days."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            flows, stamps = file["data"][:], [bytes(stamp).decode() for stamp in file["date"][:]]
+    except ARRAY_ERRORS as error:
+        raise UserError(f"{path}: cannot be read as a file of TaxiBJ: {error}") from error
+    if flows.ndim != 4 or flows.shape[1] != 2 or len(flows) != len(stamps):
+        raise UserError(f"{path}: 'data' has shape {flows.shape}; expected (time, 2, 32, 32)")
+    levels = np.rint(np.clip(flows / LARGEST_FLOW, 0, 1) * 255).astype(np.uint8)
+    frames = np.zeros((len(levels), *levels.shape[2:], 3), np.uint8)
+    frames[..., :2] = np.moveaxis(levels, 1, -1)
+    wanted = [f"{slot:02}" for slot in range(1, FRAMES_A_DAY + 1)]
+    days: dict[str, list[int]] = {}
+    for place, stamp in enumerate(stamps):
+        days.setdefault(stamp[:8], []).append(place)
+    runs: list[tuple[list[str], list[int]]] = []
+    for day, places in sorted(days.items()):
+        if [stamps[place][8:] for place in places] != wanted:
+            continue
+        follows = runs and np.datetime64(_iso(day)) - np.datetime64(_iso(runs[-1][0][-1])) == 1
+        if not follows:
+            runs.append(([], []))
+        runs[-1][0].append(day)
+        runs[-1][1].extend(places)
+    return [(dates, frames[places]) for dates, places in runs]
+
+
+def _iso(day: str) -> str:
+    return f"{day[:4]}-{day[4:6]}-{day[6:8]}"
+
+
+class TaxiFlows:
+    """One split, in memory (70 MB at most). See `FrameSource`."""
+
+    def __init__(self, config: DataConfig, split: str, seq_len: int):
+        root = require_folder(config, ADVICE)
+        splits: dict[str, list[Clip]] = {}
+        for clip in find_clips(root):
+            splits.setdefault(clip.split, []).append(clip)
+        clips = of_split(splits, split)
+        if not clips:
+            raise UserError(f"data.datadir: {root} holds no days for the {split} split: {ADVICE}")
+        self.names, self.lengths, self.skipped = [], [], []
+        self._frames = []
+        for clip in clips:
+            frames = clip.read(clip.path, config)[: config.max_video_len]
+            if len(frames) < seq_len:
+                self.skipped.append(f"{clip.name}: has {len(frames)} frames, {seq_len} are needed")
+                continue
+            self.names.append(clip.name)
+            self.lengths.append(len(frames))
+            self._frames.append(frames)
+        report_skipped(self, len(clips), config.unusable_videos, root)
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        return self._frames[video][start : start + length]
+
+
+def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> TaxiFlows:
+    """Opens a split; see `hvp.data.sources.open_source`."""
+    return TaxiFlows(config, split, seq_len)

@@ -1,0 +1,67 @@
+"""UCF-101 (Soomro, Zamir, Shah, CRCV-TR-12-01, 2012).
+
+Origin: https://www.crcv.ucf.edu/data/UCF101.php: 13320 clips of 101 actions cut from YouTube, RGB,
+320x240, 25 or 29.97 fps, 29 to 1776 frames, in UCF101.rar; the split lists in
+UCF101TrainTestSplits-RecognitionTask.zip. No licence is stated. A .rar file has to be unpacked by
+hand (`unrar x UCF101.rar`).
+Layout of `data.datadir`: `v_ACTION_gNN_cNN.avi` (or folders of frames of such names) at any depth,
+and `trainlist01.txt` and `testlist01.txt` if they are at hand.
+Split: the official list of the lowest number that is there. Without lists, as in the first one:
+groups 1 to 7 of each action are for testing. The lists agree with this (13320 = 9537 + 3783).
+Protocol: motion GAN, 16 frames of 256x256, the centre of the picture, every frame (`data.frame_step`
+or `prepare --every` take every n-th), trained on both splits: name the folder as `frame_folders` or
+`folder` for that.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hvp.config import DataConfig
+from hvp.data.clips import Preparation
+from hvp.data.sources.files import Splits, VideoFiles, open_found, videos_below
+from hvp.errors import UserError
+
+PREPARATION = Preparation(256, 256, 3, crop="center")
+CLIP = re.compile(r"v_[a-z]+_g(\d\d)_c\d\d", re.IGNORECASE)
+TEST_GROUPS = range(1, 8)
+ADVICE = (
+    "fetch https://www.crcv.ucf.edu/data/UCF101/UCF101.rar and "
+    "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip by hand, "
+    "unpack both (unrar x UCF101.rar) and name their folder"
+)
+
+
+def find_videos(root: Path) -> Splits:
+    """Clips by the official lists, or by their group where there are no lists."""
+    clips = {m[0].lower(): p for p in videos_below(root) if (m := CLIP.match(p.name))}
+    listed = {split: _listed(root, split) for split in ("train", "test")}
+    if all(listed.values()):
+        return {s: [p for name, p in clips.items() if name in listed[s]] for s in listed}
+    test = {name for name in clips if int(CLIP.match(name)[1]) in TEST_GROUPS}
+    return {
+        "train": [path for name, path in clips.items() if name not in test],
+        "test": [path for name, path in clips.items() if name in test],
+    }
+
+
+def _listed(root: Path, split: str) -> set[str]:
+    """Names of the clips in the list of the lowest number; none if there is no list."""
+    files = sorted(root.rglob(f"{split}list0?.txt"), key=lambda path: path.name)
+    if not files:
+        return set()
+    try:
+        lines = files[0].read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{files[0]}: cannot be read as a split list: {error}") from error
+    # ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1
+    names = {Path(line.split()[0]).stem.lower() for line in lines if line.strip()}
+    if not any(CLIP.fullmatch(name) for name in names):
+        raise UserError(f"{files[0]}: lists no clips; is it the official {files[0].name}?")
+    return names
+
+
+def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
+    """Opens a split; see `hvp.data.sources.open_source`."""
+    return open_found(config, split, seq_len, find_videos, ADVICE)
