@@ -38,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
     validation_command.add_arguments(validation)
     validation.set_defaults(run=validation_command.run)
 
+    from hvp.evaluation import fvd_command
+
+    fvd = commands.add_parser("fvd", help="measure the Fréchet video distance of generated videos")
+    fvd_command.add_arguments(fvd)
+    fvd.set_defaults(run=fvd_command.run)
+
     from hvp.models.fusion import command as fusion_command
 
     fuse = commands.add_parser("fuse", help="show the fusion pictures of a video")

@@ -71,11 +71,13 @@ class TrainingConfig:
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3
     best_metric: str = "loss"  # of the validation; the lowest is kept in model/best
+    fvd_every: int = 0  # generators: steps between Fréchet video distances; 0: none
+    fvd_protocol: str = "fvd2048_16f"  # see hvp.metrics.video_distance
 
     def __post_init__(self) -> None:
         _check_least(self, 1, "batch_size", "epochs", "steps", "log_every", "gif_samples")
         _check_least(self, 1, "checkpoint_every", "keep_checkpoints")
-        _check_least(self, 0, "gifs_every", "validate_every", "validation_batches")
+        _check_least(self, 0, "gifs_every", "validate_every", "validation_batches", "fvd_every")
         if not 0 <= self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be a number from 0, found {self.learning_rate}")
         for key in ("adam_epsilon", "clip_norm"):
@@ -98,6 +100,8 @@ class EvaluationConfig:
         default_factory=lambda: ["mse", "mae", "psnr", "ssim", "lpips"]
     )
     unusable_videos: Literal["error", "skip"] = "error"
+    fvd_weights: str | None = None  # checkpoint of I3D; null: HVP_I3D_WEIGHTS, for training's FVD
+    fvd_context: Literal["in", "out"] = "out"  # whether a prediction's FVD sees the context
 
 
 @dataclasses.dataclass(frozen=True)

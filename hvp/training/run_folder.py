@@ -30,6 +30,8 @@ FREE_KEYS = {
         "checkpoint_every",
         "keep_checkpoints",
         "best_metric",
+        "fvd_every",
+        "fvd_protocol",
     },
 }
 

@@ -74,6 +74,10 @@ def train(
             f"least 1, found {config.evaluation.context}, and data.seq_len at least 2, found "
             f"{config.data.seq_len}; or set training.gifs_every to 0"
         )
+    if training.fvd_every:
+        from hvp.training.video_distance import check_settings
+
+        check_settings(config)
     folder = open_run_folder(config, logdir)
     strategy = make_strategy(training.strategy)
     check_batch_size(training.batch_size, strategy, "training.batch_size")
@@ -147,6 +151,11 @@ class _Loop:
         self.train_step = self._distributed(model.train_step, jit=self.training.xla)
         self.test_step = self._distributed(model.test_step, jit=False)
         self.validation = self._validation_batches()
+        self.video_distance = None
+        if self.training.fvd_every and self.chief:
+            from hvp.training.video_distance import TrainingDistance
+
+            self.video_distance = TrainingDistance(config, model, folder, report)
         self.gif_videos: dict[str, dict[str, np.ndarray]] = {}
 
     def run(self, step: int, total: int) -> None:
@@ -203,6 +212,8 @@ class _Loop:
             self._write_gifs(step)
         if _due(step, training.checkpoint_every, total):
             self._save(step)
+        if self.video_distance is not None and _due(step, training.fvd_every, total):
+            self._log("val", self.video_distance.measure(step), step)
 
     def _check_finite(self, scalars: dict[str, float], step: int) -> None:
         bad = [name for name, value in scalars.items() if not math.isfinite(value)]

@@ -1,0 +1,292 @@
+"""FVD, the Fréchet video distance: protocols, cached statistics of real videos, and its record.
+
+Unterthiner et al., "Towards Accurate Generative Models of Video", 2018; the named protocols are
+those of StyleGAN-V (Skorokhodov et al., CVPR 2022).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+import hvp
+from hvp.data.arrays import ARRAY_ERRORS
+from hvp.errors import UserError, writing
+
+if TYPE_CHECKING:
+    from hvp.metrics.frechet import FeatureStatistics
+    from hvp.metrics.i3d import I3D
+
+CACHE_VERSION = 1  # raise it whenever clips are chosen or embedded in another way
+_NAME = re.compile(r"fvd(\d+)_(\d+)f(?:_subsample(\d+)f)?")
+_FORM = "fvdN_Ff or fvdN_Ff_subsampleSf: N videos, F frames, every S-th of them"
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoProtocol:
+    """How many clips of how many frames are compared.
+
+    Attributes:
+        num_videos: clips of each of the two sets.
+        span: consecutive frames of a video that a clip covers; shorter videos are left out.
+        stride: every stride-th of them is seen.
+        context: `("in", n)` or `("out", n)` for a predictor that was shown n frames: whether the
+            clips hold them.
+    """
+
+    num_videos: int
+    span: int
+    stride: int = 1
+    context: tuple[Literal["in", "out"], int] | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip, as the network sees them."""
+        return len(range(0, self.span, self.stride))
+
+    @property
+    def name(self) -> str:
+        parts = [f"fvd{self.num_videos}_{self.span}f"]
+        if self.stride != 1:
+            parts.append(f"subsample{self.stride}f")
+        if self.context is not None:
+            where, frames = self.context
+            parts.append(f"context{frames}{where}")
+        return "_".join(parts)
+
+
+# StyleGAN-V's.
+VIDEO_PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        VideoProtocol(2048, 16),
+        VideoProtocol(2048, 128),
+        VideoProtocol(2048, 128, stride=8),
+    )
+}
+
+
+def find_video_protocol(name: str) -> VideoProtocol:
+    """The protocol of a name: one of `VIDEO_PROTOCOLS` or any other of their form.
+
+    Raises:
+        UserError: for another form, fewer than two videos or too few frames.
+
+    Example:
+        >>> find_video_protocol("fvd256_32f_subsample2f").num_frames
+        16
+    """
+    from hvp.metrics.i3d import check_frames
+
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise UserError(
+            f"unknown FVD protocol {name!r}; valid: {', '.join(VIDEO_PROTOCOLS)}, or any other of "
+            f"the form {_FORM}"
+        )
+    num_videos, span, stride = (int(group or 1) for group in match.groups())
+    if num_videos < 2 or stride < 1:
+        raise UserError(f"FVD protocol {name}: at least 2 videos and a subsampling of at least 1")
+    protocol = VideoProtocol(num_videos, span, stride)
+    try:
+        check_frames(protocol.num_frames)
+    except UserError as error:
+        raise UserError(f"FVD protocol {name}: {error}") from None
+    return protocol
+
+
+class Clips(Protocol):
+    """A set of clips that FVD compares.
+
+    Attributes:
+        about: what they are, for the record.
+    """
+
+    about: dict[str, Any]
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """The clips: uint8 `(batch, num_frames, height, width, channels)`."""
+
+    def content_sha256(self) -> str:
+        """Changes whenever a frame of a clip does."""
+
+
+class VideoDistance:
+    """FVD under one protocol; the statistics of real clips are kept on disk, by their content.
+
+    Args:
+        network: the embedding.
+        protocol: which clips are compared.
+        cache_dir: of the statistics; `None` for `statistics_folder()`.
+        on_clips: called with the number of clips that were embedded, for a progress bar.
+    """
+
+    def __init__(
+        self,
+        network: I3D,
+        protocol: VideoProtocol,
+        cache_dir: str | Path | None = None,
+        on_clips: Callable[[int], None] | None = None,
+    ) -> None:
+        self.network, self.protocol, self.on_clips = network, protocol, on_clips
+        self.cache_dir = statistics_folder() if cache_dir is None else Path(cache_dir)
+
+    @property
+    def label(self) -> str:
+        """The name that a number goes by."""
+        return metric_label(self.protocol, self.network)
+
+    def statistics(self, clips: Iterable[np.ndarray]) -> FeatureStatistics:
+        """Embeds batches of clips and gathers their statistics.
+
+        Raises:
+            UserError: unless there are as many clips as the protocol asks for.
+        """
+        from hvp.metrics.frechet import FeatureStatistics
+        from hvp.metrics.i3d import NUM_CLASSES
+
+        gathered = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
+        for batch in clips:
+            gathered = gathered.merged(FeatureStatistics.of(self.network.embed(batch)))
+            if self.on_clips:
+                self.on_clips(len(batch))
+        if gathered.count != self.protocol.num_videos:
+            raise UserError(
+                f"{self.protocol.name} compares {self.protocol.num_videos} clips, found "
+                f"{gathered.count}"
+            )
+        return gathered
+
+    def real_statistics(self, clips: Clips) -> FeatureStatistics:
+        """`statistics(clips.batches())`, or what was kept of it."""
+        from hvp.metrics.frechet import FeatureStatistics
+
+        facts = (CACHE_VERSION, clips.content_sha256(), self.network.values_sha256)
+        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        path = self.cache_dir / f"{self.protocol.name}-{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                found = FeatureStatistics(int(kept["count"]), kept["mean"], kept["deviations"])
+        except ARRAY_ERRORS:  # absent, or cut off by a crash
+            found = None
+        if found is not None:
+            if self.on_clips:
+                self.on_clips(found.count)
+            return found
+        with writing(self.cache_dir):  # before the work
+            self.cache_dir.mkdir(parents=True, exist_ok=True)
+        found = self.statistics(clips.batches())
+        temporary = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.partial")
+        with writing(self.cache_dir):
+            try:
+                with temporary.open("wb") as file:
+                    np.savez(file, count=found.count, mean=found.mean, deviations=found.deviations)
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return found
+
+
+def measure(distance: VideoDistance, real: Clips, fake: Clips) -> dict[str, Any]:
+    """FVD of two sets of clips.
+
+    Returns:
+        The record: `metric` (the label), `value`, and all that decides it, as plain values.
+    """
+    real_statistics = distance.real_statistics(real)
+    fake_statistics = distance.statistics(fake.batches())
+    return record_of(
+        distance.protocol,
+        distance.network,
+        real_statistics,
+        fake_statistics,
+        {"real": dict(real.about), "fake": dict(fake.about)},
+    )
+
+
+def record_of(
+    protocol: VideoProtocol,
+    network: I3D,
+    real: FeatureStatistics,
+    fake: FeatureStatistics,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The distance of two statistics, with everything that decides it; see `measure`."""
+    import tensorflow as tf
+
+    from hvp.metrics.frechet import frechet_distance_of_statistics
+    from hvp.metrics.i3d import RESOLUTION
+
+    value = frechet_distance_of_statistics(real, fake)
+    if not np.isfinite(value):
+        raise UserError(f"{protocol.name} is not finite: the clips or the weights hold NaN or Inf")
+    return {
+        "metric": metric_label(protocol, network),
+        "value": value,
+        "protocol": protocol.name,
+        "num_real": real.count,
+        "num_fake": fake.count,
+        "num_frames": protocol.num_frames,
+        "frame_stride": protocol.stride,
+        "frames_of_video": protocol.span,
+        "context": None if protocol.context is None else list(protocol.context),
+        **about,
+        "embedding": (
+            f"400 logits of I3D, averaged over time; 8-bit frames resized to {RESOLUTION}x"
+            f"{RESOLUTION} by TensorFlow 1's resize_bilinear, then 2x/255 - 1"
+        ),
+        "distance": "Fréchet, unbiased covariances (TF-GAN)",
+        "weights": {
+            "source": network.source,
+            "sha256": network.sha256,
+            "values_sha256": network.values_sha256,
+        },
+        "hvp_version": hvp.__version__,
+        "tensorflow_version": tf.__version__,
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def metric_label(protocol: VideoProtocol, network: I3D) -> str:
+    """The protocol's name, plain for the Hub module's weights alone, which the literature uses."""
+    if network.source == "hub":
+        return protocol.name
+    if network.source == "rgb_imagenet":
+        return f"{protocol.name}_rgb_imagenet"
+    return f"{protocol.name}_weights_{network.values_sha256[:8]}"
+
+
+def write_record(record: Mapping[str, Any], path: str | Path) -> None:
+    """Writes a record as JSON, making the folder."""
+    path = Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def record_path(experiment: Path, step: int, label: str) -> Path:
+    """Where an experiment keeps the record of a checkpoint."""
+    return experiment / "fvd" / f"step{step}_{label}.json"
+
+
+def statistics_folder() -> Path:
+    """Where statistics of real clips are kept: HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`."""
+    if os.environ.get("HVP_CACHE_DIR"):
+        return Path(os.environ["HVP_CACHE_DIR"]) / "fvd"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "hvp" / "fvd"
+
+
+def to_uint8(frames: np.ndarray) -> np.ndarray:
+    """Frames in [0, 1] as the 8 bits that a file would hold, so that both are judged alike."""
+    return np.rint(np.clip(frames, 0.0, 1.0) * 255).astype(np.uint8)
