@@ -93,7 +93,7 @@ def _predict_all(
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.evaluation.names import folder_names
+    from hvp.evaluation.names import folder_names, printable
     from hvp.evaluation.predict import PredictionSettings, check_settings, find_videos
 
     paths = find_videos(map(Path, arguments.input))
@@ -126,7 +126,7 @@ def _predict_all(
         (out / SUMMARY_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
     if failed:
         print(f"error: {len(failed)} of {len(paths)} videos cannot be used", file=sys.stderr)
-    print(f"predictions of {len(done)} videos: {out}")
+    print(f"videos predicted: {len(done)}; {printable(out)}")
     return 2 if failed else 0
 
 

@@ -163,9 +163,9 @@ def _lengths(split: VideoSplit) -> str:
         middle = statistics.median(lengths)
         spread = f"{min(lengths)} to {max(lengths)} frames (median {middle:g})"
     return (
-        f"{len(lengths)} videos of {spread}; {split.num_windows} windows of {split.seq_len} "
+        f"videos: {len(lengths)} of {spread}; windows: {split.num_windows} of {split.seq_len} "
         f"frames; {unused} of {total} frames ({unused / total:.0%}) are left over and not used; "
-        f"{len(split.skipped)} videos left out"
+        f"videos left out: {len(split.skipped)}"
     )
 
 

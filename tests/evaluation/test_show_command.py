@@ -74,7 +74,7 @@ def test_what_is_written_and_said(experiment, tmp_path, capsys, monkeypatch):
     assert main(["show", "--config", str(experiment)]) == 0
     printed = capsys.readouterr().out
     assert "mine: folder, train split, 24x16 RGB, 5 of 5 windows" in printed
-    assert "2 videos of 7 to 10 frames (median 8.5); 5 windows of 3 frames; 2 of 17" in printed
+    assert "videos: 2 of 7 to 10 frames (median 8.5); windows: 5 of 3 frames; 2 of 17" in printed
     assert "train/b.npy: frames 4-6 of 10, values 0 to 255, mean 1" in printed
     assert "note:" not in printed
     out = tmp_path / "show" / "mine-train"
