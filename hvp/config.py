@@ -56,8 +56,10 @@ class TrainingConfig:
     epochs: int = 60
     steps: int | None = None  # total updates; overrides epochs
     learning_rate: float = 1e-4  # the highest of the schedule
-    schedule: Literal["constant", "cosine", "onecycle"] = "constant"
-    warmup_steps: int = 0  # linear rise of constant and cosine
+    schedule: Literal["constant", "cosine", "onecycle", "milestones"] = "constant"
+    milestones: list[float] = dataclasses.field(default_factory=lambda: [0.3, 0.8])  # of the run
+    milestone_factor: float = 0.1  # of the learning rate at each milestone
+    warmup_steps: int = 0  # linear rise of all but onecycle
     adam_epsilon: float = 1e-4
     clip_norm: float | None = 10000.0  # global gradient norm
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = "auto"
@@ -80,7 +82,13 @@ class TrainingConfig:
         _check_least(self, 0, "gifs_every", "validate_every", "validation_batches", "fvd_every")
         if not 0 <= self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be a number from 0, found {self.learning_rate}")
-        for key in ("adam_epsilon", "clip_norm"):
+        if self.milestones != sorted(self.milestones) or not all(
+            0 < share < 1 for share in self.milestones
+        ):
+            raise ValueError(
+                f"milestones must be shares of the run in rising order, found {self.milestones}"
+            )
+        for key in ("adam_epsilon", "clip_norm", "milestone_factor"):
             value = getattr(self, key)
             if value is not None and not value > 0:
                 raise ValueError(f"{key} must be above 0, found {value}")

@@ -16,11 +16,12 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
         "DFDNet": "hvp.models.dfdnet.model",
+        "FusionModel": "hvp.models.fusion.model",
         "HierarchicalModel": "hvp.models.hierarchical.model",
         "SDFNet": "hvp.models.sdfnet.model",
         "VideoModel": "hvp.models.base",
     },
-    submodules=("base", "dfdnet", "hierarchical", "registry", "sdfnet"),
+    submodules=("base", "dfdnet", "fusion", "hierarchical", "registry", "sdfnet"),
 )
 
 

@@ -24,6 +24,9 @@ FAMILIES: dict[str, Family] = {
     "dfdnet": Family(
         config="hvp.models.dfdnet.config:DFDNetConfig", model="hvp.models.dfdnet.model:DFDNet"
     ),
+    "fusion": Family(
+        config="hvp.models.fusion.config:FusionConfig", model="hvp.models.fusion.model:FusionModel"
+    ),
 }
 
 

@@ -18,6 +18,7 @@ BEST_FOLDER = "best"
 # What may change between the sessions of one run: they do not alter the updates already made.
 FREE_KEYS = {
     "data": {"datadir", "cache_dir"},
+    "model": {"stage"},  # parts of a model that are trained one after the other
     "training": {
         "epochs",
         "steps",

@@ -1,4 +1,4 @@
-"""Learning rates over a run: constant, cosine and one cycle, with a warm-up."""
+"""Learning rates over a run: constant, cosine, one cycle, milestones; with a warm-up."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ def make_schedule(
     """The learning rate of `training.schedule` over `total_steps` updates.
 
     `constant` and `cosine` (down to 0 at the end) rise linearly over `training.warmup_steps`
-    first; `onecycle` has its own warm-up over 30 % of the run.
+    first, and so does `milestones`, which multiplies the rate by `training.milestone_factor` at
+    each of `training.milestones`; `onecycle` has its own warm-up over 30 % of the run.
     """
     if training.schedule == "onecycle":
         return OneCycle(training.learning_rate, total_steps)
     if training.schedule == "cosine":
         return WarmUpCosine(training.learning_rate, total_steps, training.warmup_steps)
+    if training.schedule == "milestones":
+        return Milestones(
+            training.learning_rate,
+            [round(share * total_steps) for share in training.milestones],
+            training.milestone_factor,
+            training.warmup_steps,
+        )
     if training.warmup_steps:
         return WarmUpCosine(training.learning_rate, None, training.warmup_steps)
     return training.learning_rate
@@ -87,6 +95,41 @@ class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
         return {
             "highest": self.highest,
             "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+class Milestones(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that is multiplied by `factor` at each milestone, after a linear rise.
+
+    PyTorch's `MultiStepLR`, but for the rise.
+
+    Args:
+        highest: rate until the first milestone.
+        milestones: numbers of updates made.
+        factor: at each.
+        warmup_steps: updates of the rise.
+    """
+
+    def __init__(self, highest: float, milestones: list[int], factor: float, warmup_steps: int = 0):
+        self.highest, self.milestones = highest, list(milestones)
+        self.factor, self.warmup_steps = factor, warmup_steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        passed = tf.reduce_sum(
+            tf.cast(step >= tf.constant(self.milestones, tf.float32), tf.float32)
+        )
+        rate = self.highest * tf.pow(tf.cast(self.factor, tf.float32), passed)
+        if self.warmup_steps:
+            rate *= tf.minimum((step + 1) / self.warmup_steps, 1.0)
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "highest": self.highest,
+            "milestones": self.milestones,
+            "factor": self.factor,
             "warmup_steps": self.warmup_steps,
         }
 

@@ -50,3 +50,11 @@ def test_a_run_with_a_schedule_keeps_its_length(small_config, tmp_path):
     longer = load_config(small_config, ["training.schedule=onecycle", "training.steps=9"])
     with pytest.raises(UserError, match=r"training.steps: 6 -> 9"):
         open_run_folder(longer, tmp_path)
+
+
+def test_milestones():
+    settings = {"schedule": "milestones", "milestones": [0.3, 0.8], "warmup_steps": 4}
+    found = rates(100, [0, 3, 29, 30, 79, 80, 99], **settings)
+    assert found == pytest.approx([0.25, 1, 1, 0.1, 0.1, 0.01, 0.01])
+    with pytest.raises(ValueError, match="shares of the run in rising order"):
+        TrainingConfig(milestones=[0.8, 0.3])

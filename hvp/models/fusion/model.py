@@ -1,0 +1,442 @@
+"""The step-by-step synthesis network.
+
+Jing, Ding, Yang, Li, Bao: "Video prediction: a step-by-step improvement of a video synthesis
+network", Applied Intelligence, 2021. Frames become fusion pictures; a 3-D U-Net predicts future
+pictures, recursively; a conditional GAN translates each to a frame. Published are the abstract, the
+symbols, settings of the training, and code of a related system; each file here says which parts are
+our reading. In this one: the predictor's loss, and what trains on what in each stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from hvp.errors import UserError
+from hvp.losses.adversarial import discriminator_loss, generator_loss
+from hvp.losses.sharpness import gradient_difference, structural_dissimilarity
+from hvp.metrics import mse, ssim
+from hvp.models.adam import Adam
+from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal
+from hvp.models.fusion.blocks import unsharp
+from hvp.models.fusion.config import FusionConfig
+from hvp.models.fusion.pictures import make_pictures
+from hvp.models.fusion.predictor import Predictor
+from hvp.models.fusion.translator import Discriminator, Translator
+
+Batch = tf.Tensor | dict[str, tf.Tensor]
+
+
+class FusionModel(VideoModel):
+    """Predicts fusion pictures step by step and translates them; see `FusionConfig`.
+
+    Args:
+        height, width: of shown frames, divisible by `upscale_factor`.
+        channels: 1 or 3.
+        seed: decides the regions that `quantize` finds, and the noise drawn while training.
+        **settings: the keys of `FusionConfig`.
+
+    Example:
+        >>> model = hvp.models.FusionModel(height=32, width=32, upscale_factor=1)
+        >>> model.rollout(np.zeros((2, 16, 32, 32, 1), "float32"), horizon=32).shape
+        TensorShape([1, 2, 32, 32, 32, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        height: int = 64,
+        width: int = 64,
+        channels: int = 1,
+        seed: int = 0,
+        name: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
+        self.settings = s = FusionConfig(**settings)
+        scale = s.upscale_factor
+        if height % scale or width % scale:
+            raise ValueError(
+                f"height and width must be divisible by upscale_factor {scale}, received {height}, "
+                f"{width}"
+            )
+        self.min_context, self.min_window = s.frames, s.frames + s.step
+        self.needs_masks = s.fusion and s.segmentation == "annotations"
+        self.picture_size = size = (height // scale, width // scale)
+        self.predictor = Predictor(
+            s.predictor_filters, s.step, channels, s.accompanying, *size, name="predictor"
+        )
+        self.translator = Translator(
+            s.translator_filters,
+            channels,
+            s.accompanying,
+            s.dropout,
+            scale,
+            *size,
+            name="translator",
+        )
+        self.discriminator = Discriminator(s.discriminator_filters, name="discriminator")
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all variables by tracing each network once."""
+        if self.built:
+            return
+        c, size = self.channels, self.picture_size
+        conditions = c * (2 if self.settings.condition_on_previous else 1)
+        condition = keras.KerasTensor((1, *size, conditions))
+        window = keras.KerasTensor((1, self.settings.frames, *size, c))
+        frame = keras.KerasTensor((1, self.height, self.width, c))
+        keras.Layer.compute_output_spec(self.predictor, window)
+        keras.Layer.compute_output_spec(self.translator, condition)
+        keras.Layer.compute_output_spec(self.discriminator, condition, frame)
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        settings = dataclasses.asdict(self.settings)
+        del settings["family"]
+        return {**super().get_config(), **settings}
+
+    def call(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The `step` frames after `frames` ones: `(batch, step, height, width, channels)`."""
+        window = self.pictures(context)
+        pictures = self.predictor(window, training=training)
+        return self._translate(pictures, context[:, -1], None)
+
+    # Pictures ------------------------------------------------------------------------------
+
+    def pictures(self, frames: tf.Tensor, masks: tf.Tensor | None = None) -> tf.Tensor:
+        """The pictures that the predictor sees and predicts, `upscale_factor` times smaller.
+
+        Regions are those of the first `frames` frames: a rollout has no others to find them in.
+
+        Args:
+            frames: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            masks: `(batch, time, height, width)`, for `segmentation: annotations`.
+
+        Returns:
+            `(batch, time, height / upscale_factor, width / upscale_factor, channels)` in [0, 1].
+
+        Raises:
+            UserError: if masks are needed and missing.
+        """
+        s, scale = self.settings, self.settings.upscale_factor
+        small = self._smaller(frames)
+        if not s.fusion:
+            return small
+        if masks is not None:
+            masks = masks[..., scale // 2 :: scale, scale // 2 :: scale]
+        elif self.needs_masks:
+            raise UserError(
+                "model.segmentation is annotations, but there are no masks beside the frames; "
+                "evaluate on a data set that has them, with data.masks: true"
+            )
+        return make_pictures(small, s, (self.seed, 0), masks, context=s.frames).fused
+
+    def _smaller(self, frames: tf.Tensor) -> tf.Tensor:
+        """Frames `(..., height, width, channels)` by area averaging in the pictures' size."""
+        scale = self.settings.upscale_factor
+        if scale == 1:
+            return frames
+        shape = tf.shape(frames)
+        images = tf.reshape(frames, (-1, *frames.shape[-3:]))
+        images = tf.nn.avg_pool2d(images, scale, strides=scale, padding="VALID")
+        return tf.reshape(images, tf.concat([shape[:-3], images.shape[1:]], 0))
+
+    def _condition(self, pictures: tf.Tensor, previous: tf.Tensor) -> tf.Tensor:
+        """What the translator sees: `pictures`, and the frames before, of full size."""
+        if not self.settings.condition_on_previous:
+            return pictures
+        return tf.concat([pictures, self._smaller(previous)], axis=-1)
+
+    # Training ------------------------------------------------------------------------------
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        names = ("predictor", "translator", "discriminator")
+        return {f"{name}_optimizer": getattr(self, f"{name}_optimizer") for name in names}
+
+    def configure_training(self, training, learning_rate=None) -> None:
+        """Makes the three optimizers; all of them whatever the stage, so that it may change."""
+        self.clip_norm = training.clip_norm
+        if learning_rate is None:
+            learning_rate = training.learning_rate
+        s, epsilon = self.settings, training.adam_epsilon
+        rate = scaled(learning_rate, s.translator_rate)
+        self.predictor_optimizer = Adam(learning_rate, epsilon=epsilon)
+        self.translator_optimizer = Adam(rate, beta_1=s.adam_beta_1, epsilon=epsilon)
+        self.discriminator_optimizer = Adam(rate, beta_1=s.adam_beta_1, epsilon=epsilon)
+        for name in ("predictor", "translator", "discriminator"):
+            getattr(self, f"{name}_optimizer").build(getattr(self, name).trainable_variables)
+        # Keras' `fit` asks for it; `train_step` uses the others as well.
+        self.compile(optimizer=self.predictor_optimizer, jit_compile=training.xla)
+
+    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """One update of what `stage` names.
+
+        `predictor` learns from true pictures; `translator` translates true pictures, `joint` the
+        predicted ones, which is what it will see. No gradient passes from one to the other.
+        """
+        s = self.settings
+        count = self.predictor_optimizer.iterations + self.translator_optimizer.iterations
+        seed = fold_in((self.seed, 0), count)
+        frames, pictures = self._frames_and_pictures(batch)
+        scalars: dict[str, tf.Tensor] = {}
+        losses, shown, first = [], pictures[:, 1:], 1
+        if s.stage != "translator":
+            with tf.GradientTape() as tape:
+                predicted = self._predicted(pictures, training=True)
+                loss, terms = self._predictor_loss(pictures[:, s.frames :], predicted)
+            norm = self._update("predictor", tape.gradient(loss, self._variables("predictor")))
+            scalars |= {**terms, "gradient_norm/predictor": norm}
+            losses.append(loss)
+            shown, first = tf.stop_gradient(predicted), s.frames
+        if s.stage != "predictor":
+            example = self._drawn(frames, shown, first, seed)
+            noise = self._training_noise(tf.shape(example[0])[0], seed)
+            with tf.GradientTape(persistent=True) as tape:
+                loss, judging, terms = self._translator_losses(*example, noise, training=True)
+            for name, value in (("translator", loss), ("discriminator", judging)):
+                gradients = tape.gradient(value, self._variables(name))
+                scalars[f"gradient_norm/{name}"] = self._update(name, gradients)
+            del tape
+            scalars |= terms
+            losses.append(loss)
+        rate = self.predictor_optimizer.learning_rate
+        return {"loss": tf.add_n(losses), **scalars, "learning_rate": tf.cast(rate, tf.float32)}
+
+    def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The losses without an update, and MSE and SSIM of the frames after the context."""
+        s = self.settings
+        frames, pictures = self._frames_and_pictures(batch)
+        predicted = self._predicted(pictures, training=False)
+        scalars: dict[str, tf.Tensor] = {}
+        losses, shown, first = [], pictures[:, 1:], 1
+        if s.stage != "translator":
+            loss, terms = self._predictor_loss(pictures[:, s.frames :], predicted)
+            scalars |= terms
+            losses.append(loss)
+            shown, first = predicted, s.frames
+        if s.stage != "predictor":
+            example = self._drawn(frames, shown, first, fold_in((self.seed, 1), 0))
+            loss, _, terms = self._translator_losses(*example, None, training=False)
+            scalars |= terms
+            losses.append(loss)
+        true = frames[:, s.frames :]
+        result = self._translate(predicted, frames[:, s.frames - 1], None)
+        scalars["mse"] = tf.reduce_mean(mse(true, result))
+        scalars["ssim"] = tf.reduce_mean(ssim(true, result))
+        return {"loss": tf.add_n(losses), **scalars}
+
+    def _frames_and_pictures(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        frames, masks = (
+            (batch["video"], batch["masks"]) if isinstance(batch, dict) else (batch, None)
+        )
+        self._check_frames(frames, at_least=self.min_window)
+        return frames, self.pictures(frames, masks)
+
+    def _predicted(self, pictures: tf.Tensor, training: bool) -> tf.Tensor:
+        """Predicts all pictures after the first `frames`, fed its own after each `step`."""
+        s = self.settings
+        window, predictions = pictures[:, : s.frames], []
+        horizon = pictures.shape[1] - s.frames
+        for _ in range(-(-horizon // s.step)):
+            predictions.append(self.predictor(window, training=training))
+            window = tf.concat([window, predictions[-1]], axis=1)[:, -s.frames :]
+        return tf.concat(predictions, axis=1)[:, :horizon]
+
+    def _predictor_loss(
+        self, true: tf.Tensor, predicted: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """L1 + (1 - SSIM) + gradient difference, of pictures."""
+        s = self.settings
+        terms = {
+            "predictor/l1": tf.reduce_mean(tf.abs(true - predicted)),
+            "predictor/dissimilarity": structural_dissimilarity(true, predicted),
+            "predictor/gradient_difference": gradient_difference(true, predicted),
+        }
+        l1, dissimilarity, difference = terms.values()
+        total = l1 + s.ssim_weight * dissimilarity + s.gradient_difference_weight * difference
+        return total, terms
+
+    def _drawn(
+        self, frames: tf.Tensor, pictures: tf.Tensor, first: int, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Conditions and true frames, `(n, ...)`, at `translator_frames` times drawn by `seed`.
+
+        Args:
+            pictures: those of the frames from number `first` on.
+        """
+        count = pictures.shape[1]
+        times = tf.random.experimental.stateless_shuffle(tf.range(count), fold_in(seed, 0))
+        times = times[: self.settings.translator_frames]
+        true = tf.gather(frames, times + first, axis=1)
+        previous = tf.gather(frames, times + first - 1, axis=1)
+        condition = self._condition(tf.gather(pictures, times, axis=1), previous)
+        return tuple(tf.reshape(x, (-1, *x.shape[2:])) for x in (condition, true))
+
+    def _training_noise(self, count: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
+        return [
+            replica_normal((count, *shape), fold_in(seed, i))
+            for i, shape in enumerate(self.translator.noise_shapes, 1)
+        ]
+
+    def _translator_losses(
+        self,
+        condition: tf.Tensor,
+        true: tf.Tensor,
+        noise: list[tf.Tensor] | None,
+        training: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """The translator's loss, the discriminator's, and terms to report."""
+        s = self.settings
+        fake = self.translator(condition, noise, training=training)
+        real_logits = self.discriminator(condition, true, training=training)
+        fake_logits = self.discriminator(condition, fake, training=training)
+        weighted = {
+            "adversarial": (s.adversarial_weight, generator_loss(fake_logits, s.adversarial_loss)),
+            # The published weight is for frames in [-1, 1].
+            "l1": (s.l1_weight, 2.0 * tf.reduce_mean(tf.abs(true - fake))),
+            "dissimilarity": (s.ssim_weight, structural_dissimilarity(true, fake)),
+            "gradient_difference": (
+                s.gradient_difference_weight,
+                gradient_difference(true, fake),
+            ),
+        }
+        total = tf.add_n([weight * value for weight, value in weighted.values()])
+        judging = discriminator_loss(real_logits, fake_logits, s.adversarial_loss)
+        terms = {f"translator/{name}": value for name, (_, value) in weighted.items()}
+        return total, judging, {**terms, "discriminator": judging}
+
+    def _variables(self, name: str) -> list[Any]:
+        return getattr(self, name).trainable_variables
+
+    def _update(self, name: str, gradients: list[tf.Tensor | None]) -> tf.Tensor:
+        optimizer = self.optimizers[f"{name}_optimizer"]
+        return self.apply_global_gradients(optimizer, gradients, self._variables(name))
+
+    # Inference -----------------------------------------------------------------------------
+
+    def rollout(
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int = 1,
+        seed: Seed = None,
+        masks: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Predicts `horizon` frames from the last `frames` of `context`; see `VideoModel.rollout`.
+
+        Samples differ with `stochastic: true`; each keeps its noise z over all its frames. Else all
+        are the one prediction without noise, and `seed` has no effect.
+
+        Args:
+            context: with at least `frames` frames.
+            masks: the context's, `(batch, time, height, width)`, for `segmentation: annotations`.
+
+        Raises:
+            ValueError: if `context` is too short or has another frame size.
+            UserError: if masks are needed and missing.
+        """
+        context = tf.convert_to_tensor(context, tf.float32)
+        self._check_frames(context, at_least=self.settings.frames)
+        if horizon < 1 or num_samples < 1:
+            raise ValueError(
+                f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
+            )
+        s = self.settings
+        window = self._window(
+            context[:, -s.frames :], None if masks is None else masks[:, -s.frames :]
+        )
+        previous, noise = context[:, -1], None
+        if s.stochastic:
+            noise = self._rollout_noise(as_seed(seed), context.shape[0], num_samples)
+            previous = tf.tile(previous, (num_samples, 1, 1, 1))
+        shown = []
+        for _ in range(-(-horizon // s.step)):
+            pictures = self._predict(window)
+            window = tf.concat([window, pictures], axis=1)[:, -s.frames :]
+            if s.stochastic:
+                pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
+            shown.append(self._translate_pass(pictures, previous, noise))
+            previous = shown[-1][:, -1]
+        frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], s.unsharp)
+        if not s.stochastic:
+            return tf.repeat(frames[None], num_samples, axis=0)
+        return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
+
+    def _rollout_noise(self, seed: tf.Tensor, batch: int, num_samples: int) -> list[tf.Tensor]:
+        """Noise z of every sample, sample-major, that depends on the example's seed only."""
+        if seed.shape.rank == 1:
+            seed = tf.stack([fold_in(seed, i) for i in range(batch)])
+        noise = []
+        for i, shape in enumerate(self.translator.noise_shapes):
+            draws = [
+                tf.random.stateless_normal(shape, fold_in(fold_in(seed[b], sample), i))
+                for sample in range(num_samples)
+                for b in range(batch)
+            ]
+            noise.append(tf.stack(draws))
+        return noise
+
+    @tf.function
+    def _window(self, context: tf.Tensor, masks: tf.Tensor | None) -> tf.Tensor:
+        return self.pictures(context, masks)
+
+    @tf.function
+    def _predict(self, window: tf.Tensor) -> tf.Tensor:
+        return self.predictor(window, training=False)
+
+    @tf.function
+    def _translate_pass(
+        self, pictures: tf.Tensor, previous: tf.Tensor, noise: list[tf.Tensor] | None
+    ) -> tf.Tensor:
+        return self._translate(pictures, previous, noise)
+
+    def _translate(
+        self, pictures: tf.Tensor, previous: tf.Tensor, noise: list[tf.Tensor] | None
+    ) -> tf.Tensor:
+        """Frames of pictures `(n, time, ...)`, the first after the frame `previous`, in turn.
+
+        Args:
+            noise: `(n, *shape)` each, the same for all frames.
+        """
+
+        def next_frame(before: tf.Tensor, picture: tf.Tensor) -> tf.Tensor:
+            return self.translator(self._condition(picture, before), noise, training=False)
+
+        by_time = tf.transpose(pictures, (1, 0, 2, 3, 4))
+        frames = tf.scan(next_frame, by_time, initializer=previous)
+        return tf.transpose(frames, (1, 0, 2, 3, 4))
+
+    def _check_frames(self, videos: tf.Tensor, at_least: int) -> None:
+        expected = (self.height, self.width, self.channels)
+        shape = tuple(videos.shape)
+        if len(shape) != 5 or shape[2:] != expected or shape[1] is None or shape[1] < at_least:
+            raise ValueError(
+                f"expected videos of shape (batch, time, {', '.join(map(str, expected))}) with at "
+                f"least {at_least} frames, received {shape}"
+            )
+
+
+def scaled(
+    rate: float | keras.optimizers.schedules.LearningRateSchedule, factor: float
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """A learning rate, or its schedule, times `factor`."""
+    return Scaled(rate, factor) if callable(rate) else rate * factor
+
+
+class Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """`factor` times another schedule."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float):
+        self.schedule, self.factor = schedule, factor
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        return self.factor * self.schedule(step)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "factor": self.factor}
