@@ -89,16 +89,12 @@ def frechet_distance(
 
 def frechet_distance_of_statistics(a: FeatureStatistics, b: FeatureStatistics) -> float:
     """The distance that `frechet_distance` gives for the activations behind the statistics."""
-    return frechet_distance(_activations_with(a), _activations_with(b))
-
-
-def _activations_with(statistics: FeatureStatistics) -> np.ndarray:
-    """A small set of activations with exactly these mean and covariance.
-
-    TF-GAN takes activations. With A A^T = C for n features, the 2n vectors mean ± c a_i, a_i the
-    columns of A, have covariance 2 c^2 C / (2n - 1), which is C for c^2 = n - 1/2.
-    """
-    values, vectors = np.linalg.eigh(statistics.covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))  # columns a_i; rounding may go below 0
-    steps = root.T * np.sqrt(len(values) - 0.5)
-    return statistics.mean + np.concatenate([steps, -steps])
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(f"the statistics are of {a.mean.size} and {b.mean.size} features")
+    covariance_a, covariance_b = a.covariance, b.covariance
+    with tf.device("/CPU:0"):
+        root_trace = tensorflow_gan().eval.classifier_metrics.trace_sqrt_product(
+            tf.constant(covariance_a), tf.constant(covariance_b)
+        )
+    traces = np.trace(covariance_a) + np.trace(covariance_b) - 2 * float(root_trace)
+    return float(np.sum(np.square(a.mean - b.mean)) + traces)
