@@ -150,6 +150,16 @@ class VideoModel(keras.Model):
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         return norm
 
+    def check_videos(self, videos: tf.Tensor, at_least: int) -> None:
+        """Raises a `ValueError` unless `videos` fit the model and have `at_least` frames."""
+        expected = (self.height, self.width, self.channels)
+        shape = tuple(videos.shape)
+        if len(shape) != 5 or shape[2:] != expected or shape[1] is None or shape[1] < at_least:
+            raise ValueError(
+                f"expected videos of shape (batch, time, {', '.join(map(str, expected))}) with at "
+                f"least {at_least} frames, received {shape}"
+            )
+
     # Inference -----------------------------------------------------------------------------
 
     def rollout(
@@ -209,3 +219,29 @@ def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:
     local, rest = shape[0], shape[1:]
     noise = tf.random.stateless_normal((local * replicas.num_replicas_in_sync, *rest), seed)
     return noise[replicas.replica_id_in_sync_group * local :][:local]
+
+
+def sample_noise(
+    seeds: tf.Tensor, num_samples: int, part: int, shape: tuple[int, ...]
+) -> tf.Tensor:
+    """Normal noise that depends on example and sample only, not on their batch.
+
+    Args:
+        seeds: `(batch, 2)` integers, one pair an example.
+        num_samples: of each example.
+        part: of the model; each has noise of its own.
+        shape: of one sample's noise.
+
+    Returns:
+        `(num_samples * batch, *shape)`, sample-major.
+    """
+
+    def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        seed, sample = seed_and_sample
+        seed = fold_in(fold_in(seed, sample), part)
+        return tf.random.stateless_normal(shape, seed)
+
+    samples = tf.repeat(tf.range(num_samples), tf.shape(seeds)[0])
+    return tf.map_fn(
+        draw, (tf.tile(seeds, (num_samples, 1)), samples), fn_output_signature=tf.float32
+    )

@@ -106,7 +106,7 @@ class FrequencyPredictor(VideoModel):
             batch: `(batch, time, ...)` with at least `2 * frames` frames; later ones are not used.
         """
         frames = self.settings.frames
-        self._check_frames(batch, at_least=2 * frames)
+        self.check_videos(batch, at_least=2 * frames)
         true = batch[:, frames : 2 * frames]
         predicted = self(batch[:, :frames], training=training)
         terms = {name: loss(true, predicted) for name, (_, loss) in self.loss_terms.items()}
@@ -143,7 +143,7 @@ class FrequencyPredictor(VideoModel):
         """
         frames = self.settings.frames
         context = tf.convert_to_tensor(context, tf.float32)
-        self._check_frames(context, at_least=frames)
+        self.check_videos(context, at_least=frames)
         if horizon < 1 or num_samples < 1:
             raise ValueError(
                 f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
@@ -159,12 +159,3 @@ class FrequencyPredictor(VideoModel):
     @tf.function
     def _predict(self, context: tf.Tensor) -> tf.Tensor:
         return self(context, training=False)
-
-    def _check_frames(self, videos: tf.Tensor, at_least: int) -> None:
-        expected = (self.height, self.width, self.channels)
-        shape = tuple(videos.shape)
-        if len(shape) != 5 or shape[2:] != expected or shape[1] is None or shape[1] < at_least:
-            raise ValueError(
-                f"expected videos of shape (batch, time, {', '.join(map(str, expected))}) with at "
-                f"least {at_least} frames, received {shape}"
-            )

@@ -62,7 +62,6 @@ class FusionConfig(PictureSettings):
     ssim_weight: float = 1.0  # of 1 - SSIM, for translator and predictor
     gradient_difference_weight: float = 1.0  # for both (ours)
     translator_frames: int = 16  # drawn from each window to train the translator (ours)
-    translator_rate: float = 1.0  # its learning rate, times training.learning_rate (ours)
     adam_beta_1: float = 0.5  # of translator and discriminator
 
     def __post_init__(self) -> None:
@@ -88,7 +87,6 @@ class FusionConfig(PictureSettings):
             "l1_weight",
             "ssim_weight",
             "gradient_difference_weight",
-            "translator_rate",
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a number from 0, found {getattr(self, name)}")

@@ -4,7 +4,7 @@ Jing, Ding, Yang, Li, Bao: "Video prediction: a step-by-step improvement of a vi
 network", Applied Intelligence, 2021. Frames become fusion pictures; a 3-D U-Net predicts future
 pictures, recursively; a conditional GAN translates each to a frame. Published are the abstract, the
 symbols, settings of the training, and code of a related system; each file here says which parts are
-our reading. In this one: the predictor's loss, and what trains on what in each stage.
+our reading. In this one: what trains on what in each stage, and the noise of a rollout.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import keras
 import tensorflow as tf
 
 from hvp.errors import UserError
-from hvp.losses.adversarial import discriminator_loss, generator_loss
-from hvp.losses.sharpness import gradient_difference, structural_dissimilarity
 from hvp.metrics import mse, ssim
 from hvp.models.adam import Adam
-from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal
+from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal, sample_noise
 from hvp.models.fusion.blocks import unsharp
 from hvp.models.fusion.config import FusionConfig
+from hvp.models.fusion.objectives import Objective, predictor_objective, translator_objectives
 from hvp.models.fusion.pictures import make_pictures
 from hvp.models.fusion.predictor import Predictor
 from hvp.models.fusion.translator import Discriminator, Translator
@@ -165,10 +164,9 @@ class FusionModel(VideoModel):
         if learning_rate is None:
             learning_rate = training.learning_rate
         s, epsilon = self.settings, training.adam_epsilon
-        rate = scaled(learning_rate, s.translator_rate)
         self.predictor_optimizer = Adam(learning_rate, epsilon=epsilon)
-        self.translator_optimizer = Adam(rate, beta_1=s.adam_beta_1, epsilon=epsilon)
-        self.discriminator_optimizer = Adam(rate, beta_1=s.adam_beta_1, epsilon=epsilon)
+        self.translator_optimizer = Adam(learning_rate, beta_1=s.adam_beta_1, epsilon=epsilon)
+        self.discriminator_optimizer = Adam(learning_rate, beta_1=s.adam_beta_1, epsilon=epsilon)
         for name in ("predictor", "translator", "discriminator"):
             getattr(self, f"{name}_optimizer").build(getattr(self, name).trainable_variables)
         # Keras' `fit` asks for it; `train_step` uses the others as well.
@@ -184,58 +182,60 @@ class FusionModel(VideoModel):
         count = self.predictor_optimizer.iterations + self.translator_optimizer.iterations
         seed = fold_in((self.seed, 0), count)
         frames, pictures = self._frames_and_pictures(batch)
-        scalars: dict[str, tf.Tensor] = {}
-        losses, shown, first = [], pictures[:, 1:], 1
+        shown, first = pictures[:, 1:], 1
+        objectives, norms = [], {}
         if s.stage != "translator":
             with tf.GradientTape() as tape:
                 predicted = self._predicted(pictures, training=True)
-                loss, terms = self._predictor_loss(pictures[:, s.frames :], predicted)
-            norm = self._update("predictor", tape.gradient(loss, self._variables("predictor")))
-            scalars |= {**terms, "gradient_norm/predictor": norm}
-            losses.append(loss)
+                objective = predictor_objective(s, pictures[:, s.frames :], predicted)
+            norms["predictor"] = self._update("predictor", objective.loss, tape)
+            objectives.append(objective)
             shown, first = tf.stop_gradient(predicted), s.frames
         if s.stage != "predictor":
-            example = self._drawn(frames, shown, first, seed)
-            noise = self._training_noise(tf.shape(example[0])[0], seed)
+            condition, true = self._drawn(frames, shown, first, seed)
+            noise = self._training_noise(tf.shape(true)[0], seed)
+            networks = (self.translator, self.discriminator)
             with tf.GradientTape(persistent=True) as tape:
-                loss, judging, terms = self._translator_losses(*example, noise, training=True)
-            for name, value in (("translator", loss), ("discriminator", judging)):
-                gradients = tape.gradient(value, self._variables(name))
-                scalars[f"gradient_norm/{name}"] = self._update(name, gradients)
+                pair = translator_objectives(s, *networks, condition, true, noise, training=True)
+            for network, objective in zip(networks, pair, strict=True):
+                norms[network.name] = self._update(network.name, objective.loss, tape)
             del tape
-            scalars |= terms
-            losses.append(loss)
-        rate = self.predictor_optimizer.learning_rate
-        return {"loss": tf.add_n(losses), **scalars, "learning_rate": tf.cast(rate, tf.float32)}
+            objectives.extend(pair)
+        rate = tf.cast(self.predictor_optimizer.learning_rate, tf.float32)
+        norms = {f"gradient_norm/{name}": norm for name, norm in norms.items()}
+        return {**self._scalars(objectives), **norms, "learning_rate": rate}
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The losses without an update, and MSE and SSIM of the frames after the context."""
         s = self.settings
         frames, pictures = self._frames_and_pictures(batch)
         predicted = self._predicted(pictures, training=False)
-        scalars: dict[str, tf.Tensor] = {}
-        losses, shown, first = [], pictures[:, 1:], 1
+        shown, first = pictures[:, 1:], 1
+        objectives = []
         if s.stage != "translator":
-            loss, terms = self._predictor_loss(pictures[:, s.frames :], predicted)
-            scalars |= terms
-            losses.append(loss)
+            objectives.append(predictor_objective(s, pictures[:, s.frames :], predicted))
             shown, first = predicted, s.frames
         if s.stage != "predictor":
-            example = self._drawn(frames, shown, first, fold_in((self.seed, 1), 0))
-            loss, _, terms = self._translator_losses(*example, None, training=False)
-            scalars |= terms
-            losses.append(loss)
+            drawn = self._drawn(frames, shown, first, fold_in((self.seed, 1), 0))
+            networks = (self.translator, self.discriminator)
+            objectives += translator_objectives(s, *networks, *drawn, None, training=False)
         true = frames[:, s.frames :]
         result = self._translate(predicted, frames[:, s.frames - 1], None)
-        scalars["mse"] = tf.reduce_mean(mse(true, result))
-        scalars["ssim"] = tf.reduce_mean(ssim(true, result))
-        return {"loss": tf.add_n(losses), **scalars}
+        scores = {"mse": mse(true, result), "ssim": ssim(true, result)}
+        means = {name: tf.reduce_mean(score) for name, score in scores.items()}
+        return {**self._scalars(objectives), **means}
+
+    def _scalars(self, objectives: list[Objective]) -> dict[str, tf.Tensor]:
+        """All terms, and their sum without the discriminator's, which works against the others."""
+        terms = {name: term for objective in objectives for name, term in objective.terms.items()}
+        losses = [o.loss for o in objectives if "discriminator/loss" not in o.terms]
+        return {"loss": tf.add_n(losses), **terms}
 
     def _frames_and_pictures(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         frames, masks = (
             (batch["video"], batch["masks"]) if isinstance(batch, dict) else (batch, None)
         )
-        self._check_frames(frames, at_least=self.min_window)
+        self.check_videos(frames, at_least=self.min_window)
         return frames, self.pictures(frames, masks)
 
     def _predicted(self, pictures: tf.Tensor, training: bool) -> tf.Tensor:
@@ -247,20 +247,6 @@ class FusionModel(VideoModel):
             predictions.append(self.predictor(window, training=training))
             window = tf.concat([window, predictions[-1]], axis=1)[:, -s.frames :]
         return tf.concat(predictions, axis=1)[:, :horizon]
-
-    def _predictor_loss(
-        self, true: tf.Tensor, predicted: tf.Tensor
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """L1 + (1 - SSIM) + gradient difference, of pictures."""
-        s = self.settings
-        terms = {
-            "predictor/l1": tf.reduce_mean(tf.abs(true - predicted)),
-            "predictor/dissimilarity": structural_dissimilarity(true, predicted),
-            "predictor/gradient_difference": gradient_difference(true, predicted),
-        }
-        l1, dissimilarity, difference = terms.values()
-        total = l1 + s.ssim_weight * dissimilarity + s.gradient_difference_weight * difference
-        return total, terms
 
     def _drawn(
         self, frames: tf.Tensor, pictures: tf.Tensor, first: int, seed: tf.Tensor
@@ -284,39 +270,13 @@ class FusionModel(VideoModel):
             for i, shape in enumerate(self.translator.noise_shapes, 1)
         ]
 
-    def _translator_losses(
-        self,
-        condition: tf.Tensor,
-        true: tf.Tensor,
-        noise: list[tf.Tensor] | None,
-        training: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        """The translator's loss, the discriminator's, and terms to report."""
-        s = self.settings
-        fake = self.translator(condition, noise, training=training)
-        real_logits = self.discriminator(condition, true, training=training)
-        fake_logits = self.discriminator(condition, fake, training=training)
-        weighted = {
-            "adversarial": (s.adversarial_weight, generator_loss(fake_logits, s.adversarial_loss)),
-            # The published weight is for frames in [-1, 1].
-            "l1": (s.l1_weight, 2.0 * tf.reduce_mean(tf.abs(true - fake))),
-            "dissimilarity": (s.ssim_weight, structural_dissimilarity(true, fake)),
-            "gradient_difference": (
-                s.gradient_difference_weight,
-                gradient_difference(true, fake),
-            ),
-        }
-        total = tf.add_n([weight * value for weight, value in weighted.values()])
-        judging = discriminator_loss(real_logits, fake_logits, s.adversarial_loss)
-        terms = {f"translator/{name}": value for name, (_, value) in weighted.items()}
-        return total, judging, {**terms, "discriminator": judging}
-
-    def _variables(self, name: str) -> list[Any]:
-        return getattr(self, name).trainable_variables
-
-    def _update(self, name: str, gradients: list[tf.Tensor | None]) -> tf.Tensor:
-        optimizer = self.optimizers[f"{name}_optimizer"]
-        return self.apply_global_gradients(optimizer, gradients, self._variables(name))
+    def _update(self, network: str, loss: tf.Tensor, tape: tf.GradientTape) -> tf.Tensor:
+        """One step of a network's optimizer; returns the norm of the gradient."""
+        variables = getattr(self, network).trainable_variables
+        gradients = tape.gradient(loss, variables)
+        return self.apply_global_gradients(
+            self.optimizers[f"{network}_optimizer"], gradients, variables
+        )
 
     # Inference -----------------------------------------------------------------------------
 
@@ -342,7 +302,7 @@ class FusionModel(VideoModel):
             UserError: if masks are needed and missing.
         """
         context = tf.convert_to_tensor(context, tf.float32)
-        self._check_frames(context, at_least=self.settings.frames)
+        self.check_videos(context, at_least=self.settings.frames)
         if horizon < 1 or num_samples < 1:
             raise ValueError(
                 f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
@@ -353,7 +313,13 @@ class FusionModel(VideoModel):
         )
         previous, noise = context[:, -1], None
         if s.stochastic:
-            noise = self._rollout_noise(as_seed(seed), context.shape[0], num_samples)
+            seed = as_seed(seed)
+            if seed.shape.rank == 1:  # one for all examples
+                seed = tf.stack([fold_in(seed, i) for i in range(context.shape[0])])
+            noise = [
+                sample_noise(seed, num_samples, i, shape)
+                for i, shape in enumerate(self.translator.noise_shapes)
+            ]
             previous = tf.tile(previous, (num_samples, 1, 1, 1))
         shown = []
         for _ in range(-(-horizon // s.step)):
@@ -367,20 +333,6 @@ class FusionModel(VideoModel):
         if not s.stochastic:
             return tf.repeat(frames[None], num_samples, axis=0)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
-
-    def _rollout_noise(self, seed: tf.Tensor, batch: int, num_samples: int) -> list[tf.Tensor]:
-        """Noise z of every sample, sample-major, that depends on the example's seed only."""
-        if seed.shape.rank == 1:
-            seed = tf.stack([fold_in(seed, i) for i in range(batch)])
-        noise = []
-        for i, shape in enumerate(self.translator.noise_shapes):
-            draws = [
-                tf.random.stateless_normal(shape, fold_in(fold_in(seed[b], sample), i))
-                for sample in range(num_samples)
-                for b in range(batch)
-            ]
-            noise.append(tf.stack(draws))
-        return noise
 
     @tf.function
     def _window(self, context: tf.Tensor, masks: tf.Tensor | None) -> tf.Tensor:
@@ -411,32 +363,3 @@ class FusionModel(VideoModel):
         by_time = tf.transpose(pictures, (1, 0, 2, 3, 4))
         frames = tf.scan(next_frame, by_time, initializer=previous)
         return tf.transpose(frames, (1, 0, 2, 3, 4))
-
-    def _check_frames(self, videos: tf.Tensor, at_least: int) -> None:
-        expected = (self.height, self.width, self.channels)
-        shape = tuple(videos.shape)
-        if len(shape) != 5 or shape[2:] != expected or shape[1] is None or shape[1] < at_least:
-            raise ValueError(
-                f"expected videos of shape (batch, time, {', '.join(map(str, expected))}) with at "
-                f"least {at_least} frames, received {shape}"
-            )
-
-
-def scaled(
-    rate: float | keras.optimizers.schedules.LearningRateSchedule, factor: float
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """A learning rate, or its schedule, times `factor`."""
-    return Scaled(rate, factor) if callable(rate) else rate * factor
-
-
-class Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """`factor` times another schedule."""
-
-    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float):
-        self.schedule, self.factor = schedule, factor
-
-    def __call__(self, step: Any) -> tf.Tensor:
-        return self.factor * self.schedule(step)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "factor": self.factor}

@@ -19,12 +19,12 @@ from hvp.losses.evidence_lower_bound import (
     sequence_kl,
     weighted_kl,
 )
-from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal
+from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal, sample_noise
 from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
-from hvp.models.hierarchical.sampling import decode_in_chunks, sample_noise
+from hvp.models.hierarchical.sampling import decode_in_chunks
 
 BASE_FILTERS = 32
 DECODER_DENSE = 1024
@@ -355,8 +355,7 @@ class HierarchicalModel(VideoModel):
                 seeds,
                 num_samples,
                 level,
-                ticks=-(-(time + horizon) // self.factor**level),
-                size=self.settings.cell_stoch_size,
+                (-(-(time + horizon) // self.factor**level), self.settings.cell_stoch_size),
             )
             for level in range(self.levels)
         ]
