@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser(
         "prepare", help="build a data set in the layout that the loaders read"
     )
-    from hvp.data import prepare as data_prepare
+    from hvp.data import prepare_command as data_prepare
 
     data_prepare.add_arguments(prepare)
     prepare.set_defaults(run=data_prepare.run)

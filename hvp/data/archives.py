@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import shutil
 import stat
 import sys
@@ -177,9 +179,18 @@ def _write(opened: zipfile.ZipFile | tarfile.TarFile, member: Member, target: Pa
                     file.write(block)
             if left:
                 raise _Refused("ends too early")
+        # Unpacked again it must not look like another file.
+        changed = _time_of(member.handle)
+        os.utime(target, (changed, changed))
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _time_of(handle: zipfile.ZipInfo | tarfile.TarInfo) -> float:
+    if isinstance(handle, tarfile.TarInfo):
+        return handle.mtime
+    return datetime.datetime(*handle.date_time).timestamp()
 
 
 def _new_file(target: Path) -> BinaryIO:

@@ -94,16 +94,25 @@ def decode_all(
 
 def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
     """Changes whenever the file or the wanted frames do."""
-    files = [path]
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
-    stats = [file.stat() for file in files]
     facts = {
         "path": str(path.resolve()),
-        "files": [(f.name, s.st_size, s.st_mtime_ns) for f, s in zip(files, stats, strict=True)],
+        "files": file_facts(path),
         "frames": (config.height, config.width, config.channels, config.crop),
         "version": VERSION,
     }
     if read is not read_frames:
         facts["read"] = read.__name__
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def file_facts(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of a video file, or of each frame in a folder.
+
+    Raises:
+        OSError: if they cannot be looked at.
+    """
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+    stats = [(file.name, file.stat()) for file in files]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

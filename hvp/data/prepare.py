@@ -1,296 +1,319 @@
-"""`python -m hvp prepare DATASET`: builds a data set in the layout that the loaders read."""
+"""Decodes a data set once, in parallel, into TFRecord shards of uint8 clips: `hvp.data.records`.
+
+The clips of a split are dealt out to shards in order. A shard is made by one worker and appears
+when it is complete, with a note of what it was made from; so a run that was interrupted, or whose
+files have changed since, makes only the shards that are missing, damaged or different.
+"""
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import hashlib
 import json
-import os
-import re
 import shutil
 import sys
-import tempfile
-import zipfile
-import zlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from hvp.data.video_io import read_video, write_mp4
+from hvp.checksum import file_sha256
+from hvp.config import DataConfig
+from hvp.data.clips import Clip
+from hvp.data.frame_cache import file_facts
+from hvp.data.records import (
+    FORMAT,
+    INFO,
+    MAX_CLIP_BYTES,
+    is_prepared,
+    read_info,
+    write_json,
+    write_shard,
+)
+from hvp.data.sources.files import some_of
+from hvp.data.video_io import read_video
 from hvp.errors import UserError, writing
 
-KTH_FPS = 25
-KTH_TEST_PERSONS = range(21, 26)
-KTH_CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)(_uncomp)?\.(avi|mp4)", re.IGNORECASE)
-KTH_RANGES = re.compile(r"(person\d\d_[a-z]+_d\d)\s+(?:frames\s+([\d,\s-]+)|\*missing\*)\s*")
-# The largest official clip is far below: an archive that declares more is not KTH.
-MAX_CLIP_BYTES = 200 * 2**20
-QUALITY = 1  # x264 constant rate factor: differences of about one grey level
-NAMED_IN_ERRORS = 5
-SETTINGS = ".prepared.json"  # in the folder that is made: what it was made with
+WORK = ".work"  # in the output folder: notes on finished shards, unpacked archives
+OPTIONS = "options.json"
+# A shard is what an interruption loses, per worker; a file for each clip would be too many.
+SHARDS_AT_LEAST, CLIPS_AT_MOST = 16, 64
 
 
-class Clip(NamedTuple):
-    """An official clip, a file or a member of a zip file."""
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the clips look like. See `read_video` for `crop`, `every`, `fps` and `max_frames`.
 
-    name: str  # person01_boxing_d1
-    path: Path
-    member: str | None
+    Attributes:
+        sequences: SHA-256 of KTH's list of ranges, where it was used.
+    """
 
-    def __str__(self) -> str:
-        return str(self.path) if self.member is None else f"{self.path}:{self.member}"
+    height: int
+    width: int
+    channels: int
+    crop: str = "none"
+    every: int = 1
+    fps: float | None = None
+    max_frames: int | None = None
+    sequences: str | None = None
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
-    parser.add_argument("dataset", choices=["kth"], help="which data set")
-    parser.add_argument(
-        "--source",
-        required=True,
-        nargs="+",
-        help="folder of official clips or zip files (searched below), or the zip files themselves",
-    )
-    parser.add_argument("--out", required=True, help="folder to make; pass it as --datadir")
-    parser.add_argument("--size", type=int, default=64, help="height and width in pixels (64)")
-    parser.add_argument(
-        "--sequences",
-        help="the official 00sequences.txt: keeps only the frames that it lists as containing the "
-        "action, one clip a range",
-    )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="clips at a time")
-    parser.add_argument("--overwrite", action="store_true", help="make clips that are there again")
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
-    made, kept = prepare_kth(
-        [Path(source) for source in arguments.source],
-        Path(arguments.out),
-        size=arguments.size,
-        sequences=Path(arguments.sequences) if arguments.sequences else None,
-        workers=arguments.workers,
-        overwrite=arguments.overwrite,
-    )
-    there = f", {kept} were there already" if kept else ""
-    print(f"{arguments.out}: {made} clips made{there}")
-    print(f"train on it: python train.py --config configs/kth.yml --datadir {arguments.out}")
+    def read(self, clip: Clip) -> np.ndarray:
+        """A clip's frames, uint8 `(time, height, width, channels)`."""
+        if clip.read is None:
+            return read_video(
+                clip.path,
+                self.height,
+                self.width,
+                self.channels,
+                self.max_frames,
+                crop=self.crop,
+                every=self.every,
+                fps=self.fps,
+            )
+        if self.fps is not None:
+            raise UserError(f"{clip.path}: stores no frame rate; use --every instead of --fps")
+        config = DataConfig(
+            height=self.height, width=self.width, channels=self.channels, crop=self.crop
+        )
+        return clip.read(clip.path, config)[:: self.every][: self.max_frames]
 
 
-def prepare_kth(
-    sources: list[Path],
-    out: Path,
-    *,
-    size: int = 64,
-    sequences: Path | None = None,
-    workers: int | None = None,
-    overwrite: bool = False,
-) -> tuple[int, int]:
-    """Makes `out/{train,test}/*.mp4` of the official KTH clips.
+class Outcome(NamedTuple):
+    """What a preparation did."""
 
-    Persons 1-20 are for training, 21-25 for testing. Interrupted and started again it goes on:
-    a clip appears under its name only when it is complete.
+    made: int  # clips
+    kept: int
+    problems: list[str]
 
-    Args:
-        sources: folders (searched below) of clips or zip files, or zip files.
-        size: height and width of the result; the official clips are 160x120, so the picture is
-            squeezed, as in the papers.
-        sequences: `00sequences.txt`, to keep only the frames of the action: `NAME_1.mp4`, ...
-        workers: clips decoded at a time.
-        overwrite: make clips that are there already.
 
-    Returns:
-        Numbers of clips made now and found complete.
+class _Shard(NamedTuple):
+    split: str
+    file: str
+    clips: list[Clip]
+    made_from: str
+
+
+def prepare(
+    dataset: str, clips: list[Clip], out: Path, options: Options, sources: list[str], workers: int
+) -> Outcome:
+    """Makes `out/*.tfrecord` and `out/info.json` of clips.
+
+    Broken clips are left out and named; run again after they are mended, only their shards are made
+    anew.
 
     Raises:
-        UserError: when no clip is found, when `out` was made with another size or listing, and,
-            after all others are done, naming the broken ones.
+        UserError: if `out` was made with other options, cannot be written, or no clip is usable.
     """
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers is {workers}; it must be at least 1")
-    if size < 2 or size % 2:
-        raise UserError(f"--size is {size}; it must be an even number of pixels")
-    ranges = read_sequences(sequences) if sequences else None
-    clips = sorted(find_clips(sources, out))
     with writing(out):
-        for split in ("train", "test"):
-            (out / split).mkdir(parents=True, exist_ok=True)
-        _keep_settings(out, size, sequences)
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+    _keep_options(dataset, out, options)
+    shards = _dealt_out(clips, options)
+    before = _made_before(out)
+    kept = [
+        before[shard.file]
+        for shard in shards
+        if shard.file in before
+        and before[shard.file]["made_from"] == shard.made_from
+        and not before[shard.file]["problems"]
+        and _is_there(out, before[shard.file])
+    ]
+    names = {note["file"] for note in kept}
+    todo = [shard for shard in shards if shard.file not in names]
+    made = _make_all(todo, out, options, workers)
+    notes = sorted([*kept, *made], key=lambda note: note["file"])
+    _finish(dataset, out, options, sources, notes)
+    problems = [problem for note in notes for problem in note["problems"]]
+    return Outcome(_count(made), _count(kept), problems)
+
+
+def _count(notes: list[dict[str, Any]]) -> int:
+    return sum(len(note["clips"]) for note in notes)
+
+
+def _keep_options(dataset: str, out: Path, options: Options) -> None:
+    """Notes in `out` what its clips look like; they must not be a mixture."""
+    wanted = {"dataset": dataset, "options": dataclasses.asdict(options)}
+    path = out / WORK / OPTIONS
+    before = None
+    if is_prepared(out):
+        info = read_info(out)
+        before = {"dataset": info["dataset"], "options": info["options"]}
+    elif path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: is damaged; choose another --out or delete {out}") from error
+    if before is not None and before != wanted:
+        raise UserError(
+            f"--out: {out} was made of another data set or with other options, such as --size; "
+            "choose another --out, delete that one, or start it afresh with --overwrite"
+        )
+    write_json(path, wanted)
+
+
+def _dealt_out(clips: list[Clip], options: Options) -> list[_Shard]:
+    shards = []
+    for split in sorted({clip.split for clip in clips}):
+        chosen = [clip for clip in clips if clip.split == split]
+        size = min(max(1, -(-len(chosen) // SHARDS_AT_LEAST)), CLIPS_AT_MOST)
+        count = -(-len(chosen) // size)
+        for number in range(count):
+            part = chosen[number * size : (number + 1) * size]
+            file = f"{split}-{number:05}-of-{count:05}.tfrecord"
+            shards.append(_Shard(split, file, part, _made_from(part, options)))
+    return shards
+
+
+def _made_from(clips: list[Clip], options: Options) -> str:
+    """Changes whenever a shard's files or options do."""
+    facts: list[Any] = [FORMAT, dataclasses.asdict(options)]
+    for clip in clips:
+        try:
+            files = file_facts(clip.path)
+        except OSError:
+            files = None  # reading it says what is wrong
+        facts.append((clip.name, clip.parts, files))
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _made_before(out: Path) -> dict[str, dict[str, Any]]:
+    """Notes on the shards that earlier runs finished, by file."""
+    notes = {}
+    if is_prepared(out):
+        for shards in read_info(out)["splits"].values():
+            notes.update((shard["file"], shard) for shard in shards)
+    for path in (out / WORK).glob("*.tfrecord.json"):
+        try:
+            note = json.loads(path.read_text(encoding="utf-8"))
+            notes[note["file"]] = note
+        except (OSError, ValueError, KeyError):
+            continue  # it is made again
+    return {name: note for name, note in notes.items() if {"made_from", "problems"} <= set(note)}
+
+
+def _is_there(out: Path, note: dict[str, Any]) -> bool:
+    path = out / note["file"]
+    if not note["clips"]:
+        return True
+    whole = path.is_file() and path.stat().st_size == note["bytes"]
+    return whole and file_sha256(path) == note["sha256"]
+
+
+def _make_all(
+    shards: list[_Shard], out: Path, options: Options, workers: int
+) -> list[dict[str, Any]]:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()  # before there are threads, as it redirects what is printed
+    stop = threading.Event()
+    total = sum(len(shard.clips) for shard in shards)
+    progress = tqdm(total=total, desc="preparing", unit="clip", disable=not shards)
+    with progress, ThreadPoolExecutor(workers) as pool:
+        running = [pool.submit(_make, shard, out, options, stop, progress) for shard in shards]
+        try:
+            return [future.result() for future in as_completed(running)]
+        except BaseException:
+            # Ctrl-C, or a full disk: no worker begins another clip.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+class _Stopped(Exception):
+    """Another worker has failed, or the user has interrupted."""
+
+
+def _make(
+    shard: _Shard, out: Path, options: Options, stop: threading.Event, progress: tqdm
+) -> dict[str, Any]:
     problems: list[str] = []
-    made = kept = 0
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as scratch:
 
-        def work(clip: Clip) -> tuple[int, int] | str:
+    def usable() -> Iterator[tuple[str, np.ndarray]]:
+        for clip in shard.clips:
+            if stop.is_set():
+                raise _Stopped
             try:
-                return _convert(clip, out, size, ranges, Path(scratch), overwrite)
+                yield from _parts(clip, options.read(clip))
             except UserError as error:
-                if str(error).startswith("cannot write"):
-                    raise
-                return str(error)
+                problems.append(str(error))
+            finally:
+                progress.update()
 
-        with ThreadPoolExecutor(workers) as pool:
-            for result in tqdm(pool.map(work, clips), "converting", len(clips), unit="clip"):
-                if isinstance(result, str):
-                    problems.append(result)
-                else:
-                    made, kept = made + result[0], kept + result[1]
-    if problems:
-        listed = "; ".join(problems[:NAMED_IN_ERRORS])
-        more = len(problems) - NAMED_IN_ERRORS
+    try:
+        note = write_shard(out / shard.file, usable())
+        if not note["clips"]:
+            (out / shard.file).unlink()
+    finally:
+        (out / f"{shard.file}.partial").unlink(missing_ok=True)
+    note = {**note, "split": shard.split, "made_from": shard.made_from, "problems": problems}
+    write_json(out / WORK / f"{shard.file}.json", note)
+    return note
+
+
+def _parts(clip: Clip, frames: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """A clip, or its parts, by name."""
+    if frames.nbytes > MAX_CLIP_BYTES:
         raise UserError(
-            f"{len(problems)} of {len(clips)} clips could not be used, {made + kept} clips are "
-            f"complete in {out}: {listed}{f'; and {more} more' if more > 0 else ''}"
+            f"{clip.path}: has {frames.nbytes / 2**30:.1f} GiB of frames at this size, more than a "
+            "record holds: use --max-frames, --every or a smaller --size"
         )
-    return made, kept
-
-
-def _keep_settings(out: Path, size: int, sequences: Path | None) -> None:
-    """Notes in `out` what its clips are made with; they must not be a mixture."""
-    listing = hashlib.sha256(sequences.read_bytes()).hexdigest() if sequences else None
-    settings = {"size": size, "sequences": listing}
-    path = out / SETTINGS
-    if not path.exists():
-        path.write_text(json.dumps(settings), encoding="utf-8")
+    if clip.parts is None:
+        yield clip.name, frames
         return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: is damaged; choose another --out or delete {out}") from error
-    if before != settings:
-        raise UserError(
-            f"--out: {out} was made with another --size or --sequences; choose another --out or "
-            "delete that one"
-        )
-
-
-def find_clips(sources: list[Path], out: Path) -> list[Clip]:
-    """The official clips in folders and zip files, each name once; not those that we made in `out`.
-
-    Raises:
-        UserError: if there are none, a source is missing, or a zip file is broken.
-    """
-    clips: dict[str, Clip] = {}
-    ours = out.resolve()
-    for source in sources:
-        if not source.exists():
-            raise UserError(f"--source: there is no {source}")
-        files = _files_below(source) if source.is_dir() else [source]
-        files = [path for path in files if ours not in path.resolve().parents]
-        for path in files:
-            if path.suffix.lower() == ".zip":
-                members = _zip_members(path)
-                found = [(Path(member).name, path, member) for member in members]
-            else:
-                found = [(path.name, path, None)]
-            for name, where, member in found:
-                match = KTH_CLIP.fullmatch(name)
-                if match:
-                    key = match[1].lower()
-                    clips.setdefault(key, Clip(key, where, member))
-    if not clips:
-        raise UserError(
-            f"--source: no KTH clip (personNN_ACTION_dN_uncomp.avi) in "
-            f"{', '.join(map(str, sources))}; get the six zip files from "
-            "https://www.csc.kth.se/cvap/actions/"
-        )
-    return list(clips.values())
-
-
-def _files_below(folder: Path) -> list[Path]:
-    def stop(error: OSError) -> None:
-        raise UserError(f"{error.filename}: cannot be read: {error.strerror}")
-
-    found = os.walk(folder, onerror=stop)
-    return sorted(Path(where, name) for where, _, names in found for name in names)
-
-
-def _zip_members(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a zip file: {error}") from None
-
-
-def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
-    """Clip name -> frame ranges `(first, last)`, 1-based and inclusive, from `00sequences.txt`.
-
-    Clips that the file marks as missing have no ranges.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--sequences {path}: cannot be read: {error}") from None
-    ranges: dict[str, list[tuple[int, int]]] = {}
-    for match in map(KTH_RANGES.fullmatch, text.splitlines()):
-        if match:
-            pairs = re.findall(r"(\d+)\s*-\s*(\d+)", match[2] or "")
-            ranges[match[1]] = [(int(first), int(last)) for first, last in pairs]
-            if any(not 1 <= first <= last for first, last in ranges[match[1]]):
-                raise UserError(
-                    f"--sequences {path}: {match[1]} lists {match[2].strip()}; ranges are "
-                    "FIRST-LAST and count from 1"
-                )
-    if not ranges:
-        raise UserError(f"--sequences {path}: lists no clips; is it the official 00sequences.txt?")
-    return ranges
-
-
-def _convert(
-    clip: Clip,
-    out: Path,
-    size: int,
-    ranges: dict[str, list[tuple[int, int]]] | None,
-    scratch: Path,
-    overwrite: bool,
-) -> tuple[int, int]:
-    """Makes the outputs of one clip; returns how many were made and how many were there."""
-    split = "test" if int(clip.name[6:8]) in KTH_TEST_PERSONS else "train"
-    if ranges is not None and clip.name not in ranges:
-        raise UserError(f"{clip}: is not listed in --sequences")
-    wanted = [(1, None)] if ranges is None else ranges[clip.name]
-    suffixes = [""] if ranges is None else [f"_{i + 1}" for i in range(len(wanted))]
-    targets = [out / split / f"{clip.name}{suffix}.mp4" for suffix in suffixes]
-    if all(target.is_file() for target in targets) and not overwrite:
-        return 0, len(targets)
-    frames = _read(clip, size, scratch)
-    for target, (first, last) in zip(targets, wanted, strict=True):
-        if first > len(frames):
-            raise UserError(f"{clip}: has {len(frames)} frames, --sequences lists {first}-{last}")
-        if last is not None and last > len(frames):
+    for number, (first, end) in enumerate(clip.parts, start=1):
+        name = f"{clip.name}_{number}"
+        if first >= len(frames):
+            raise UserError(
+                f"{clip.path}: has {len(frames)} frames, --sequences lists {first + 1}-{end}"
+            )
+        if end > len(frames):
             tqdm.write(
-                f"note: {target.name} ends at frame {len(frames)}, the clip's last, instead of "
-                f"{last} as --sequences lists",
+                f"note: {name} ends at frame {len(frames)}, the clip's last, instead of {end} as "
+                "--sequences lists",
                 file=sys.stderr,
             )
-        partial = scratch / target.name
-        write_mp4(partial, frames[first - 1 : last], fps=KTH_FPS, quality=QUALITY)
-        with writing(target):
-            os.replace(partial, target)
-    return len(targets), 0
+        yield name, frames[first:end]
 
 
-def _read(clip: Clip, size: int, scratch: Path) -> np.ndarray:
-    if clip.member is None:
-        return read_video(clip.path, size, size, channels=3)
-    # Under our own name: an archive's paths are never used to write.
-    extracted = scratch / f"{clip.name}.avi"
-    try:
-        with zipfile.ZipFile(clip.path) as archive:
-            if archive.getinfo(clip.member).file_size > MAX_CLIP_BYTES:
-                raise UserError(f"{clip}: is larger than any KTH clip")
-            with (
-                archive.open(clip.member) as source,
-                writing(extracted),
-                extracted.open("wb") as target,
-            ):
-                shutil.copyfileobj(source, target)
-        return read_video(extracted, size, size, channels=3)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise UserError(f"{clip}: is damaged: {error}") from None
-    except UserError as error:
-        raise UserError(str(error).replace(str(extracted), str(clip))) from error
-    finally:
-        extracted.unlink(missing_ok=True)
+def _finish(
+    dataset: str, out: Path, options: Options, sources: list[str], notes: list[dict[str, Any]]
+) -> None:
+    """Writes `info.json` and removes what is no longer needed."""
+    import hvp
+
+    problems = [problem for note in notes for problem in note["problems"]]
+    full = [note for note in notes if note["clips"]]
+    if not full:
+        raise UserError(f"no clip could be used, so there is nothing in {out}: {some_of(problems)}")
+    splits: dict[str, list[dict[str, Any]]] = {}
+    for note in full:
+        splits.setdefault(note["split"], []).append(note)
+    counts = {
+        split: {
+            "clips": _count(shards),
+            "frames": sum(clip["length"] for shard in shards for clip in shard["clips"]),
+        }
+        for split, shards in splits.items()
+    }
+    info = {
+        "format": FORMAT,
+        "dataset": dataset,
+        "made_by": f"hvp {hvp.__version__}",
+        "sources": sources,
+        "options": dataclasses.asdict(options),
+        "counts": counts,
+        "problems": problems,
+        "splits": splits,
+    }
+    write_json(out / INFO, info)
+    with writing(out):
+        wanted = {note["file"] for note in full}
+        for path in out.glob("*.tfrecord"):
+            if path.name not in wanted:  # of an earlier run with other clips
+                path.unlink()
+        if not problems:
+            shutil.rmtree(out / WORK)

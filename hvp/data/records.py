@@ -40,9 +40,6 @@ def write_shard(path: Path, clips: Iterable[tuple[str, np.ndarray]]) -> dict[str
         What `info.json` says of it: `file`, `bytes`, `sha256`, and `clips` with `name`, `length`
         and `offset`, the byte at which the frames begin.
     """
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
     import tensorflow as tf
 
     partial = path.with_name(f"{path.name}.partial")
@@ -51,22 +48,17 @@ def write_shard(path: Path, clips: Iterable[tuple[str, np.ndarray]]) -> dict[str
         with tf.io.TFRecordWriter(str(partial)) as writer:
             for name, frames in clips:
                 content = frames.tobytes()
-                if len(content) > MAX_CLIP_BYTES:
-                    raise UserError(
-                        f"{name}: has {len(content) / 2**30:.1f} GiB of frames at this size, more "
-                        "than a record holds: use --max-frames, --every or a smaller --size"
-                    )
                 record = _example(name, frames.shape, content).SerializeToString()
                 writer.write(record)
                 # A record: its length (8 bytes), a checksum of that (4), the record, a checksum.
                 offset = position + 12 + record.index(content)
                 entries.append({"name": name, "length": len(frames), "offset": offset})
                 position += 12 + len(record) + 4
-        if partial.stat().st_size != position:
-            raise OSError(f"{partial.name} has not been written completely")
     except tf.errors.OpError as error:
         raise UserError(f"cannot write to {path}: {error.message}") from error
     with writing(path):
+        if partial.stat().st_size != position:
+            raise OSError("it has not been written completely; is the disk full?")
         facts = {"file": path.name, "bytes": position, "sha256": file_sha256(partial)}
         os.replace(partial, path)
     return {**facts, "clips": entries}

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from hvp.config import DataConfig
-from hvp.data import prepare
 from hvp.data.digits import embedded_digits, read_idx_images
+from hvp.data.prepare_command import find_clips
 from hvp.data.sources import open_source
 from hvp.data.sources.moving_mnist import render
 from hvp.data.video_io import write_mp4
@@ -308,4 +308,4 @@ def test_folders_that_cannot_be_read_are_named(without_rights):
     with pytest.raises(UserError, match=r"closed: cannot be read: Permission"):
         open_source(dataclasses.replace(settings, datadir=str(root / "closed")), "train", 5, 0)
     with pytest.raises(UserError, match=r"zips/closed: cannot be read: Permission"):
-        prepare.find_clips([root / "zips"], root / "out")
+        find_clips("kth", [root / "zips"], root / "out")

@@ -4,7 +4,7 @@ Origin: http://vision.imar.ro/human3.6m, after registration, for academic use on
 it on, so that it has to be fetched by hand. 15 actions of 7 subjects before 4 cameras, RGB,
 1000x1000 (1000x1002), 50 fps.
 Layout of `data.datadir`: `S1/Videos/*.mp4`, as in the archives `Videos_S1.tgz`, ...; or folders of
-frames below `S1/`, ...; or, as tools of the community name them, `s_01_act_02_subact_01_ca_01/*.jpg`.
+frames below `S1/`, ...; or folders such as `s_01_act_02_subact_01_ca_01`, as common tools make.
 Recordings of several actions (`_ALL*.mp4`) and masks (`MySegmentsMat/`) are left out.
 Split: subjects 1, 5, 6, 7, 8 train, 9, 11 test.
 Protocol: SDFNet and DFDNet (as OpenSTL) 4 -> 4 at 256x256. OpenSTL takes every fifth frame of 50

@@ -2,9 +2,9 @@
 
 Origin: https://www.csc.kth.se/cvap/actions/, six zip files of 599 grey clips, 160x120, 25 fps: six
 actions by 25 persons in four scenarios. Free for research; no licence is stated.
-Split: persons 1-20 train, 21-25 test. Layout of `data.datadir`: what `python -m hvp prepare kth` makes
-of the official files, or your own `{train,test}/*.avi|mp4`. The picture is squeezed into a square, as
-in the papers.
+Split: persons 1-20 train, 21-25 test. Layout of `data.datadir`: what `python -m hvp prepare kth`
+makes of the official files, or your own `{train,test}/*.avi|mp4`. The picture is squeezed into a
+square, as in the papers.
 Protocols: hierarchical model 36 -> 164 at 64x64 (clips shorter than the evaluation length are left
 out); SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet 10 -> 20 and 10 -> 40 at 128x128.
 """

@@ -70,9 +70,9 @@ def _check_options(folder: Path, info: dict, config: DataConfig) -> None:
         )
     if options["height"] < config.height or options["width"] < config.width:
         raise UserError(
-            f"data.datadir: {folder} was prepared at {options['height']}x{options['width']}, smaller "
-            f"than data.height x data.width, {config.height}x{config.width}: prepare it again with "
-            "--size"
+            f"data.datadir: {folder} was prepared at {options['height']}x{options['width']}, "
+            f"smaller than data.height x data.width, {config.height}x{config.width}: prepare it "
+            "again with --size"
         )
     if config.crop == "center" and options["crop"] != "center":
         raise UserError(

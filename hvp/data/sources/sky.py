@@ -1,9 +1,9 @@
 """SkyTimelapse: clouds, sunsets, stars (Xiong, Luo, Ma, Liu, Luo, CVPR 2018, "MD-GAN").
 
-Origin: https://github.com/weixiong-ur/mdgan, cut from YouTube's time-lapse videos; its README links to
-a file of Google Drive, which has to be fetched by hand. No licence is stated. 2392 training and 225 test
-videos of 997 and 111 recordings, RGB frames of 640x360, .jpg, 2 to over 100 a video; the frame rate
-is not stated.
+Origin: https://github.com/weixiong-ur/mdgan, cut from YouTube's time-lapse videos; its README links
+to a file of Google Drive, which has to be fetched by hand. No licence is stated. 2392 training and
+225 test videos of 997 and 111 recordings, RGB frames of 640x360, .jpg, 2 to over 100 a video; the
+frame rate is not stated.
 Layout of `data.datadir`: `sky_train/` and `sky_test/` (or `train/` and `test/`), in them folders of
 recordings, in them folders of frames: every folder with frames in it is a video.
 Protocol: motion GAN, 16 frames of 256x256, the centre of the picture; videos with fewer frames are
@@ -22,7 +22,8 @@ PREPARATION = Preparation(256, 256, 3, crop="center")
 FOLDERS = {"train": ("sky_train", "train"), "test": ("sky_test", "test")}
 ADVICE = (
     "fetch sky_timelapse by hand from Google Drive (the link is in the README of "
-    "https://github.com/weixiong-ur/mdgan) and name the folder that holds sky_train/ and sky_test/, or the archive itself when preparing"
+    "https://github.com/weixiong-ur/mdgan) and name the folder of sky_train/ and sky_test/, "
+    "or the archive itself when preparing"
 )
 
 

@@ -4,8 +4,8 @@ Origin: the four files `BJ13_M32x32_T30_InOut.h5` to `BJ16_...` of ST-ResNet's a
 https://1drv.ms/f/s!Akh6N7xv3uVmhOhDKwx3bm5zpHkDOQ, to be fetched by hand. No licence is stated; its
 authors ask for citation. 32x32 cells, a frame every 30 minutes (48 a day), 22459 frames
 with gaps, two flows: in, out.
-Layout of `data.datadir`: the .h5 files, each with `data` (time, 2, 32, 32) and `date` (time,), texts
-such as `2013070148` for the last half hour of a day.
+Layout of `data.datadir`: the .h5 files, each with `data` (time, 2, 32, 32) and `date` (time,),
+texts such as `2013070148` for the last half hour of a day.
 Split: the last four weeks are for testing, as in ST-ResNet. Days that lack frames are left out; a
 clip is a run of whole days.
 Frames: flows are divided by 1292, the largest, and kept in 256 steps of 5 taxis. Inflow is red,

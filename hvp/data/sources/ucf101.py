@@ -8,9 +8,8 @@ Layout of `data.datadir`: `v_ACTION_gNN_cNN.avi` (or folders of frames of such n
 and `trainlist01.txt` and `testlist01.txt` if they are at hand.
 Split: the official list of the lowest number that is there. Without lists, as in the first one:
 groups 1 to 7 of each action are for testing. The lists agree with this (13320 = 9537 + 3783).
-Protocol: motion GAN, 16 frames of 256x256, the centre of the picture, every frame (`data.frame_step`
-or `prepare --every` take every n-th), trained on both splits: name the folder as `frame_folders` or
-`folder` for that.
+Protocol: motion GAN, 16 frames of 256x256, the centre of the picture, every frame (every n-th:
+`data.frame_step`, or `prepare --every`), trained on both splits: take `frame_folders` for that.
 """
 
 from __future__ import annotations

@@ -1,0 +1,254 @@
+"""`python -m hvp prepare DATASET`: downloads or unpacks a data set and decodes it once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hvp.checksum import file_sha256
+from hvp.data.archives import CANNOT_UNPACK, is_archive, unpack
+from hvp.data.clips import Clip
+from hvp.data.downloads import fetch
+from hvp.data.records import INFO, check
+from hvp.data.sources import SOURCES
+from hvp.data.sources.files import some_of
+from hvp.errors import UserError, writing
+
+PREPARABLE = [name for name in SOURCES if name not in ("prepared", "moving_shapes")]
+# Whose folders may hold archives that are not meant.
+ANY_FOLDER = ("folder", "frame_folders")
+DOWNLOADS, UNPACKED = "downloads", ".work/unpacked"
+DEPTH = 2  # folders around the layout, such as the one that an archive holds everything in
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("dataset", choices=PREPARABLE, help="which data set")
+    add(
+        "--source",
+        nargs="+",
+        help="folders and .zip or .tar files of the data set as its authors publish it; without, "
+        "it is downloaded where that is allowed, else the command says what to fetch",
+    )
+    add("--out", required=True, help="folder to make; pass it as --datadir")
+    add("--size", help="N, or HEIGHTxWIDTH, in pixels; default: the paper's")
+    add("--channels", type=int, choices=(1, 3), help="1: grey, 3: RGB; default: the paper's")
+    add(
+        "--crop",
+        choices=("center", "none"),
+        help="center: the middle of the picture; none: squeezed; default: the paper's",
+    )
+    add("--every", type=int, default=1, help="keep every n-th frame")
+    add("--fps", type=float, help="frames a second, by the videos' own times; default: all frames")
+    add("--max-frames", type=int, help="frames of each video, from its start")
+    add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
+    add("--workers", type=int, default=os.cpu_count(), help="shards made at a time")
+    add("--overwrite", action="store_true", help="start afresh instead of going on")
+    add("--check", action="store_true", help="only verify what is in --out")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command."""
+    out = Path(arguments.out)
+    if arguments.check:
+        _check(out)
+        return
+    module = importlib.import_module(SOURCES[arguments.dataset])
+    options = _options(arguments, module)
+    sequences = _sequences(arguments, module)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    if arguments.overwrite:
+        _remove(out)
+    sources = [Path(source) for source in arguments.source or []]
+    sources = sources or _download(arguments.dataset, module, out)
+    clips, problems = find_clips(arguments.dataset, sources, out, sequences)
+    from hvp.data.prepare import prepare
+
+    outcome = prepare(
+        arguments.dataset, clips, out, options, [str(s) for s in sources], arguments.workers
+    )
+    problems += outcome.problems
+    for problem in problems:
+        print(f"left out: {' '.join(problem.split())}", file=sys.stderr)
+    complete = outcome.made + outcome.kept
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {len(clips) + len(problems) - len(outcome.problems)} clips could "
+            f"not be used, {complete} clips are complete in {out}: {some_of(problems)}"
+        )
+    there = f", {outcome.kept} were there already" if outcome.kept else ""
+    print(f"{out}: {outcome.made} clips made{there}")
+    print(
+        f"train on it: python train.py --config CONFIG --set data.dataset={arguments.dataset} "
+        f"--datadir {out}"
+    )
+
+
+def find_clips(
+    dataset: str,
+    sources: list[Path],
+    out: Path,
+    sequences: Mapping[str, list[tuple[int, int]]] | None = None,
+) -> tuple[list[Clip], list[str]]:
+    """The clips of a data set in folders and archives, each name once, and what is broken.
+
+    Archives are unpacked within `out`.
+
+    Raises:
+        UserError: if there are none, or a source is missing.
+    """
+    module = importlib.import_module(SOURCES[dataset])
+    archives, roots, problems = [], [], []
+    for source in sources:
+        if not source.exists():
+            raise UserError(f"--source: there is no {source}")
+        if source.is_dir():
+            roots.append(source)
+            archives += [] if dataset in ANY_FOLDER else _archives_below(source, out)
+        elif source.name.lower().endswith(CANNOT_UNPACK):
+            raise UserError(f"--source: unpack {source} yourself and name the folder")
+        elif is_archive(source):
+            archives.append(source)
+        else:
+            raise UserError(f"--source: {source} is neither a folder nor a .zip or .tar file")
+    for number, archive in enumerate(archives):
+        try:
+            problems += unpack(archive, out / UNPACKED / f"{number}-{archive.name}")
+        except UserError as error:
+            if str(error).startswith("cannot write"):
+                raise
+            problems.append(str(error))
+    if archives:
+        roots.append(out / UNPACKED)
+    clips: dict[tuple[str, str], Clip] = {}
+    for root in roots:
+        for clip in _clips_in(module, root, sequences):
+            clips.setdefault((clip.split, clip.name), clip)
+    if not clips:
+        where = ", ".join(map(str, sources))
+        broken = f" ({some_of(problems)})" if problems else ""
+        raise UserError(f"--source: there is no {dataset} in {where}{broken}: {module.ADVICE}")
+    return sorted(clips.values(), key=lambda clip: clip.name), problems
+
+
+def _clips_in(module: ModuleType, root: Path, sequences: Any) -> list[Clip]:
+    """The clips of a folder, or of the folders in it, at the first depth that has any."""
+    folders = [root]
+    for _ in range(DEPTH + 1):
+        clips = [clip for folder in folders for clip in _clips_of(module, folder, sequences)]
+        if clips:
+            return clips
+        folders = [
+            path
+            for folder in folders
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not path.name.startswith(".")
+        ]
+    return []
+
+
+def _clips_of(module: ModuleType, folder: Path, sequences: Any) -> Iterable[Clip]:
+    if sequences is not None:
+        return module.find_clips(folder, sequences)
+    if hasattr(module, "find_clips"):
+        return module.find_clips(folder)
+    return [
+        Clip(_printable(path.relative_to(folder)), split, path)
+        for split, paths in module.find_videos(folder).items()
+        for path in paths
+    ]
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _archives_below(folder: Path, out: Path) -> list[Path]:
+    found = []
+    for where, folders, files in os.walk(folder, onerror=_cannot_read):
+        folders[:] = sorted(name for name in folders if Path(where, name) != out)
+        found += [Path(where, name) for name in sorted(files) if is_archive(Path(name))]
+    return found
+
+
+def _cannot_read(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read: {error.strerror}")
+
+
+def _options(arguments: argparse.Namespace, module: ModuleType) -> Any:
+    from hvp.data.prepare import Options
+
+    usual = module.PREPARATION
+    height, width = _size(arguments.size) if arguments.size else (usual.height, usual.width)
+    for name in ("workers", "every", "max_frames"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
+    if arguments.fps is not None and not 0 < arguments.fps <= 1000:
+        raise UserError(f"--fps is {arguments.fps:g}; it must be from above 0 to 1000")
+    if arguments.fps is not None and arguments.every != 1:
+        raise UserError("--fps and --every exclude each other")
+    listing = arguments.sequences
+    return Options(
+        height=height,
+        width=width,
+        channels=arguments.channels or usual.channels,
+        crop=arguments.crop or usual.crop,
+        every=arguments.every,
+        fps=arguments.fps,
+        max_frames=arguments.max_frames,
+        sequences=file_sha256(Path(listing)) if listing and Path(listing).is_file() else None,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)
+    if match is None or not int(match[1]) or match[2] == "0":
+        raise UserError(f"--size is {text}; expected pixels, such as 64, or 48x64 (height x width)")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _sequences(arguments: argparse.Namespace, module: ModuleType) -> Any:
+    if not arguments.sequences:
+        return None
+    if not hasattr(module, "read_sequences"):
+        raise UserError(f"--sequences is for kth, not for {arguments.dataset}")
+    return module.read_sequences(Path(arguments.sequences))
+
+
+def _download(dataset: str, module: ModuleType, out: Path) -> list[Path]:
+    downloads = module.PREPARATION.downloads
+    if not downloads:
+        raise UserError(f"{dataset} cannot be downloaded by this command: {module.ADVICE}")
+    return [fetch(download, out / DOWNLOADS) for download in downloads]
+
+
+def _remove(out: Path) -> None:
+    """Removes what an earlier run made, and nothing else."""
+    with writing(out):
+        for path in [out / INFO, *out.glob("*.tfrecord")]:
+            path.unlink(missing_ok=True)
+        shutil.rmtree(out / ".work", ignore_errors=True)
+
+
+def _check(out: Path) -> None:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    clips, frames, problems = check(out)
+    if problems:
+        raise UserError(
+            f"{out}: {len(problems)} shards are damaged; run the command without --check, it makes "
+            f"them anew: {some_of(problems)}"
+        )
+    print(f"{out}: {clips} clips, {frames} frames, all as they were made")
