@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 LONGEST = 80  # characters of a folder's name; file systems take 255 bytes
@@ -27,14 +27,18 @@ def shortened(name: str, length: int) -> str:
     return f"{name[: length - 1 - end]}…{name[-end:]}"
 
 
-def folder_names(paths: Sequence[Path]) -> list[str]:
+def folder_names(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
     """A folder's name for each of some videos: plain, different from each other, never hidden.
+
+    Args:
+        paths: of the videos.
+        taken: names that must not be given.
 
     Example:
         >>> folder_names([Path("a.avi"), Path("b.avi"), Path("b.mp4")])
         ['a', 'b', 'b.mp4']
     """
-    taken: set[str] = set()
+    taken = {name.casefold() for name in taken}
     names = []
     for path in paths:
         plain = _plain(path.name if path.is_dir() else path.stem)

@@ -106,7 +106,7 @@ def _predict_all(
         f"{settings.context} frames of context, {settings.horizon} predicted"
     )
     done, failed = [], {}
-    for path, name in zip(paths, folder_names(paths), strict=True):
+    for path, name in zip(paths, folder_names(paths, [SUMMARY_FILE]), strict=True):
         try:
             done.append(_predict_one(model, path, out / name, settings, formats, arguments.fps))
         except UnusableVideo as error:

@@ -223,6 +223,7 @@ def test_names(tmp_path):
     assert names[4:7] == ["_udcff_n", "frames.v2", "b.avi"]
     assert names[7] == "x" * 80
     assert folder_names([tmp_path / "1" / "a.avi"] * 4) == ["a", "a.avi", "a-2", "a-3"]
+    assert folder_names([tmp_path / "a"], taken=["A"]) == ["a-2"]
     assert printable("a\udcff\nb é") == "a\\udcff\\nb é"
     assert shortened("abcdefghij", 5) == "ab…ij"
     assert shortened("abcde", 5) == "abcde"
