@@ -117,3 +117,11 @@ def i3d_checkpoint(i3d_weights, tmp_path_factory) -> Path:
         tensors=[i3d_weights[name] for name in names],
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def i3d_network(i3d_checkpoint):
+    """I3D from `i3d_checkpoint`, built and traced once for all tests."""
+    from hvp.metrics.i3d import I3D
+
+    return I3D(i3d_checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
     add("--batch-size", type=int, metavar="N", help="contexts at once; results do not depend on it")
     add("--seed", type=int, help="of the samples (the experiment's)")
     add("--weights-dir", help="folder of the LPIPS weights (HVP_WEIGHTS_DIR, else a download)")
+    add(
+        "--fvd-weights",
+        metavar="PATH",
+        help="I3D, a Hub module's folder or a checkpoint: measures FVD (evaluation.fvd_weights)",
+    )
+    add("--fvd-context", choices=("in", "out"), help="whether FVD sees the context (out)")
     add("--unusable-videos", choices=("error", "skip"), help="broken or too short videos")
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
     add(
@@ -98,6 +105,8 @@ def _overrides(arguments: argparse.Namespace) -> list[str]:
         "evaluation.protocol": arguments.protocol,
         "evaluation.metrics": arguments.metrics and f"[{arguments.metrics}]",
         "evaluation.unusable_videos": arguments.unusable_videos,
+        "evaluation.fvd_weights": arguments.fvd_weights and json.dumps(arguments.fvd_weights),
+        "evaluation.fvd_context": arguments.fvd_context,
     }
     return [
         *arguments.overrides,
@@ -146,6 +155,12 @@ def _check(config: ExperimentConfig) -> None:
                 f"{', '.join(METRICS)}"
             )
     find_protocol(settings.protocol)
+    if settings.fvd_weights is not None:
+        from hvp.weights.i3d_checkpoint import find_checkpoint
+
+        find_checkpoint(settings.fvd_weights, "--fvd-weights")
+        if settings.num_examples < 2:
+            raise UserError("FVD (--fvd-weights) needs at least 2 contexts (--num-examples)")
 
 
 def _run(
@@ -172,6 +187,7 @@ def _run(
         seed=config.seed,
         unusable_videos=wanted.unusable_videos,
     )
+    distance = _prediction_distance(config, split.num_windows)
     checkpoint = find_checkpoint(experiment, arguments.checkpoint)
     _, model, step = load_experiment(experiment, arguments.checkpoint, overrides)
     total = min(wanted.num_examples, split.num_windows)
@@ -196,6 +212,7 @@ def _run(
             split.evaluation_batches(wanted.batch_size, limit=wanted.num_examples),
             settings,
             on_batch=progress.update,
+            distance=distance,
         )
     about = {
         "experiment": config.name,
@@ -211,10 +228,31 @@ def _run(
         "videos_left_out": [str(name) for name in split.skipped],
         "batch_size": wanted.batch_size,
     }
-    page = write_report(result, folder, about, pictures=not arguments.no_save_grid)
+    fvd = None
+    if distance is not None:
+        height, width, channels = result.frame_shape
+        fvd = distance.record({"height": height, "width": width, "channels": channels})
+    page = write_report(result, folder, about, pictures=not arguments.no_save_grid, fvd=fvd)
     _print_summary(result)
+    if fvd is not None:
+        print(f"{fvd['metric']}: {fvd['value']:.3f}")
     print(f"report: {page}")
     return 0
+
+
+def _prediction_distance(config: ExperimentConfig, num_clips: int) -> Any:
+    """What gathers FVD, if its weights are named; reads them before any frame is predicted."""
+    settings = config.evaluation
+    if settings.fvd_weights is None:
+        return None
+    from hvp.evaluation.prediction_distance import PredictionDistance
+    from hvp.metrics.i3d import I3D
+
+    if num_clips < 2:
+        raise UserError(f"FVD (--fvd-weights) needs at least 2 contexts, {_SPLIT} has {num_clips}")
+    horizon = settings.seq_len - settings.context
+    network = I3D(settings.fvd_weights)
+    return PredictionDistance(network, settings.context, horizon, settings.fvd_context)
 
 
 def _find_lpips(weights_dir: str | None, metrics: list[str]) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.evaluation.gallery import Gallery, Picture
+from hvp.evaluation.prediction_distance import PredictionDistance
 from hvp.evaluation.spectra import SpectralTally, Spectrum
 from hvp.evaluation.statistics import Curve, CurveTally
 from hvp.metrics.protocols import Protocol, find_protocol
@@ -102,6 +103,7 @@ def evaluate(
     batches: Iterable[Mapping[str, tf.Tensor]],
     settings: OpenLoopSettings,
     on_batch: Callable[[int], None] | None = None,
+    distance: PredictionDistance | None = None,
 ) -> OpenLoopResult:
     """Rolls the model out from each context and scores the frames that follow.
 
@@ -115,6 +117,7 @@ def evaluate(
             `VideoSplit.evaluation_batches` gives. `masks`, where there are any, go to the rollout.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
+        distance: gathers what the FVD of each context's first sample needs.
 
     Raises:
         UserError: for too short videos, no videos, predictions that are not finite, and LPIPS
@@ -148,7 +151,7 @@ def evaluate(
         if "masks" in batch:
             given = partial(rollout, masks=batch["masks"][:, : settings.context])
         values = _score_batch(
-            given, scorer, gallery, spectral_tally, video, names, len(examples), settings
+            given, scorer, gallery, spectral_tally, video, names, len(examples), settings, distance
         )
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         for metric, by_kind in values.items():
@@ -184,6 +187,7 @@ def _score_batch(
     names: list[str],
     first_example: int,
     settings: OpenLoopSettings,
+    distance: PredictionDistance | None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Metric -> kind -> `(batch, horizon)`."""
     context = video[:, : settings.context]
@@ -201,6 +205,8 @@ def _score_batch(
         gallery.add(predicted)
         if first == 0:
             spectral_tally.update(future, predicted[0])
+            if distance is not None:
+                distance.update(context, future, predicted[0])
         # The baseline goes along as one more sample: LPIPS sees each true frame once for all.
         scored = predicted if baseline else tf.concat([copied, predicted], 0)
         for metric, value in scorer(future, scored).items():

@@ -43,7 +43,11 @@ def new_folder(experiment: str | Path) -> Path:
 
 
 def write_report(
-    result: OpenLoopResult, folder: str | Path, about: Mapping[str, Any], pictures: bool = True
+    result: OpenLoopResult,
+    folder: str | Path,
+    about: Mapping[str, Any],
+    pictures: bool = True,
+    fvd: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes metrics.json, metrics.csv, examples.csv, curves.png, pictures and report.html.
 
@@ -53,6 +57,7 @@ def write_report(
         about: what the result does not know of itself: experiment, checkpoint, data set, split,
             batch size; goes into the protocol as it is.
         pictures: whether to draw sample grids and GIFs; the curves are drawn in any case.
+        fvd: of `PredictionDistance.record`, if it was measured.
 
     Returns:
         The path of report.html.
@@ -91,6 +96,7 @@ def write_report(
             }
             for domain, spectrum in result.spectra.items()
         },
+        "fvd": fvd,
         "protocol": describe_protocol(result, about),
     }
     with writing(folder):

@@ -52,6 +52,7 @@ def report_page(report: Mapping[str, Any], pictures: Iterable[Mapping[str, str]]
 <h2>Results</h2>
 <div class="wide">{_results(report)}</div>
 <p class="soft">{_reading(protocol)}</p>
+{_video_distance(report.get("fvd"))}
 <h2>Over the horizon</h2>
 <div class="figure"><img src="curves.png" alt="Curves of every metric over predicted frames"></div>
 <p class="soft">Shaded: 95 % confidence interval over contexts. Numbers per frame:
@@ -145,6 +146,19 @@ def _reading(protocol: Mapping[str, Any]) -> str:
     if protocol["num_samples"] > 1:
         words += f". Best of N: {protocol['best_of_n'].partition(': ')[2]}"
     return html.escape(words + ". Bold: the best of the row.")
+
+
+def _video_distance(fvd: Mapping[str, Any] | None) -> str:
+    if fvd is None:
+        return ""
+    where, frames = fvd["context"]
+    shown = "with" if where == "in" else "without"
+    return f"""<h3>Fréchet video distance</h3>
+<p><code>{html.escape(fvd["metric"])}</code> <b>{fvd["value"]:.2f}</b></p>
+<p class="soft">Of {fvd["num_real"]} videos of {fvd["num_frames"]} frames, {shown} the {frames} of
+context; lower is better. It grows as videos get fewer: compare equal numbers of videos, frames and
+context only, of the same size, by the same weights
+(SHA-256 {fvd["weights"]["values_sha256"][:16]}…). The first sample of each context.</p>"""
 
 
 def _gallery(pictures: list[Mapping[str, str]], protocol: Mapping[str, Any]) -> str:

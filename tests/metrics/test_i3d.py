@@ -14,9 +14,9 @@ from hvp.metrics import i3d
 from hvp.weights.i3d_checkpoint import NAME_PREFIX, find_checkpoint, values_sha256
 
 
-@pytest.fixture(scope="module")
-def network(i3d_weights):
-    return hvp.metrics.I3D(i3d_weights)
+@pytest.fixture
+def network(i3d_network):
+    return i3d_network
 
 
 def close(measured, expected):
