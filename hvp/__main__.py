@@ -50,6 +50,19 @@ def parser() -> argparse.ArgumentParser:
     fusion_command.add_arguments(fuse)
     fuse.set_defaults(run=fusion_command.run)
 
+    from hvp.evaluation import recursion_command
+
+    recursion = commands.add_parser(
+        "recursion", help="compare experiments on long recursive predictions"
+    )
+    recursion_command.add_recursion_arguments(recursion)
+    recursion.set_defaults(run=recursion_command.run_recursion)
+    ablation = commands.add_parser(
+        "ablate-fusion", help="train and compare the variants of the synthesis network"
+    )
+    recursion_command.add_ablation_arguments(ablation)
+    ablation.set_defaults(run=recursion_command.run_ablation)
+
     importing = commands.add_parser(
         "import-weights", help="make an experiment of a published checkpoint"
     )

@@ -10,6 +10,7 @@ our reading. In this one: what trains on what in each stage, and the noise of a 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -92,7 +93,30 @@ class FusionModel(VideoModel):
         keras.Layer.compute_output_spec(self.predictor, window)
         keras.Layer.compute_output_spec(self.translator, condition)
         keras.Layer.compute_output_spec(self.discriminator, condition, frame)
+        self._make_graphs()
         self.built = True
+
+    def _make_graphs(self) -> None:
+        """What `rollout` calls, each traced once for every batch size."""
+
+        def graph(function: Any, *shapes: tuple[int, ...]) -> Any:
+            signature = [tf.TensorSpec([None, *shape], tf.float32) for shape in shapes]
+            return tf.function(function, input_signature=signature, autograph=False)
+
+        s, frame = self.settings, (self.height, self.width, self.channels)
+        picture = (*self.picture_size, self.channels)
+        masks = [(s.frames, *frame[:2])] if self.needs_masks else []
+        noise = self.translator.noise_shapes if s.stochastic else []
+        self._graph_pictures = graph(lambda *x: self.pictures(*x), (s.frames, *frame), *masks)
+        self._graph_predictor = graph(
+            lambda window: self.predictor(window, training=False), (s.frames, *picture)
+        )
+        self._graph_translate = graph(
+            lambda pictures, previous, *noise: self._translate(pictures, previous, noise),
+            (s.step, *picture),
+            frame,
+            *noise,
+        )
 
     def get_config(self) -> dict[str, Any]:
         settings = dataclasses.asdict(self.settings)
@@ -118,9 +142,6 @@ class FusionModel(VideoModel):
 
         Returns:
             `(batch, time, height / upscale_factor, width / upscale_factor, channels)` in [0, 1].
-
-        Raises:
-            UserError: if masks are needed and missing.
         """
         s, scale = self.settings, self.settings.upscale_factor
         small = self._smaller(frames)
@@ -128,11 +149,6 @@ class FusionModel(VideoModel):
             return small
         if masks is not None:
             masks = masks[..., scale // 2 :: scale, scale // 2 :: scale]
-        elif self.needs_masks:
-            raise UserError(
-                "model.segmentation is annotations, but there are no masks beside the frames; "
-                "evaluate on a data set that has them, with data.masks: true"
-            )
         return make_pictures(small, s, (self.seed, 0), masks, context=s.frames).fused
 
     def _smaller(self, frames: tf.Tensor) -> tf.Tensor:
@@ -308,10 +324,8 @@ class FusionModel(VideoModel):
                 f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
             )
         s = self.settings
-        window = self._window(
-            context[:, -s.frames :], None if masks is None else masks[:, -s.frames :]
-        )
-        previous, noise = context[:, -1], None
+        window = self._graph_pictures(*self._pictures_input(context, masks))
+        previous, noise = context[:, -1], []
         if s.stochastic:
             seed = as_seed(seed)
             if seed.shape.rank == 1:  # one for all examples
@@ -323,33 +337,31 @@ class FusionModel(VideoModel):
             previous = tf.tile(previous, (num_samples, 1, 1, 1))
         shown = []
         for _ in range(-(-horizon // s.step)):
-            pictures = self._predict(window)
+            pictures = self._graph_predictor(window)
             window = tf.concat([window, pictures], axis=1)[:, -s.frames :]
             if s.stochastic:
                 pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
-            shown.append(self._translate_pass(pictures, previous, noise))
+            shown.append(self._graph_translate(pictures, previous, *noise))
             previous = shown[-1][:, -1]
         frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], s.unsharp)
         if not s.stochastic:
             return tf.repeat(frames[None], num_samples, axis=0)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
 
-    @tf.function
-    def _window(self, context: tf.Tensor, masks: tf.Tensor | None) -> tf.Tensor:
-        return self.pictures(context, masks)
-
-    @tf.function
-    def _predict(self, window: tf.Tensor) -> tf.Tensor:
-        return self.predictor(window, training=False)
-
-    @tf.function
-    def _translate_pass(
-        self, pictures: tf.Tensor, previous: tf.Tensor, noise: list[tf.Tensor] | None
-    ) -> tf.Tensor:
-        return self._translate(pictures, previous, noise)
+    def _pictures_input(self, context: tf.Tensor, masks: tf.Tensor | None) -> list[tf.Tensor]:
+        """The last `frames` frames of a context, and their masks where they are needed."""
+        first = -self.settings.frames
+        if not self.needs_masks:
+            return [context[:, first:]]
+        if masks is None:
+            raise UserError(
+                "model.segmentation is annotations, but there are no masks beside the frames; "
+                "predict videos of a data set that has them, with data.masks: true"
+            )
+        return [context[:, first:], tf.cast(masks[:, first:], tf.float32)]
 
     def _translate(
-        self, pictures: tf.Tensor, previous: tf.Tensor, noise: list[tf.Tensor] | None
+        self, pictures: tf.Tensor, previous: tf.Tensor, noise: Sequence[tf.Tensor] | None
     ) -> tf.Tensor:
         """Frames of pictures `(n, time, ...)`, the first after the frame `previous`, in turn.
 
