@@ -95,6 +95,18 @@ def test_what_is_written_and_said(experiment, tmp_path, capsys, monkeypatch):
     assert len(read_video(tmp_path / "other" / "clips.gif")) == 4
 
 
+def test_prepared_shards_look_as_the_files_do(experiment, folder, tmp_path, capsys):
+    prepared = tmp_path / "prepared"
+    flags = ["--source", str(folder), "--out", str(prepared), "--size", "16x24", "--channels", "3"]
+    assert main(["prepare", "folder", *flags]) == 0
+    assert len(list(prepared.glob("train-*.tfrecord"))) == 2
+    for name, datadir in (("raw", folder), ("shards", prepared)):
+        flags = ["--datadir", str(datadir), "--out", str(tmp_path / name)]
+        assert main(["show", "--config", str(experiment), *flags]) == 0
+    for file in ("contact_sheet.png", "clips.gif"):
+        assert (tmp_path / "raw" / file).read_bytes() == (tmp_path / "shards" / file).read_bytes()
+
+
 def colours(image):
     return {tuple(int(v) for v in pixel) for pixel in image.reshape(-1, 3)}
 
