@@ -18,10 +18,11 @@ __getattr__, __dir__ = lazy_exports(
         "DFDNet": "hvp.models.dfdnet.model",
         "FusionModel": "hvp.models.fusion.model",
         "HierarchicalModel": "hvp.models.hierarchical.model",
+        "MotionGAN": "hvp.models.motion_gan.model",
         "SDFNet": "hvp.models.sdfnet.model",
         "VideoModel": "hvp.models.base",
     },
-    submodules=("base", "dfdnet", "fusion", "hierarchical", "registry", "sdfnet"),
+    submodules=("base", "dfdnet", "fusion", "hierarchical", "motion_gan", "registry", "sdfnet"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -113,6 +114,17 @@ class VideoModel(keras.Model):
             "learning_rate": tf.cast(self.optimizer.learning_rate, tf.float32),
         }
 
+    def step_function(self, step: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        """What the trainer calls for update number `step`, counted from 0.
+
+        Families whose updates differ from time to time return one of a few functions.
+        """
+        return self.train_step
+
+    def histograms(self) -> dict[str, Any]:
+        """Values whose distribution TensorBoard shows over the run, by name."""
+        return {}
+
     def test_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """The scalars of `compute_objective` without an update; the same noise every time."""
         _, scalars = self.compute_objective(batch, fold_in((self.seed, 1), 0), training=False)
@@ -213,12 +225,24 @@ def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:
         Rows `[replica * shape[0], (replica + 1) * shape[0])` of the noise that one replica would
         draw for the whole batch, so the result does not depend on how many replicas share it.
     """
+    local, rest = shape[0], shape[1:]
+    return replica_rows(lambda count: tf.random.stateless_normal((count, *rest), seed), local)
+
+
+def replica_rows(draw: Callable[[Any], Any], local: int | tf.Tensor) -> Any:
+    """This replica's rows of what is drawn for the global batch.
+
+    Args:
+        draw: from a number of rows to a tensor with as many, or a structure of such tensors; the
+            same on every replica.
+        local: this replica's number of rows.
+    """
     replicas = tf.distribute.get_replica_context()
     if replicas is None or replicas.num_replicas_in_sync == 1:
-        return tf.random.stateless_normal(shape, seed)
-    local, rest = shape[0], shape[1:]
-    noise = tf.random.stateless_normal((local * replicas.num_replicas_in_sync, *rest), seed)
-    return noise[replicas.replica_id_in_sync_group * local :][:local]
+        return draw(local)
+    first = replicas.replica_id_in_sync_group * local
+    drawn = draw(local * replicas.num_replicas_in_sync)
+    return tf.nest.map_structure(lambda rows: rows[first:][:local], drawn)
 
 
 def sample_noise(

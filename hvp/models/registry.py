@@ -27,6 +27,10 @@ FAMILIES: dict[str, Family] = {
     "fusion": Family(
         config="hvp.models.fusion.config:FusionConfig", model="hvp.models.fusion.model:FusionModel"
     ),
+    "motion_gan": Family(
+        config="hvp.models.motion_gan.config:MotionGANConfig",
+        model="hvp.models.motion_gan.model:MotionGAN",
+    ),
 }
 
 

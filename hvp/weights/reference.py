@@ -12,12 +12,19 @@ from hvp.errors import UserError
 
 # Family name in a reference configuration -> module with `build(config)`, which returns
 # `(model, {original variable name: our variable or Target})`, and perhaps
-# `is_unused(family, name)`, which tells what the original stores without computing with it.
+# `is_unused(family, name)`, which tells what the original stores without computing with it, and
+# `finish(model)`, called once the variables are loaded.
 REFERENCES = {
     "hierarchical_residual": "hvp.weights.hierarchical",
     "clockwork_vae": "hvp.weights.hierarchical",
     "sdfnet": "hvp.weights.frequency_nets",
     "dfdnet": "hvp.weights.frequency_nets",
+    "motion_gan_generator": "hvp.weights.motion_gan",
+    "ImageDiscriminator": "hvp.weights.motion_gan",
+    "PatchImageDiscriminator": "hvp.weights.motion_gan",
+    "VideoDiscriminator": "hvp.weights.motion_gan",
+    "PatchVideoDiscriminator": "hvp.weights.motion_gan",
+    "DeltaVideoDiscriminator": "hvp.weights.motion_gan",
 }
 
 
@@ -33,7 +40,7 @@ def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
 
     Args:
         config: the original constructor arguments by their original names; `config["model"]` names
-            the family (`hierarchical_residual`, `clockwork_vae`, `sdfnet`, `dfdnet`).
+            the family, a key of `REFERENCES`.
         weights: original variable name -> array.
 
     Returns:
@@ -58,6 +65,8 @@ def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
     if hasattr(module, "is_unused"):
         weights = {k: array for k, array in weights.items() if not module.is_unused(family, k)}
     assign_by_name(variables, weights)
+    if hasattr(module, "finish"):
+        module.finish(model)
     return model
 
 

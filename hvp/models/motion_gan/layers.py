@@ -1,0 +1,189 @@
+"""StyleGAN2's layers for frames and videos: equalised weights, FIR resampling, modulation.
+
+Everything here is made of products, sums and convolutions, whose second gradients TensorFlow has:
+the R1 penalty needs them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import tensorflow as tf
+from keras import initializers, layers
+
+BLUR = (1.0, 3.0, 3.0, 1.0)
+
+
+def leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance."""
+    return tf.maximum(x, 0.2 * x) * tf.cast(math.sqrt(2.0), x.dtype)
+
+
+def pixel_norm(x: tf.Tensor) -> tf.Tensor:
+    """Every vector along the last axis brought to a mean square of 1."""
+    return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + 1e-8)
+
+
+class EqualDense(layers.Layer):
+    """A dense layer whose weights are scaled when used, so that all learn equally fast.
+
+    Args:
+        units: outputs.
+        rate: multiplies the learning rate of its weights.
+        bias: the biases' initial value.
+        activate: append `leaky_relu`.
+    """
+
+    def __init__(
+        self, units: int, rate: float = 1.0, bias: float = 0.0, activate: bool = False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.units, self.rate, self.initial_bias, self.activate = units, rate, bias, activate
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.kernel = self.add_weight(
+            shape=(shape[-1], self.units),
+            initializer=initializers.RandomNormal(stddev=1 / self.rate),
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer=initializers.Constant(self.initial_bias), name="bias"
+        )
+        self.scale = self.rate / math.sqrt(shape[-1])
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = tf.matmul(x, self.kernel * self.scale) + self.bias * self.rate
+        return leaky_relu(y) if self.activate else y
+
+
+class EqualConvolution(layers.Layer):
+    """A convolution over frames or videos with weights scaled when used.
+
+    Args:
+        filters: outputs.
+        size: kernel size along every axis.
+        strides: one per axis: two for frames, three (time first) for videos.
+        padding: of height and width, zeros on either side. Time is padded by half the kernel.
+        activate: add biases, then `leaky_relu`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        size: int,
+        strides: tuple[int, ...],
+        padding: int,
+        activate: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters, self.size, self.strides = filters, size, strides
+        self.activate, self.pads = activate, [(0, 0)] + [(padding, padding)] * len(strides)
+        if len(strides) == 3:
+            self.pads[1] = (size // 2, size // 2)
+        self.pads.append((0, 0))
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        axes = (self.size,) * len(self.strides)
+        self.kernel = self.add_weight(
+            shape=(*axes, shape[-1], self.filters),
+            initializer=initializers.RandomNormal(stddev=1.0),
+            name="kernel",
+        )
+        self.scale = 1 / math.sqrt(math.prod(axes) * shape[-1])
+        if self.activate:
+            self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        if any(before for before, _ in self.pads):
+            x = tf.pad(x, self.pads)
+        y = tf.nn.convolution(x, self.kernel * self.scale, strides=self.strides, padding="VALID")
+        return leaky_relu(y + self.bias) if self.activate else y
+
+
+@functools.lru_cache(maxsize=64)
+def _fir_matrix(size: int, up: int, before: int, after: int, down: int) -> np.ndarray:
+    """`(out, in)`: insert zeros, pad, filter by `BLUR` and drop samples, along one axis."""
+    kernel = np.array(BLUR) / sum(BLUR) * up
+    spread = np.zeros((size * up + before + after, size))
+    spread[before + up * np.arange(size), np.arange(size)] = 1
+    rows = range(0, len(spread) - len(BLUR) + 1, down)
+    return np.stack([kernel @ spread[row : row + len(BLUR)] for row in rows]).astype(np.float32)
+
+
+def resample(x: tf.Tensor, before: int, after: int, up: int = 1, down: int = 1) -> tf.Tensor:
+    """Filters height and width by [1, 3, 3, 1] / 8, with zeros inserted or samples dropped.
+
+    Done as products with banded matrices, which fit CPU and GPU and can be differentiated twice.
+
+    Args:
+        x: `(..., height, width, channels)`.
+        before, after: zeros around each axis, after those inserted by `up`.
+        up: keeps one sample of `up`, zeros between them, and multiplies by `up` an axis.
+        down: keeps every `down`-th sample.
+
+    Returns:
+        `(..., (height * up + before + after - 3) / down, the same of width, channels)`.
+    """
+    *lead, height, width, channels = x.shape
+    rows = tf.constant(_fir_matrix(height, up, before, after, down), x.dtype)
+    columns = tf.constant(_fir_matrix(width, up, before, after, down), x.dtype)
+    x = tf.matmul(rows, tf.reshape(x, (-1, height, width * channels)))
+    x = tf.reshape(x, (-1, width, channels))
+    x = tf.matmul(columns, x)
+    lead = [-1 if size is None else size for size in lead]
+    return tf.reshape(x, (*lead, rows.shape[0], columns.shape[0], channels))
+
+
+class ModulatedConvolution(layers.Layer):
+    """A convolution whose input channels are weighted by a style (StyleGAN2, equations 1 and 3).
+
+    The weights are the same for all examples: the style scales the input and the normalisation of
+    the modulated weights scales the output, which gives the same numbers.
+
+    Args:
+        filters: outputs.
+        size: odd kernel size.
+        demodulate: bring the modulated weights of each output to unit norm.
+        up: double height and width by a transposed convolution and the FIR filter.
+    """
+
+    def __init__(self, filters: int, size: int, demodulate: bool, up: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.size, self.demodulate, self.up = filters, size, demodulate, up
+
+    def build(self, shape: tuple[int | None, ...], style_shape: tuple[int | None, ...]) -> None:
+        channels = shape[-1]
+        self.kernel = self.add_weight(
+            shape=(self.size, self.size, channels, self.filters),
+            initializer=initializers.RandomNormal(stddev=1.0),
+            name="kernel",
+        )
+        self.scale = 1 / math.sqrt(self.size**2 * channels)
+        self.modulation = EqualDense(channels, bias=1.0, name="modulation")
+        self.modulation.build(style_shape)
+        self.built = True
+
+    def call(self, x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+        """`x` is `(batch, height, width, channels)`, `style` `(batch, dim)`."""
+        scales = self.modulation(style)  # (batch, channels)
+        kernel = self.kernel * self.scale
+        x = x * scales[:, None, None]
+        if self.up:
+            height, width = x.shape[1:3]
+            shape = (tf.shape(x)[0], 2 * height + 1, 2 * width + 1, self.filters)
+            y = tf.nn.conv2d_transpose(
+                x, tf.transpose(kernel, (0, 1, 3, 2)), shape, 2, padding="VALID"
+            )
+            y = resample(y, 1, 1) * 4.0
+        else:
+            y = tf.nn.conv2d(x, kernel, 1, padding="SAME")
+        if self.demodulate:
+            power = tf.reduce_sum(tf.square(kernel), axis=(0, 1))  # (channels, filters)
+            norms = tf.matmul(tf.square(scales), power)  # (batch, filters)
+            y = y * tf.math.rsqrt(norms + 1e-8)[:, None, None]
+        return y

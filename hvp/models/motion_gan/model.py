@@ -1,0 +1,465 @@
+"""The frequency-based motion GAN: codes to videos, and its adversarial training.
+
+Hyun et al., "Frequency-based Motion Representation for Video Generative Adversarial Networks",
+IEEE Transactions on Image Processing 2023.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hvp.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
+from hvp.models.adam import Adam
+from hvp.models.base import (
+    Seed,
+    VideoModel,
+    as_seed,
+    fold_in,
+    replica_normal,
+    replica_rows,
+)
+from hvp.models.motion_gan import augment
+from hvp.models.motion_gan.config import MotionGANConfig
+from hvp.models.motion_gan.discriminators import Discriminator, PairDiscriminator
+from hvp.models.motion_gan.generator import Generator
+from hvp.models.motion_gan.motion import Bands, time_grid
+from hvp.models.motion_gan.widths import frame_widths, video_widths
+
+if TYPE_CHECKING:
+    from hvp.config import TrainingConfig
+
+SIZES = tuple(2**i for i in range(4, 10))  # of the square frames
+PIXELS_AT_ONCE = 2**16  # that `generate` renders in one go: memory does not grow with the number
+
+
+class Codes(NamedTuple):
+    """What a video is made of.
+
+    Attributes:
+        content: `(videos, content_dim)`.
+        motion: `(videos, motion_dim)`, or a list of them: one a band, or one a branch.
+        noise: one `(videos, h, w, 1)` for each layer of the renderer that adds noise.
+    """
+
+    content: tf.Tensor
+    motion: tf.Tensor | Sequence[tf.Tensor]
+    noise: Sequence[tf.Tensor]
+
+
+class _Seen(NamedTuple):
+    """What the discriminators judge, before augmentation, in [-1, 1]."""
+
+    images: tf.Tensor  # (batch, h, w, c)
+    videos: tf.Tensor  # (videos, time, h, w, c), averaged down; a pair for the pair discriminator
+    distance: tf.Tensor | None  # (videos, 1), of the pair
+
+
+class MotionGAN(VideoModel):
+    """Generates videos; see `MotionGANConfig` for the settings.
+
+    Args:
+        height, width: equal, a power of two from 16 to 512.
+        channels: 1 or 3.
+        seed: decides all noise drawn while training.
+        **settings: the keys of `MotionGANConfig`.
+
+    Attributes:
+        generator: the network that learns.
+        average: its exponential moving average, which `generate` uses.
+
+    Example:
+        >>> model = hvp.models.MotionGAN(height=64, width=64, channels=3, width_factor=0.125)
+        >>> model.generate(2, 16, seed=0).shape
+        TensorShape([2, 16, 64, 64, 3])
+    """
+
+    def __init__(
+        self,
+        *,
+        height: int = 64,
+        width: int = 64,
+        channels: int = 3,
+        seed: int = 0,
+        name: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
+        if height != width or height not in SIZES:
+            raise ValueError(
+                f"height and width must be equal and one of {', '.join(map(str, SIZES))}, received "
+                f"{height}, {width}"
+            )
+        self.settings = s = MotionGANConfig(**settings)
+        self.min_window = s.video_length
+        self.generator = self._make_generator("generator")
+        self.average = self._make_generator("average")
+        self.average.trainable = False
+        self.restart_average()
+        frames, videos = frame_widths(s.width_factor), video_widths(s.width_factor)
+        small = round(height * s.video_discriminator_scale)
+        self.image_discriminator = Discriminator(
+            height,
+            frames,
+            patch=s.image_discriminator == "patch_image",
+            channels=channels,
+            name="image_discriminator",
+        )
+        if s.video_discriminator == "pair":
+            self.video_discriminator = PairDiscriminator(
+                small, frames, channels=channels, name="video_discriminator"
+            )
+        else:
+            self.video_discriminator = Discriminator(
+                small,
+                videos,
+                frames=s.video_length,
+                patch=s.video_discriminator == "patch_video",
+                channels=channels,
+                name="video_discriminator",
+            )
+        self.built = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """All variables are made by the constructor."""
+
+    def get_config(self) -> dict[str, Any]:
+        settings = dataclasses.asdict(self.settings)
+        del settings["family"]
+        return {**super().get_config(), **settings}
+
+    def _make_generator(self, name: str) -> Generator:
+        s = self.settings
+        widths = frame_widths(s.width_factor)
+        if s.widths is not None:
+            widths = {int(resolution): count for resolution, count in s.widths.items()}
+        return Generator(
+            self.height,
+            s.content_dim,
+            s.motion_dim,
+            s.frequencies,
+            widths,
+            s.content_layers,
+            s.motion_layers,
+            self.channels,
+            name=name,
+        )
+
+    def restart_average(self) -> None:
+        """Sets the averaged generator to the one that learns."""
+        for average, variable in zip(self.average.weights, self.generator.weights, strict=True):
+            average.assign(variable)
+
+    def histograms(self) -> dict[str, np.ndarray]:
+        """The learned frequencies |W| of each branch, for TensorBoard."""
+        return {
+            f"frequencies/{i}": np.abs(keras.ops.convert_to_numpy(branch.features.frequencies))
+            for i, branch in enumerate(self.generator.branches)
+        }
+
+    # Training ------------------------------------------------------------------------------
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        return {f"{name}_optimizer": getattr(self, f"{name}_optimizer") for name in self._networks}
+
+    @property
+    def _networks(self) -> dict[str, keras.layers.Layer]:
+        """Every network that learns, by name."""
+        names = ("generator", "image_discriminator", "video_discriminator")
+        return {name: getattr(self, name) for name in names}
+
+    def configure_training(
+        self,
+        training: TrainingConfig,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    ) -> None:
+        """Makes the three optimizers.
+
+        A discriminator's also counts its penalty steps, so that a schedule passes faster there.
+        """
+        self.clip_norm = training.clip_norm
+        if learning_rate is None:
+            learning_rate = training.learning_rate
+        for name, network in self._networks.items():
+            optimizer = Adam(
+                learning_rate,
+                beta_1=self.settings.adam_beta_1,
+                beta_2=self.settings.adam_beta_2,
+                epsilon=training.adam_epsilon,
+            )
+            optimizer.build(network.trainable_variables)
+            setattr(self, f"{name}_optimizer", optimizer)
+        self.compile(optimizer=self.generator_optimizer, jit_compile=training.xla)
+
+    def step_function(self, step: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        every = self.settings.r1_every
+        return self.penalised_step if every and step % every == 0 else self.plain_step
+
+    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One update, for `model.fit`: the penalty is due by the optimizer's own count."""
+        every = self.settings.r1_every
+        if not every:
+            return self.plain_step(batch)
+        due = self.generator_optimizer.iterations % every == 0
+        penalties = tf.cond(due, lambda: self._penalise(batch), lambda: (0.0, 0.0))
+        scalars = self.plain_step(batch)
+        return {**scalars, "r1/image": penalties[0], "r1/video": penalties[1]}
+
+    def penalised_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`plain_step` after a step of both discriminators down their R1 penalties."""
+        image, video = self._penalise(batch)
+        return {**self.plain_step(batch), "r1/image": image, "r1/video": video}
+
+    def plain_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One update of both discriminators, then of the generator and its average.
+
+        Args:
+            batch: this replica's clips, `(batch, time, height, width, channels)` in [0, 1].
+        """
+        seed = fold_in((self.seed, 0), self.generator_optimizer.iterations)
+        real = self._real(batch, seed)
+        with tf.GradientTape() as making:
+            fake = self._fake(batch, seed)
+        scalars = {}
+        for kind in ("image", "video"):
+            network = getattr(self, f"{kind}_discriminator")
+            with tf.GradientTape() as tape:
+                loss, scores = self._discriminate(kind, real, fake, seed)
+            gradients = tape.gradient(loss, network.trainable_variables)
+            optimizer = getattr(self, f"{kind}_discriminator_optimizer")
+            norm = self.apply_global_gradients(optimizer, gradients, network.trainable_variables)
+            scalars[f"loss/{kind}_discriminator"] = loss
+            scalars[f"gradient_norm/{kind}_discriminator"] = norm
+            scalars.update(scores)
+        made = [fake.images, fake.videos]
+        with tf.GradientTape() as judging:
+            judging.watch(made)
+            loss = self._generator_loss(fake, seed)
+        # The frames are made once: what the judges say of them goes back through the first tape.
+        variables = self.generator.trainable_variables
+        gradients = making.gradient(made, variables, output_gradients=judging.gradient(loss, made))
+        norm = self.apply_global_gradients(self.generator_optimizer, gradients, variables)
+        self._update_average(tf.shape(batch)[0])
+        scalars["loss"] = scalars["loss/generator"] = loss
+        scalars["gradient_norm/generator"] = norm
+        rate = tf.cast(self.generator_optimizer.learning_rate, tf.float32)
+        return {**scalars, "learning_rate": rate}
+
+    def test_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The losses without an update; the same noise every time."""
+        seed = fold_in((self.seed, 1), 0)
+        real, fake = self._real(batch, seed), self._fake(batch, seed)
+        scalars = {}
+        for kind in ("image", "video"):
+            loss, scores = self._discriminate(kind, real, fake, seed)
+            scalars[f"loss/{kind}_discriminator"] = loss
+            scalars.update(scores)
+        scalars["loss"] = scalars["loss/generator"] = self._generator_loss(fake, seed)
+        return scalars
+
+    def _penalise(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step of either discriminator down its R1 penalty at real examples."""
+        s = self.settings
+        seed = fold_in((self.seed, 2), self.generator_optimizer.iterations)
+        real, penalties = self._real(batch, seed), []
+        for kind, examples in (("image", real.images), ("video", real.videos)):
+            network = getattr(self, f"{kind}_discriminator")
+            distance = real.distance if kind == "video" else None
+            with tf.GradientTape() as tape:
+                penalty = r1_penalty(lambda x, d=distance, n=network: _judge(n, x, d), examples)
+                loss = penalty * (0.5 * s.r1_weight * s.r1_every)
+            variables = network.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            optimizer = getattr(self, f"{kind}_discriminator_optimizer")
+            self.apply_global_gradients(optimizer, gradients, variables)
+            penalties.append(penalty)
+        return tuple(penalties)
+
+    def _real(self, batch: tf.Tensor, seed: tf.Tensor) -> _Seen:
+        """One frame of each clip, and every `images_per_video`-th clip."""
+        s = self.settings
+        batch = batch[:, : s.video_length] * 2.0 - 1.0
+        count = tf.shape(batch)[0]
+        chosen = replica_rows(
+            lambda n: tf.random.stateless_uniform(
+                (n,), fold_in(seed, 0), maxval=s.video_length, dtype=tf.int32
+            ),
+            count,
+        )
+        images = tf.gather(batch, chosen, batch_dims=1)
+        videos = batch[:: s.images_per_video]
+        if s.video_discriminator != "pair":
+            return _Seen(images, self._smaller(videos), None)
+        positions = self._positions(tf.shape(videos)[0], fold_in(seed, 1))
+        pairs = tf.gather(videos, positions, batch_dims=1)  # (videos, 2, h, w, c)
+        return _Seen(images, self._smaller(pairs), self._distance(positions))
+
+    def _fake(self, batch: tf.Tensor, seed: tf.Tensor) -> _Seen:
+        """As many frames and videos as `_real` gives, from fresh codes each."""
+        s = self.settings
+        count = tf.shape(batch)[0]
+        grid = tf.constant(time_grid(s.video_length))
+        chosen = replica_rows(
+            lambda n: tf.random.stateless_uniform(
+                (n, 1), fold_in(seed, 2), maxval=s.video_length, dtype=tf.int32
+            ),
+            count,
+        )
+        codes = self.draw_codes(count, fold_in(seed, 3))
+        images = self.generator(codes.content, codes.motion, tf.gather(grid, chosen), codes.noise)
+        videos = -(-count // s.images_per_video)
+        codes = self.draw_codes(videos, fold_in(seed, 4))
+        distance = None
+        if s.video_discriminator == "pair":
+            positions = self._positions(videos, fold_in(seed, 5))
+            grid, distance = tf.gather(grid, positions), self._distance(positions)
+        made = self.generator(codes.content, codes.motion, grid, codes.noise)
+        return _Seen(images[:, 0], self._smaller(made), distance)
+
+    def _positions(self, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Two different frames of each clip in order, `(count, 2)`."""
+        length = self.settings.video_length
+        order = replica_rows(lambda n: tf.random.stateless_uniform((n, length), seed), count)
+        return tf.sort(tf.argsort(order, axis=1)[:, :2], axis=1)
+
+    def _distance(self, positions: tf.Tensor) -> tf.Tensor:
+        """Time between two frames of a clip that spans 2 units, `(count, 1)`."""
+        steps = tf.cast(positions[:, 1:] - positions[:, :1], tf.float32)
+        return steps * (2.0 / self.settings.video_length)
+
+    def _smaller(self, videos: tf.Tensor) -> tf.Tensor:
+        """Averages height and width down to what the video discriminator sees."""
+        factor = round(1 / self.settings.video_discriminator_scale)
+        if factor == 1:
+            return videos
+        shape = (1, 1, factor, factor, 1)
+        return tf.nn.avg_pool3d(videos, shape[:], shape[:], padding="VALID")
+
+    def _discriminate(
+        self, kind: str, real: _Seen, fake: _Seen, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """A discriminator's loss, and its mean scores of real and made examples."""
+        real_logits = self._score(kind, real, fold_in(seed, 6))
+        fake_logits = self._score(kind, fake, fold_in(seed, 7))
+        loss = discriminator_loss(real_logits, fake_logits, self.settings.adversarial_loss)
+        return loss, {
+            f"score/{kind}_real": tf.reduce_mean(real_logits),
+            f"score/{kind}_fake": tf.reduce_mean(fake_logits),
+        }
+
+    def _generator_loss(self, fake: _Seen, seed: tf.Tensor) -> tf.Tensor:
+        logits = [self._score(kind, fake, fold_in(seed, 8)) for kind in ("image", "video")]
+        return tf.add_n([generator_loss(x, self.settings.adversarial_loss) for x in logits])
+
+    def _score(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:
+        """Logits of augmented examples."""
+        video = kind == "video"
+        examples = seen.videos if video else seen.images
+        seed = fold_in(seed, int(video))
+        height, width = examples.shape[-3:-1]
+        policies = self.settings.augment
+        draws = replica_rows(
+            lambda n: augment.draw(policies, n, height, width, seed), tf.shape(examples)[0]
+        )
+        examples = augment.apply(examples, draws)
+        network = getattr(self, f"{kind}_discriminator")
+        return _judge(network, examples, seen.distance if video else None)
+
+    def _update_average(self, batch: tf.Tensor) -> None:
+        """Moves the average towards the weights, by half in `average_half_life` clips."""
+        replicas = tf.distribute.get_replica_context()
+        clips = tf.cast(batch * replicas.num_replicas_in_sync, tf.float32)
+        decay = tf.pow(0.5, clips / self.settings.average_half_life)
+        pairs = [
+            (average.value, tf.convert_to_tensor(variable.value))
+            for average, variable in zip(self.average.weights, self.generator.weights, strict=True)
+        ]
+
+        def update(strategy: tf.distribute.Strategy, pairs: list, decay: tf.Tensor) -> None:
+            def move(average: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> None:
+                average.assign_add((value - average) * (1.0 - decay))
+
+            for average, value in pairs:
+                strategy.extended.update(average, move, args=(value, decay), group=False)
+
+        replicas.merge_call(update, args=(pairs, decay))
+
+    # Inference -----------------------------------------------------------------------------
+
+    def draw_codes(self, num_videos: int | tf.Tensor, seed: Seed = None) -> Codes:
+        """Fresh standard normal codes and noise for `num_videos` videos."""
+        seeds = tf.unstack(tf.random.split(as_seed(seed), 2 + len(self.generator.renderer.noises)))
+        content, motion = (
+            replica_normal((num_videos, dim), s)
+            for dim, s in zip(
+                (self.settings.content_dim, self.settings.motion_dim), seeds, strict=False
+            )
+        )
+        noise = [
+            replica_normal((num_videos, size, size, 1), s)
+            for size, s in zip(self.generator.renderer.noise_sizes, seeds[2:], strict=True)
+        ]
+        return Codes(content, motion, noise)
+
+    def generate(
+        self,
+        num_videos: int,
+        num_frames: int,
+        seed: Seed = None,
+        *,
+        time_range: tuple[float, float] | None = None,
+        bands: Bands | None = None,
+        codes: Codes | None = None,
+    ) -> tf.Tensor:
+        """Draws videos with the averaged generator.
+
+        Args:
+            num_videos, num_frames: how many.
+            seed: of the codes; `None` draws new ones.
+            time_range: start and end of the frames' times. Training clips of `video_length` frames
+                span -1 to 1: more frames over it are interpolated, times beyond it extrapolated.
+                By default frames follow at the training clips' rate from -1 on.
+            bands: which frequencies move the videos; all by default.
+            codes: instead of fresh ones, as `draw_codes` gives them.
+
+        Returns:
+            `(num_videos, num_frames, height, width, channels)`, float32 in [0, 1].
+
+        Raises:
+            ValueError: for numbers below 1, an empty time range, and codes that do not fit.
+        """
+        if num_videos < 1 or num_frames < 1:
+            raise ValueError(
+                f"num_videos and num_frames must be at least 1, received {num_videos}, {num_frames}"
+            )
+        start, stop = time_range or (-1.0, -1.0 + 2.0 * num_frames / self.settings.video_length)
+        if not start < stop:
+            raise ValueError(f"time_range must rise, received {start}, {stop}")
+        if codes is None:
+            codes = self.draw_codes(num_videos, seed)
+        times = time_grid(num_frames, start, stop)
+        at_once = max(1, PIXELS_AT_ONCE // (self.height * self.width))
+        videos = []
+        for i in range(num_videos):
+            one = tf.nest.map_structure(lambda code, i=i: code[i : i + 1], codes)
+            parts = [
+                self._render(one, times[first : first + at_once], bands)
+                for first in range(0, num_frames, at_once)
+            ]
+            videos.append(tf.concat(parts, axis=1))
+        return tf.concat(videos, axis=0)
+
+    @tf.function(reduce_retracing=True)
+    def _render(self, codes: Codes, times: tf.Tensor, bands: Bands | None) -> tf.Tensor:
+        frames = self.average(codes.content, codes.motion, times, codes.noise, bands)
+        return tf.clip_by_value((frames + 1.0) / 2.0, 0.0, 1.0)
+
+
+def _judge(network: Discriminator, x: tf.Tensor, distance: tf.Tensor | None) -> tf.Tensor:
+    return network(x) if distance is None else network(x, distance)
