@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import shutil
 import stat
@@ -12,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
@@ -73,8 +74,14 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> list[str]:
             disk.
     """
     done = folder / COMPLETE
-    if done.is_file():
-        return done.read_text(encoding="utf-8").splitlines()
+    try:
+        facts = archive.stat()
+        key = [str(archive.resolve()), facts.st_size, facts.st_mtime_ns]
+    except OSError as error:
+        raise UserError(f"{archive}: cannot be read: {error.strerror}") from error
+    before = _note(done)
+    if before is not None and before["archive"] == key:
+        return before["problems"]
     with writing(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -98,8 +105,17 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> list[str]:
             except (*DAMAGE, _Refused) as error:
                 problems.append(f"{archive}:{member.name}: {_line(error)}")
     with writing(folder):
-        done.write_text("\n".join(problems), encoding="utf-8", errors="backslashreplace")
+        done.write_text(json.dumps({"archive": key, "problems": problems}), encoding="utf-8")
     return problems
+
+
+def _note(done: Path) -> dict[str, Any] | None:
+    """What was noted when the archive had been unpacked completely."""
+    try:
+        note = json.loads(done.read_text(encoding="utf-8"))
+        return {"archive": note["archive"], "problems": note["problems"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class _Refused(Exception):

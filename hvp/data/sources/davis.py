@@ -18,11 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.clips import Preparation
+from hvp.data.downloads import Download
 from hvp.data.frame_cache import decode_all
 from hvp.data.masks import check_masks, read_masks
-from hvp.data.sources.files import VideoFiles, require_folder, videos_in
+from hvp.data.sources.files import Splits, VideoFiles, require_folder, videos_in
 from hvp.errors import UserError
 
+URL = "https://data.vision.ee.ethz.ch/csergi/share/davis/DAVIS-2017-trainval-480p.zip"
+PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))
 FRAMES, MASKS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets"
 RELEASES = ("2017", "480p", "2016", ".")  # folders of LISTS; 480p is what 2016's own archive has
 EVERY = 10
@@ -30,6 +34,15 @@ ADVICE = (
     "it should hold JPEGImages/480p/, Annotations/480p/ and ImageSets/ of DAVIS, the 480p archive "
     "of https://davischallenge.org/davis2017/code.html"
 )
+
+
+def find_videos(root: Path) -> Splits:
+    """The sequences of both splits, without their masks: what `prepare` makes clips of."""
+    paths = videos_in(root / FRAMES)
+    return {
+        split: _of_split(root, paths, listed) if paths else []
+        for split, listed in (("train", "train"), ("test", "val"))
+    }
 
 
 def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:

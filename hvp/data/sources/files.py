@@ -107,6 +107,8 @@ def videos_in(folder: Path) -> list[Path]:
 
 def videos_below(folder: Path) -> list[Path]:
     """Videos and frame folders at any depth, in natural order; hidden ones left out."""
+    if not folder.is_dir():
+        return []
     found: list[Path] = []
 
     def stop(error: OSError) -> None:

@@ -63,9 +63,7 @@ def find_clips(root: Path) -> list[Clip]:
 def _reader(frames: np.ndarray) -> Any:
     def read(path: Path, config: DataConfig) -> np.ndarray:
         if config.channels != 3:
-            raise UserError(
-                f"{path}: holds two flows, inflow as red and outflow as green: channels=3"
-            )
+            raise UserError(f"{path}: holds two flows, read as red and green; channels must be 3")
         return fit_frames(frames, config)
 
     return read

@@ -1,0 +1,186 @@
+"""The published data sets: their layouts as distributed, their official splits."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvp.config import DataConfig
+from hvp.data.sources import SOURCES, human36m, open_source, sky, taxibj, ucf101
+from hvp.data.video_io import write_mp4
+from hvp.errors import UserError
+
+
+@pytest.fixture
+def config(tmp_path):
+    def make(dataset, **changes):
+        settings = {"height": 8, "width": 8, "channels": 3, "cache_dir": str(tmp_path / "cache")}
+        datadir = str(tmp_path / "data")
+        return DataConfig(dataset=dataset, datadir=datadir, **{**settings, **changes})
+
+    return make
+
+
+def video(path, level=100, frames=6):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix:
+        write_mp4(path, np.full((frames, 16, 16, 3), level, np.uint8))
+        return
+    path.mkdir()
+    for number in range(frames):
+        Image.new("RGB", (16, 16), (level,) * 3).save(path / f"frame{number}.jpg")
+
+
+def names(config, *splits):
+    return [open_source(config, split, 5, 0).names for split in splits]
+
+
+def test_human36m_by_subject(tmp_path, config):
+    for path in (
+        "S1/Videos/Walking.54138969.mp4",
+        "S8/Videos/Eating 1.55011271.mp4",
+        "S11/Videos/Walking.54138969.mp4",
+        "S9/Videos/Posing.58860488.mp4",
+        "S1/Videos/_ALL.54138969.mp4",
+        "S2/Videos/Walking.54138969.mp4",
+        "S1/MySegmentsMat/ground_truth_bs/Walking.54138969.mp4",
+    ):
+        video(tmp_path / "data" / path)
+    assert names(config("human36m"), "train", "val", "test") == [
+        ["S1/Videos/Walking.54138969.mp4", "S8/Videos/Eating 1.55011271.mp4"],
+        ["S9/Videos/Posing.58860488.mp4", "S11/Videos/Walking.54138969.mp4"],
+        ["S9/Videos/Posing.58860488.mp4", "S11/Videos/Walking.54138969.mp4"],
+    ]
+
+
+def test_human36m_as_frames(tmp_path):
+    for subject in (1, 5, 7, 9, 11, 3):
+        video(tmp_path / f"images/s_{subject:02}_act_02_subact_01_ca_01", frames=1)
+    found = human36m.find_videos(tmp_path)
+    assert [path.name[:4] for path in found["train"]] == ["s_01", "s_05", "s_07"]
+    assert [path.name[:4] for path in found["test"]] == ["s_09", "s_11"]
+
+
+def test_ucf101_by_group_and_by_list(tmp_path, config):
+    for group in (1, 7, 8, 25):
+        video(tmp_path / f"data/UCF-101/Bowling/v_Bowling_g{group:02}_c01.mp4")
+    settings = config("ucf101")
+    stems = [[name[-11:-8] for name in split] for split in names(settings, "train", "test")]
+    assert stems == [["g08", "g25"], ["g01", "g07"]]
+    lists = tmp_path / "data/ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "trainlist02.txt").write_text(
+        "Bowling/v_Bowling_g01_c01.avi 16\nBowling/v_Bowling_g25_c01.avi 16\n"
+    )
+    (lists / "testlist02.txt").write_text("Bowling/v_Bowling_g08_c01.avi\n")
+    stems = [[name[-11:-8] for name in split] for split in names(settings, "train", "test")]
+    assert stems == [["g01", "g25"], ["g08"]]
+    (lists / "trainlist01.txt").write_text("something else\n")
+    with pytest.raises(UserError, match=r"trainlist01\.txt: lists no clips"):
+        open_source(settings, "train", 5, 0)
+
+
+def test_real_clips_of_ucf101(shared):
+    found = ucf101.find_videos(shared / "data/ucf101")
+    assert (len(found["train"]), len(found["test"])) == (0, 5)
+
+
+def test_sky_at_any_depth(tmp_path, config):
+    for path in ("sky_train/abc/abc_1", "sky_train/abc/abc_2", "sky_train/xyz/xyz_1"):
+        video(tmp_path / "data" / path)
+    video(tmp_path / "data/sky_test/new/new_1")
+    train, test = names(config("sky"), "train", "test")
+    assert train == ["sky_train/abc/abc_1", "sky_train/abc/abc_2", "sky_train/xyz/xyz_1"]
+    assert test == ["sky_test/new/new_1"]
+    assert sky.PREPARATION.crop == "center"
+
+
+def test_frame_folders_with_and_without_splits(tmp_path, config):
+    for name in ("video2", "video10", "nested/video1"):
+        video(tmp_path / "data" / name)
+    settings = config("frame_folders")
+    everything = ["nested/video1", "video2", "video10"]
+    assert names(settings, "train", "val", "test") == [everything] * 3
+    video(tmp_path / "data/train/a")
+    video(tmp_path / "data/test/b")
+    assert names(settings, "train", "test") == [["train/a"], ["test/b"]]
+
+
+def test_sjtu4k_keeps_every_fifth_sequence_for_testing(tmp_path, config):
+    for number in range(7):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        np.save(tmp_path / f"data/sequence{number}.npy", np.zeros((6, 8, 8), np.uint8))
+    train, test = names(config("sjtu4k"), "train", "test")
+    assert test == ["sequence4.npy"]
+    assert len(train) == 6
+
+
+def test_minerl(tmp_path, config):
+    video(tmp_path / "data/train/1.mp4")
+    video(tmp_path / "data/test/2.mp4")
+    assert names(config("minerl"), "train", "test") == [["train/1.mp4"], ["test/2.mp4"]]
+
+
+def taxi_file(path, days, missing=()):
+    stamps = [f"{day}{slot:02}" for day in days for slot in range(1, 49)]
+    stamps = [stamp for stamp in stamps if stamp not in missing]
+    flows = np.zeros((len(stamps), 2, 32, 32), np.float32)
+    flows[:, 0], flows[:, 1] = 1292, np.arange(len(stamps))[:, None, None] % 256
+    with h5py.File(path, "w") as file:
+        file["data"], file["date"] = flows, np.array(stamps, "S10")
+
+
+def test_taxibj(tmp_path, config):
+    (tmp_path / "data").mkdir()
+    # A day with a hole, between two runs of whole days; and the month of which four weeks are left.
+    days = [f"201307{day:02}" for day in range(1, 8)]
+    taxi_file(tmp_path / "data/BJ13_M32x32_T30_InOut.h5", days, missing=["2013070448"])
+    days = [f"201603{day:02}" for day in range(1, 32)]
+    taxi_file(tmp_path / "data/BJ16_M32x32_T30_InOut.h5", days)
+    settings = config("taxibj", height=32, width=32)
+    train, test = (open_source(settings, split, 8, 0) for split in ("train", "test"))
+    assert train.names == ["BJ13-20130701", "BJ13-20130705", "BJ16-20160301"]
+    assert train.lengths == [3 * 48, 3 * 48, 3 * 48]
+    assert (test.names, test.lengths) == (["BJ16-20160304"], [28 * 48])
+    frames = train.read(1, 0, 8)
+    assert frames.shape == (8, 32, 32, 3)
+    assert (frames[..., 0] == 255).all()
+    assert not frames[..., 2].any()
+    first = 4 * 48 - 1  # the frame that is missing does not count
+    expected = np.rint((first + np.arange(8)) % 256 / taxibj.LARGEST_FLOW * 255)
+    np.testing.assert_array_equal(frames[:, 0, 0, 1], expected)
+    with pytest.raises(UserError, match="channels must be 3"):
+        open_source(config("taxibj", channels=1), "train", 8, 0)
+    (tmp_path / "data/BJ15_M32x32_T30_InOut.h5").write_bytes(b"no HDF5")
+    with pytest.raises(UserError, match=r"BJ15.*cannot be read as a file of TaxiBJ"):
+        open_source(settings, "train", 8, 0)
+
+
+def test_every_nth_frame_and_the_centre(tmp_path, config):
+    levels = np.arange(0, 100, 10, dtype=np.uint8)
+    frames = np.zeros((10, 8, 16), np.uint8)
+    frames[:, :, 4:12] = levels[:, None, None] + 50
+    for split in ("train", "test"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        np.save(tmp_path / f"data/{split}/a.npy", frames)
+    settings = config("folder", frame_step=3, crop="center", channels=1)
+    source = open_source(settings, "train", 3, 0)
+    assert source.lengths == [3]
+    read = source.read(0, 0, 3)
+    assert read[:, 0, 0, 0].tolist() == [50, 80, 110]
+    assert np.ptp(read[0]) == 0
+    with pytest.raises(UserError, match="has 10 frames, 12 are needed"):
+        open_source(settings, "train", 4, 0)
+
+
+@pytest.mark.parametrize("dataset", [name for name in SOURCES if name != "moving_shapes"])
+def test_missing_data_say_what_to_fetch(tmp_path, config, dataset):
+    with pytest.raises(UserError, match=r"data\.datadir: there is no folder .*data: \w+"):
+        open_source(config(dataset), "train", 5, 0)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(UserError) as caught:
+        open_source(config(dataset), "train", 5, 0)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "data") in str(caught.value)
