@@ -63,5 +63,5 @@ def test_import_is_light_and_quiet():
 def test_help_names_every_command():
     result = start("-m", "hvp", "--help")
     assert result.returncode == 0
-    for command in ("prepare", "show", "predict", "import-weights"):
+    for command in ("prepare", "show", "predict", "fvd", "import-weights"):
         assert command in result.stdout

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.metrics.frechet import FeatureStatistics
-from hvp.metrics.i3d import I3D, NUM_CLASSES, check_frames
-from hvp.metrics.video_distance import VideoProtocol, record_of, to_uint8
+from hvp.metrics.i3d import I3D, NUM_CLASSES
+from hvp.metrics.video_distance import VideoProtocol, check_frames, record_of, to_uint8
 
 
 class PredictionDistance:

@@ -14,13 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hvp.errors import UserError
+from hvp.metrics.video_distance import check_frames
 from hvp.weights.i3d_checkpoint import NAME_PREFIX, Source, find_checkpoint, values_sha256
 from hvp.weights.reference import assign_by_name
 
 NUM_CLASSES = 400
 RESOLUTION = 224  # pixels, of the frames that the network was trained on
-MIN_FRAMES = 9  # with fewer, less than the two steps in time are left that the last pooling takes
 FRAMES_AT_ONCE = 64  # about 1 GiB of activations in 224x224
 
 # Channels of each block of branches: 1x1 alone; 1x1 and 3x3x3 of the second and of the third
@@ -130,8 +129,8 @@ class I3D(keras.Model):
         """Class logits, averaged over time, of videos in their own resolution.
 
         Args:
-            videos: `(batch, time, height, width, 3)`, float in [0, 1]; at least 9 frames of 193 to
-                224 pixels a side.
+            videos: `(batch, time, height, width, 3)`, uint8 or float in [0, 1]; at least 9 frames
+                of 193 to 224 pixels a side.
 
         Returns:
             `(batch, 400)`, float32.
@@ -184,7 +183,7 @@ class I3D(keras.Model):
         parts = [np.zeros((0, NUM_CLASSES), np.float32)]
         for first in range(0, videos.shape[0], at_once):
             some = tf.convert_to_tensor(videos[first : first + at_once])
-            some = tf.image.convert_image_dtype(some, tf.float32)  # uint8 is divided by 255
+            some = tf.image.convert_image_dtype(some, tf.float32)
             if some.shape[-1] == 1:
                 some = tf.repeat(some, 3, -1)
             parts.append(self._embedding(some).numpy())
@@ -227,7 +226,8 @@ class I3D(keras.Model):
 
     def _stages(self, videos: tf.Tensor) -> Iterator[tuple[str, tf.Tensor]]:
         """Name and result of each stage in turn, `(batch, time, height, width, channels)`."""
-        x = 2.0 * tf.cast(videos, tf.float32) - 1.0
+        # 8-bit frames are divided by 255
+        x = 2.0 * tf.image.convert_image_dtype(videos, tf.float32) - 1.0
         x = self._units["Conv3d_1a_7x7"](x)
         yield "Conv3d_1a_7x7", x
         x = tf.nn.max_pool3d(x, (1, 3, 3), (1, 2, 2), "SAME")
@@ -257,12 +257,3 @@ class I3D(keras.Model):
 
     def _logits_per_time(self, pooled: tf.Tensor) -> tf.Tensor:
         return tf.squeeze(self.head(pooled), (2, 3))
-
-
-def check_frames(num_frames: int) -> None:
-    """Raises a `UserError` for clips that are too short for the network."""
-    if num_frames < MIN_FRAMES:
-        raise UserError(
-            f"FVD needs clips of at least {MIN_FRAMES} frames, found {num_frames}; ask for more "
-            "frames or a smaller stride"
-        )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hvp.metrics.i3d import I3D
 
 CACHE_VERSION = 1  # raise it whenever clips are chosen or embedded in another way
+MIN_FRAMES = 9  # with fewer, less than the two steps in time are left that I3D's last pooling takes
 _NAME = re.compile(r"fvd(\d+)_(\d+)f(?:_subsample(\d+)f)?")
 _FORM = "fvdN_Ff or fvdN_Ff_subsampleSf: N videos, F frames, every S-th of them"
 
@@ -86,8 +87,6 @@ def find_video_protocol(name: str) -> VideoProtocol:
         >>> find_video_protocol("fvd256_32f_subsample2f").num_frames
         16
     """
-    from hvp.metrics.i3d import check_frames
-
     match = _NAME.fullmatch(name)
     if match is None:
         raise UserError(
@@ -103,6 +102,15 @@ def find_video_protocol(name: str) -> VideoProtocol:
     except UserError as error:
         raise UserError(f"FVD protocol {name}: {error}") from None
     return protocol
+
+
+def check_frames(num_frames: int) -> None:
+    """Raises a `UserError` for clips that are too short for the network."""
+    if num_frames < MIN_FRAMES:
+        raise UserError(
+            f"FVD needs clips of at least {MIN_FRAMES} frames, found {num_frames}; ask for more "
+            "frames or a smaller stride"
+        )
 
 
 class Clips(Protocol):
