@@ -48,7 +48,7 @@ def test_losses_equal_the_golden(golden):
 
 
 def test_unknown_kind():
-    with pytest.raises(ValueError, match="unknown adversarial loss 'logistic'.*hinge"):
+    with pytest.raises(ValueError, match=r"unknown adversarial loss 'logistic'.*hinge"):
         generator_loss(FAKE, "logistic")
 
 

@@ -163,7 +163,9 @@ class PairDiscriminator(Discriminator):
             pair: `(batch, 2, size, size, channels)`.
             distance: `(batch, 1)`, time between the frames; a clip spans 2.
         """
-        x = tf.concat([pair[:, 0], pair[:, 1]], axis=-1)  # (batch, size, size, 2 channels)
+        # The original's order of channels: red of both, green of both, blue of both.
+        x = tf.transpose(pair, (0, 2, 3, 4, 1))
+        x = tf.reshape(x, (-1, *pair.shape[2:4], 2 * self.channels))
         embedding = self.embedding(self.distance(distance[:, 0]))
         y = tf.reduce_sum(super().call(x) * embedding, axis=1, keepdims=True)
         return y / math.sqrt(PAIR_EMBEDDING)

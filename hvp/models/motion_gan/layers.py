@@ -66,7 +66,8 @@ class EqualConvolution(layers.Layer):
         filters: outputs.
         size: kernel size along every axis.
         strides: one per axis: two for frames, three (time first) for videos.
-        padding: of height and width, zeros on either side. Time is padded by half the kernel.
+        padding: of height and width, zeros on either side. Time is padded to keep its length, or
+            to half of it, rounded up.
         activate: add biases, then `leaky_relu`.
     """
 
@@ -83,7 +84,8 @@ class EqualConvolution(layers.Layer):
         self.filters, self.size, self.strides = filters, size, strides
         self.activate, self.pads = activate, [(0, 0)] + [(padding, padding)] * len(strides)
         if len(strides) == 3:
-            self.pads[1] = (size // 2, size // 2)
+            # As the original pads: behind only, where time is halved.
+            self.pads[1] = (size // 2, size // 2) if strides[0] == 1 else (0, size - 1)
         self.pads.append((0, 0))
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -99,7 +101,7 @@ class EqualConvolution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        if any(before for before, _ in self.pads):
+        if any(map(any, self.pads)):
             x = tf.pad(x, self.pads)
         y = tf.nn.convolution(x, self.kernel * self.scale, strides=self.strides, padding="VALID")
         return leaky_relu(y + self.bias) if self.activate else y
