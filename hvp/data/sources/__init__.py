@@ -26,6 +26,7 @@ SOURCES = {
     "ucf101": "hvp.data.sources.ucf101",
     "sky": "hvp.data.sources.sky",
     "davis": "hvp.data.sources.davis",
+    "moving_shapes": "hvp.data.sources.moving_shapes",
 }
 WITH_MASKS = ("davis",)  # those whose sources have `read_masks` under `data.masks`
 SPLITS = ("train", "val", "test")
