@@ -17,6 +17,13 @@ class UserError(Exception):
     """
 
 
+def one_line(message: object) -> str:
+    """A message as one line that any terminal shows: names of files may hold anything."""
+    line = " ".join(str(message).split())
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
 @contextmanager
 def writing(path: object) -> Iterator[None]:
     """Turns a failure to write below `path` (full disk, no permission) into a `UserError`."""
@@ -41,7 +48,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs) or 0
         except UserError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"error: {one_line(error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

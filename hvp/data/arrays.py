@@ -14,6 +14,7 @@ import numpy as np
 from hvp.errors import UserError
 
 NUMPY_SUFFIXES = (".npy", ".npz")
+MAX_FRAME_PIXELS = 2**26  # that files may ask for: an 8K frame has 2**25
 HDF5_SUFFIXES = (".h5", ".hdf5")
 # What numpy and h5py raise for damaged files.
 ARRAY_ERRORS = (
@@ -52,6 +53,12 @@ def array_frames(path: Path) -> Iterator[np.ndarray]:
     except ARRAY_ERRORS as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{path}: cannot be read as an array: {reason}") from error
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raises a `UserError` if a file declares frames too large to be sound."""
+    if width * height > MAX_FRAME_PIXELS:
+        raise UserError(f"{path}: declares frames of {width}x{height}, more than can be read")
 
 
 def _npz_frames(path: Path) -> Iterator[np.ndarray]:
@@ -110,6 +117,7 @@ def _checked_frames(
             f"{path}: has shape {tuple(shape)}; expected (time, height, width) with or without "
             "1 or 3 channels"
         )
+    check_size(path, shape[2], shape[1])
     if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
         raise UserError(f"{path}: holds {dtype}; expected uint8, or floating point in [0, 1]")
     for frame in frames:

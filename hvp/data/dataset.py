@@ -63,7 +63,7 @@ class VideoSplit:
             raise UserError(f"seed must be at least 0, found {seed}")
         self._seed = seed
         self._source = open_source(config, split, self.seq_len, seed)
-        self._masked = config.masks
+        self._masked, self._random_start = config.masks, config.random_start
         self._frame_shape = (config.height, config.width, config.channels)
         # (video, first frame) of every window
         self._windows = np.array(
@@ -123,7 +123,8 @@ class VideoSplit:
             batch, row = divmod(int(element), local)
             position = start + batch * batch_size + index * local + row
             epoch, place = divmod(position, self.num_windows)
-            return self._read(self.training_order(epoch)[place], epoch)
+            number = self.training_order(epoch)[place]
+            return self._read(number, epoch, self._random_first(number, epoch))
 
         examples = self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
         return examples.map(model_input)
@@ -175,9 +176,18 @@ class VideoSplit:
             .prefetch(tf.data.AUTOTUNE)
         )
 
-    def _read(self, window: int, epoch: int) -> list[np.ndarray]:
-        """The window's frames, and its masks where they are asked for."""
-        video, first = (int(value) for value in self._windows[window])
+    def _random_first(self, window: int, epoch: int) -> int | None:
+        """A start anywhere in the window's video, for `config.random_start`."""
+        if not self._random_start:
+            return None
+        video = int(self._windows[window, 0])
+        random = np.random.default_rng([self._seed, epoch, int(window), 1])
+        return int(random.integers(self._source.lengths[video] - self.seq_len + 1))
+
+    def _read(self, window: int, epoch: int, first: int | None = None) -> list[np.ndarray]:
+        """The window's frames, and its masks where they are asked for; `first` starts elsewhere."""
+        video, own = (int(value) for value in self._windows[window])
+        first = own if first is None else first
         parts = [self._source.read(video, first, self.seq_len, epoch)]
         if self._masked:
             parts.append(self._source.read_masks(video, first, self.seq_len))

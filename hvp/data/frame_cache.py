@@ -95,7 +95,7 @@ def decode_all(
 def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
     """Changes whenever the file or the wanted frames do."""
     facts = {
-        "path": str(path.resolve()),
+        "path": os.path.realpath(path),
         "files": file_facts(path),
         "frames": (config.height, config.width, config.channels, config.crop),
         "version": VERSION,

@@ -20,7 +20,7 @@ from hvp.data.downloads import fetch
 from hvp.data.records import INFO, check
 from hvp.data.sources import SOURCES
 from hvp.data.sources.files import some_of
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, one_line, writing
 
 PREPARABLE = [name for name in SOURCES if name not in ("prepared", "moving_shapes")]
 # Whose folders may hold archives that are not meant.
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     problems += outcome.problems
     for problem in problems:
-        print(f"left out: {' '.join(problem.split())}", file=sys.stderr)
+        print(f"left out: {one_line(problem)}", file=sys.stderr)
     complete = outcome.made + outcome.kept
     if problems:
         raise UserError(

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from hvp.data.arrays import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames
+from hvp.data.arrays import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames, check_size
 from hvp.data.containers import (
     frame_times,
     frames_without_edit_list,
@@ -26,8 +26,6 @@ from hvp.errors import UserError, writing
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
 ARRAY_SUFFIXES = (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
-# What files may ask for: an 8K frame has 2**25 pixels.
-MAX_FRAME_PIXELS = 2**26
 MAX_VIDEO_BYTES = 8 * 2**30
 Crop = Literal["none", "center"]
 # What PyAV and imageio raise for damaged files, besides FFmpeg's own errors.
@@ -39,6 +37,8 @@ def is_video(path: Path) -> bool:
     """Whether `path` looks like a video: by its suffix, or a folder by the frames in it."""
     if path.is_dir():
         try:
+            if path.suffix.lower() in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES):
+                return True  # `read_video` says that it is a folder
             return any(p.suffix.lower() in FRAME_SUFFIXES for p in path.iterdir())
         except OSError:
             return True  # `read_video` says what is wrong with it
@@ -208,10 +208,10 @@ def _decode(path: Path) -> Iterator[np.ndarray]:
             raise UserError(f"{path}: damaged or cut off: the file ends too early")
         with openable(path) as file, iio.imopen(file, "r", plugin="pyav") as video:
             stream = video._video_stream
-            _check_size(path, stream.width, stream.height)
+            check_size(path, stream.width, stream.height)
             declared = stream.frames  # 0 where the container does not say
             for frame in video.iter(format="rgb24", thread_type="FRAME"):
-                _check_size(path, frame.shape[1], frame.shape[0])  # GIFs tell it only now
+                check_size(path, frame.shape[1], frame.shape[0])  # GIFs tell it only now
                 if last is not None:
                     yield last
                 last = frame
@@ -229,11 +229,6 @@ def _decode(path: Path) -> Iterator[np.ndarray]:
         raise UserError(f"{path}: damaged or cut off: {count} of {declared} frames can be decoded")
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_FRAME_PIXELS:
-        raise UserError(f"{path}: declares frames of {width}x{height}, more than can be read")
-
-
 def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
     from PIL import Image
 
@@ -246,7 +241,7 @@ def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
     for file in sorted(files, key=natural_key):
         try:
             with Image.open(file) as image:
-                _check_size(file, *image.size)
+                check_size(file, *image.size)
                 deep = image.mode.startswith(("I", "F"))
                 frame = np.asarray(image.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -26,7 +26,7 @@ from hvp.data.sources.files import Splits, VideoFiles, require_folder, videos_in
 from hvp.errors import UserError
 
 URL = "https://data.vision.ee.ethz.ch/csergi/share/davis/DAVIS-2017-trainval-480p.zip"
-PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))
+PREPARATION = Preparation(480, 640, 3, downloads=(Download(URL),))
 FRAMES, MASKS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets"
 RELEASES = ("2017", "480p", "2016", ".")  # folders of LISTS; 480p is what 2016's own archive has
 EVERY = 10

@@ -14,7 +14,7 @@ from hvp.config import DataConfig
 from hvp.data.frame_cache import decode_all
 from hvp.data.raw_frames import RawFrames
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video, natural_key
-from hvp.errors import UserError
+from hvp.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from hvp.data.sources import FrameSource
@@ -68,7 +68,7 @@ def report_skipped(source: FrameSource, total: int, unusable_videos: str, root: 
         raise UserError(f"{count}: {listed}. unusable_videos=skip leaves them out")
     if not source.names:
         raise UserError(f"{count}, so none is left: {listed}")
-    print(f"left out: {count}: {listed}", file=sys.stderr)
+    print(f"left out: {one_line(f'{count}: {listed}')}", file=sys.stderr)
 
 
 def some_of(problems: Sequence[str]) -> str:

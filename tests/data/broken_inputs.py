@@ -1,0 +1,245 @@
+"""Broken inputs, made by mutating real files with a fixed seed."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import h5py
+import numpy as np
+
+from hvp.data.video_io import read_video, write_mp4
+
+SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
+
+
+def real_files(shared: Path, folder: Path) -> list[Path]:
+    """Files to mutate: published ones as they are, and other formats of their frames."""
+    data = shared / "data"
+    files = [
+        data / "kth_openstl_examples/train/train_example1.avi",
+        data / "moving_mnist/mnist_test_seq.mov",
+        data / "ucf101/v_ApplyEyeMakeup_g01_c01.avi",
+        data / "ucf101/v_CricketShot_g04_c01_rgb.gif",
+    ]
+    folder.mkdir()
+    frames = read_video(data / "kth/person01_boxing_d1_uncomp.avi", 48, 64, max_frames=20)
+    for suffix in (".mp4", ".mkv"):
+        write_mp4(folder / f"real{suffix}", frames)
+    with av.open(str(folder / "real.webm"), "w") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    np.save(folder / "real.npy", frames)
+    np.savez_compressed(folder / "real.npz", frames)
+    with h5py.File(folder / "real.h5", "w") as file:
+        file.create_dataset("video", data=frames, chunks=True, compression="gzip")
+    pictures = folder / "real_frames"
+    pictures.mkdir()
+    for number in range(3):
+        name = f"{number:05}.jpg"
+        shutil.copy(data / "davis2016/JPEGImages/480p/car-shadow" / name, pictures / name)
+    return [*files, *sorted(folder.iterdir())]
+
+
+class Mutator:
+    """Makes broken inputs in `folder`; each method one kind, named after what it does."""
+
+    def __init__(self, files: list[Path], folder: Path, seed: int):
+        self._videos = [path for path in files if path.is_file()]
+        self._pictures = next(path for path in files if path.is_dir())
+        self._folder = folder
+        self._random = np.random.default_rng(seed)
+        self._made = 0
+
+    def make(self, count: int) -> list[Path]:
+        """`count` inputs, the kinds in turn."""
+        kinds: list[Callable[[], Path]] = [
+            self.truncated,
+            self.flipped,
+            self.wrong_extension,
+            self.zero_bytes,
+            self.folder_instead_of_file,
+            self.one_frame,
+            self.huge_declared_size,
+            self.archive_that_leads_outside,
+            self.link,
+            self.unreadable,
+            self.name_that_is_not_utf_8,
+            self.damaged_frame_folder,
+            self.damaged_archive,
+            self.noise,
+        ]
+        return [kinds[number % len(kinds)]() for number in range(count)]
+
+    def _choice(self, options: list) -> object:
+        return options[self._random.integers(len(options))]
+
+    def _content(self) -> tuple[bytes, str]:
+        path = self._choice(self._videos)
+        return path.read_bytes(), path.suffix
+
+    def _new(self, kind: str, suffix: str) -> Path:
+        self._made += 1
+        return self._folder / f"{self._made:03}-{kind}{suffix}"
+
+    def _written(self, kind: str, content: bytes, suffix: str) -> Path:
+        path = self._new(kind, suffix)
+        path.write_bytes(content)
+        return path
+
+    def _flip(self, content: bytes) -> bytes:
+        damaged = bytearray(content)
+        # Every other time only where the headers are.
+        reach = min(len(damaged), self._choice([300, len(damaged)]))
+        for place in self._random.integers(reach, size=self._random.integers(1, 30)):
+            damaged[place] ^= self._random.integers(1, 256)
+        return bytes(damaged)
+
+    def truncated(self) -> Path:
+        content, suffix = self._content()
+        return self._written("cut", content[: self._random.integers(1, len(content))], suffix)
+
+    def flipped(self) -> Path:
+        content, suffix = self._content()
+        return self._written("flipped", self._flip(content), suffix)
+
+    def wrong_extension(self) -> Path:
+        content, suffix = self._content()
+        return self._written("renamed", content, self._choice([s for s in SUFFIXES if s != suffix]))
+
+    def zero_bytes(self) -> Path:
+        return self._written("empty", b"", self._choice(list(SUFFIXES)))
+
+    def folder_instead_of_file(self) -> Path:
+        path = self._new("folder", self._choice([".avi", ".mp4", ".gif", ".webm"]))
+        path.mkdir()
+        if self._random.integers(2):
+            (path / "frame.jpg").mkdir()
+        return path
+
+    def one_frame(self) -> Path:
+        path = self._new("single", ".mp4")
+        write_mp4(path, np.full((1, 16, 16, 3), 90, np.uint8))
+        return path
+
+    def huge_declared_size(self) -> Path:
+        suffix = self._choice([".avi", ".gif", ".npy", ".h5", ".png"])
+        path = self._new("huge", suffix)
+        if suffix == ".npy":
+            header = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 4000, 4000)}
+            with path.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+        elif suffix == ".h5":
+            with h5py.File(path, "w") as file:
+                file.create_dataset("x", (4, 60000, 60000), np.uint8, chunks=(1, 500, 500))
+        elif suffix == ".png":
+            path = path.with_suffix("")
+            path.mkdir()
+            picture = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+            checksum = struct.pack(">I", zipfile.crc32(picture))
+            (path / "0.png").write_bytes(
+                b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + picture + checksum
+            )
+        else:
+            real = next(file for file in self._videos if file.suffix == suffix)
+            content = bytearray(real.read_bytes())
+            if suffix == ".gif":
+                content[6:10] = b"\xff\xff\xff\xff"
+            else:  # frames, width and height in the header of the file and of the stream
+                place = content.index(b"avih") + 8
+                struct.pack_into("<I", content, place + 16, 2**31 - 1)
+                struct.pack_into("<II", content, place + 32, 60000, 60000)
+                place = content.index(b"strh") + 8
+                struct.pack_into("<I", content, place + 32, 2**31 - 1)
+                struct.pack_into("<II", content, content.index(b"strf") + 12, 60000, 60000)
+            path.write_bytes(content)
+        return path
+
+    def archive_that_leads_outside(self) -> Path:
+        name = self._choice(["../escaped.npy", "/tmp/hvp-escaped.npy", "a/../../../escaped.npy"])
+        content = next(path for path in self._videos if path.suffix == ".npy").read_bytes()
+        if self._random.integers(2):
+            path = self._new("outside", ".zip")
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(name, content)
+        else:
+            path = self._new("outside", ".tar")
+            with tarfile.open(path, "w") as archive:
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+                link = tarfile.TarInfo("train/link.npy")
+                link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+                archive.addfile(link)
+        return path
+
+    def link(self) -> Path:
+        path = self._new("link", self._choice([".avi", ".mp4", ".npy"]))
+        path.symlink_to(self._choice(["nowhere", path.name, "..", "/dev/zero", "/etc/hostname"]))
+        return path
+
+    def unreadable(self) -> Path:
+        content, suffix = self._content()
+        path = self._written("closed", content, suffix)
+        path.chmod(0)
+        return path
+
+    def name_that_is_not_utf_8(self) -> Path:
+        content, suffix = self._content()
+        path = self._new("name", suffix)
+        bad = self._choice([b"\xff\xfe", b"caf\xe9", b"two\nlines", b"\x1b[31m"])
+        odd = Path(os.fsdecode(os.fsencode(path.with_suffix("")) + bad + suffix.encode()))
+        odd.write_bytes(content[: len(content) // 2])
+        return odd
+
+    def damaged_frame_folder(self) -> Path:
+        path = self._new("frames", "")
+        shutil.copytree(self._pictures, path)
+        victim = sorted(path.iterdir())[self._random.integers(3)]
+        content = victim.read_bytes()
+        how = self._random.integers(4)
+        if how == 0:
+            victim.write_bytes(content[: self._random.integers(len(content))])
+        elif how == 1:
+            victim.write_bytes(self._flip(content))
+        elif how == 2:
+            victim.unlink()
+            victim.mkdir()
+        else:
+            victim.unlink()
+            victim.symlink_to("nowhere")
+        return path
+
+    def damaged_archive(self) -> Path:
+        path = self._new("damaged", ".zip")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(
+                "train/a.npy", next(p for p in self._videos if p.suffix == ".npy").read_bytes()
+            )
+        content = path.read_bytes()
+        cut = self._random.integers(2)
+        content = content[: self._random.integers(len(content))] if cut else self._flip(content)
+        path.write_bytes(content)
+        return path
+
+    def noise(self) -> Path:
+        size = self._random.integers(1, 5000)
+        return self._written("noise", self._random.bytes(size), self._choice(list(SUFFIXES)))
+
+
+def make_readable(folder: Path) -> None:
+    """So that the folder can be removed."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | stat.S_IRWXU)
