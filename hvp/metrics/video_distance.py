@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -136,6 +138,7 @@ class VideoDistance:
         network: the embedding.
         protocol: which clips are compared.
         cache_dir: of the statistics; `None` for `statistics_folder()`.
+        devices: the network runs on all of them at a time; `None` for every GPU, or the CPU.
         on_clips: called with the number of clips that were embedded, for a progress bar.
     """
 
@@ -145,8 +148,13 @@ class VideoDistance:
         protocol: VideoProtocol,
         cache_dir: str | Path | None = None,
         on_clips: Callable[[int], None] | None = None,
+        devices: Sequence[str] | None = None,
     ) -> None:
+        import tensorflow as tf
+
         self.network, self.protocol, self.on_clips = network, protocol, on_clips
+        gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+        self.devices = list(devices or gpus or ["/CPU:0"])
         self.cache_dir = statistics_folder() if cache_dir is None else Path(cache_dir)
 
     @property
@@ -155,7 +163,7 @@ class VideoDistance:
         return metric_label(self.protocol, self.network)
 
     def statistics(self, clips: Iterable[np.ndarray]) -> FeatureStatistics:
-        """Embeds batches of clips and gathers their statistics.
+        """Embeds batches of clips and gathers their statistics, a batch a device at a time.
 
         Raises:
             UserError: unless there are as many clips as the protocol asks for.
@@ -164,16 +172,26 @@ class VideoDistance:
         from hvp.metrics.i3d import NUM_CLASSES
 
         gathered = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
-        for batch in clips:
-            gathered = gathered.merged(FeatureStatistics.of(self.network.embed(batch)))
-            if self.on_clips:
-                self.on_clips(len(batch))
+        batches = iter(clips)
+        with ThreadPoolExecutor(len(self.devices)) as pool:
+            while group := list(itertools.islice(batches, len(self.devices))):
+                # In the order of the batches, so that rounding is the same every time.
+                for features in pool.map(self._embed, group, self.devices):
+                    gathered = gathered.merged(FeatureStatistics.of(features))
+                    if self.on_clips:
+                        self.on_clips(len(features))
         if gathered.count != self.protocol.num_videos:
             raise UserError(
                 f"{self.protocol.name} compares {self.protocol.num_videos} clips, found "
                 f"{gathered.count}"
             )
         return gathered
+
+    def _embed(self, batch: np.ndarray, device: str) -> np.ndarray:
+        import tensorflow as tf
+
+        with tf.device(device):  # holds for this thread alone
+            return self.network.embed(batch)
 
     def real_statistics(self, clips: Clips) -> FeatureStatistics:
         """`statistics(clips.batches())`, or what was kept of it."""

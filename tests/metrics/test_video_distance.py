@@ -1,6 +1,8 @@
 """FVD: protocols, names, cached statistics of real clips, and the record."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -130,6 +132,51 @@ def test_real_statistics_are_kept_by_content(tmp_path):
 
 def newest(folder):
     return max(path.stat().st_mtime_ns for path in folder.iterdir())
+
+
+def test_devices_share_the_clips(tmp_path):
+    one = VideoDistance(Network(), PROTOCOL, tmp_path, devices=["/CPU:0"])
+    two = VideoDistance(Network(), PROTOCOL, tmp_path, devices=["/CPU:0"] * 2)
+    clips = Clips(1)
+    expected, shared = (distance.statistics(clips.batches()) for distance in (one, two))
+    assert shared.count == 8
+    np.testing.assert_array_equal(shared.covariance, expected.covariance)
+
+
+TWO_DEVICES = """
+import sys
+import numpy as np
+from hvp.quiet import import_tensorflow
+import_tensorflow()
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from hvp.metrics.i3d import I3D
+from hvp.metrics.video_distance import VideoDistance, VideoProtocol
+network, ran_on = I3D(sys.argv[1]), set()
+original = network._embedding
+def embedding(videos):
+    result = original(videos)
+    ran_on.add(result.device.split(":", 2)[-1])
+    return result
+network._embedding = embedding
+clips = np.random.default_rng(0).integers(0, 256, (3, 1, 9, 16, 16, 3), np.uint8)
+means = [
+    VideoDistance(network, VideoProtocol(3, 9), sys.argv[1], devices=devices).statistics(clips).mean
+    for devices in (["/CPU:0"], ["/CPU:0", "/CPU:1"])
+]
+np.testing.assert_allclose(means[1], means[0], atol=1e-5 * np.abs(means[0]).max())
+print(len(ran_on))
+"""
+
+
+@pytest.mark.slow
+def test_the_network_on_two_devices(i3d_checkpoint):
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(i3d_checkpoint)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2\n"  # both were used
 
 
 def test_a_set_of_another_size_is_refused(tmp_path):
