@@ -33,6 +33,7 @@ class DataConfig:
     width: int = 64
     channels: Literal[1, 3] = 1
     seq_len: int = 100  # frames per training window; videos are cut without overlap
+    random_start: bool = False  # training windows start anywhere in their videos instead
     frame_step: int = 1  # every n-th frame of a video; windows have seq_len of these
     crop: Literal["none", "center"] = "none"  # how pictures get the proportions of height x width
     masks: bool = False  # segmentation masks beside the frames, where a data set has them

@@ -156,7 +156,10 @@ def variables_by_name(model: VideoModel) -> dict[str, Any]:
     A Keras model itself will not do: `tf.train.Checkpoint` does not see layers that it holds in
     lists. The first part of a path, the model's own name, differs between models of one process.
     """
-    return {".".join(v.path.split("/")[1:]): v for v in model.variables}
+    named = {".".join(v.path.split("/")[1:]): v for v in model.variables}
+    if len(named) != len(model.variables):
+        raise ValueError(f"variables of {type(model).__name__} share names; checkpoints lose some")
+    return named
 
 
 def find_checkpoint(folder: Path, checkpoint: str | int = "latest") -> str:

@@ -36,6 +36,11 @@ class RunSummaries:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
+    def histograms(self, split: str, values: Mapping[str, np.ndarray], step: int) -> None:
+        with self.writers[split].as_default(step=step):
+            for name, array in values.items():
+                tf.summary.histogram(name, array)
+
     def gif(self, split: str, name: str, frames: np.ndarray, step: int) -> None:
         """Writes `frames`, uint8 `(time, height, width, channels)`, as an animated image."""
         from tensorboard.plugins.image import metadata
@@ -89,6 +94,24 @@ def prediction_frames(
         time, batch * height, count * width, channels
     )[:, :-GAP, :-GAP]
     return np.rint(np.clip(tiled, 0, 1) * 255).astype(np.uint8)
+
+
+def video_grid(videos: np.ndarray) -> np.ndarray:
+    """Videos side by side in a grid about as wide as high.
+
+    Args:
+        videos: `(videos, time, height, width, channels)`, float32 in [0, 1].
+
+    Returns:
+        uint8 `(time, rows, columns, channels)`, white between the videos.
+    """
+    columns = int(np.ceil(np.sqrt(len(videos))))
+    videos = np.pad(videos, ((0, -len(videos) % columns), *[(0, 0)] * 4), constant_values=1)
+    videos = np.pad(videos, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=1)
+    _, time, height, width, channels = videos.shape
+    tiled = videos.reshape(-1, columns, time, height, width, channels)
+    tiled = tiled.transpose(2, 0, 3, 1, 4, 5).reshape(time, -1, columns * width, channels)
+    return np.rint(np.clip(tiled[:, :-GAP, :-GAP], 0, 1) * 255).astype(np.uint8)
 
 
 def gif_context(context: int, frames: int) -> int:

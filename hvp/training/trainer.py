@@ -29,10 +29,11 @@ from hvp.training.distribution import (
 )
 from hvp.training.run_folder import open_run_folder
 from hvp.training.schedules import make_schedule
-from hvp.training.summaries import RunSummaries, gif_context, prediction_frames
+from hvp.training.summaries import RunSummaries, gif_context, prediction_frames, video_grid
 from hvp.training.write_errors import writing_run
 
 MAX_GIF_VIDEOS = 4
+GENERATED_VIDEOS = 9
 
 
 class Interrupted(Exception):
@@ -148,7 +149,8 @@ class _Loop:
         self.strategy, self.model, self.checkpoints = strategy, model, checkpoints
         self.train_split, self.val_split, self.folder = train_split, val_split, folder
         self.report, self.chief = report, is_chief(strategy)
-        self.train_step = self._distributed(model.train_step, jit=self.training.xla)
+        # One compiled step for each function that the family trains by.
+        self.train_steps: dict[Callable, Callable] = {}
         self.test_step = self._distributed(model.test_step, jit=False)
         self.validation = self._validation_batches()
         self.video_distance = None
@@ -170,7 +172,11 @@ class _Loop:
         with _signals() as received, _progress(step, total) as progress:
             clock, clock_step = time.perf_counter(), step
             while step < total:
-                scalars = {k: float(v) for k, v in self.train_step(next(batches)).items()}
+                function = self.model.step_function(step)
+                if function not in self.train_steps:
+                    self.train_steps[function] = self._distributed(function, jit=training.xla)
+                results = self.train_steps[function](next(batches))
+                scalars = {k: float(v) for k, v in results.items()}
                 step += 1
                 self._check_finite(scalars, step)
                 progress.update(1)
@@ -180,6 +186,7 @@ class _Loop:
                     scalars["throughput/frames_per_second"] = count * frames_per_step / seconds
                     scalars["throughput/steps_per_second"] = count / seconds
                     self._log("train", scalars, step)
+                    self._log_histograms(step)
                     self._print_line(progress, step, total, scalars)
                     clock, clock_step = time.perf_counter(), step
                 paused = time.perf_counter()
@@ -238,6 +245,12 @@ class _Loop:
                 self.summaries.scalars(split, scalars, step)
                 self.summaries.flush()
 
+    def _log_histograms(self, step: int) -> None:
+        histograms = self.model.histograms()
+        if self.summaries is not None and histograms:
+            with writing_run(self.folder):
+                self.summaries.histograms("train", histograms, step)
+
     def _print_line(self, progress: tqdm, step: int, total: int, scalars: dict) -> None:
         if progress.disable:
             rate = scalars["throughput/frames_per_second"]
@@ -249,7 +262,14 @@ class _Loop:
 
     def _write_gifs(self, step: int) -> None:
         if type(self.model).rollout is VideoModel.rollout:
-            return  # a generator shows its videos through its own summaries
+            # Always the same codes, so that the run can be followed.
+            videos = self.model.generate(
+                GENERATED_VIDEOS, self.config.data.seq_len, self.config.seed
+            )
+            with writing_run(self.folder):
+                self.summaries.gif("train", "generated", video_grid(videos.numpy()), step)
+                self.summaries.flush()
+            return
         for split, source in (("train", self.train_split), ("val", self.val_split)):
             if split not in self.gif_videos:
                 count = min(MAX_GIF_VIDEOS, source.num_windows)

@@ -42,7 +42,13 @@ class ResidualBlock(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        y = self.second(resample(self.first(x), 2, 2))
+        y = self.first(x)
+        if len(self.strides) == 3:
+            # The original pads behind only, where time is halved. Done before resampling, as
+            # TensorFlow's remapper stumbles over a padding next to a 3-D convolution.
+            padding = (0, 2) if self.strides[0] == 2 else (1, 1)
+            y = tf.pad(y, ((0, 0), padding, (0, 0), (0, 0), (0, 0)))
+        y = self.second(resample(y, 2, 2))
         return (y + self.shortcut(resample(x, 1, 1, down=2))) / math.sqrt(2.0)
 
 

@@ -66,8 +66,7 @@ class EqualConvolution(layers.Layer):
         filters: outputs.
         size: kernel size along every axis.
         strides: one per axis: two for frames, three (time first) for videos.
-        padding: of height and width, zeros on either side. Time is padded to keep its length, or
-            to half of it, rounded up.
+        padding: zeros on either side of all axes: none, or half the kernel.
         activate: add biases, then `leaky_relu`.
     """
 
@@ -82,11 +81,9 @@ class EqualConvolution(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.filters, self.size, self.strides = filters, size, strides
-        self.activate, self.pads = activate, [(0, 0)] + [(padding, padding)] * len(strides)
-        if len(strides) == 3:
-            # As the original pads: behind only, where time is halved.
-            self.pads[1] = (size // 2, size // 2) if strides[0] == 1 else (0, size - 1)
-        self.pads.append((0, 0))
+        self.activate, self.same = activate, padding == size // 2
+        if padding not in (0, size // 2):
+            raise ValueError(f"padding must be 0 or {size // 2}, received {padding}")
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         axes = (self.size,) * len(self.strides)
@@ -101,9 +98,8 @@ class EqualConvolution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        if any(map(any, self.pads)):
-            x = tf.pad(x, self.pads)
-        y = tf.nn.convolution(x, self.kernel * self.scale, strides=self.strides, padding="VALID")
+        padding = "SAME" if self.same else "VALID"
+        y = tf.nn.convolution(x, self.kernel * self.scale, strides=self.strides, padding=padding)
         return leaky_relu(y + self.bias) if self.activate else y
 
 
