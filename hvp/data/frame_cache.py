@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hvp import cache
 from hvp.config import DataConfig
 from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
@@ -26,10 +27,7 @@ def cache_folder(config: DataConfig) -> Path:
     """`data.cache_dir`, else `HVP_CACHE_DIR`, else the user's cache folder."""
     if config.cache_dir is not None:
         return Path(config.cache_dir)
-    if os.environ.get("HVP_CACHE_DIR"):
-        return Path(os.environ["HVP_CACHE_DIR"]) / "frames"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "hvp" / "frames"
+    return cache.cache_folder("frames")
 
 
 def read_frames(path: Path, config: DataConfig) -> np.ndarray:

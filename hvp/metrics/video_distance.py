@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 import hvp
+from hvp.cache import cache_folder
 from hvp.data.arrays import ARRAY_ERRORS
 from hvp.errors import UserError, writing
 
@@ -137,7 +138,7 @@ class VideoDistance:
     Args:
         network: the embedding.
         protocol: which clips are compared.
-        cache_dir: of the statistics; `None` for `statistics_folder()`.
+        cache_dir: of the statistics; `None` for HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`.
         devices: the network runs on all of them at a time; `None` for every GPU, or the CPU.
         on_clips: called with the number of clips that were embedded, for a progress bar.
     """
@@ -155,7 +156,7 @@ class VideoDistance:
         self.network, self.protocol, self.on_clips = network, protocol, on_clips
         gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
         self.devices = list(devices or gpus or ["/CPU:0"])
-        self.cache_dir = statistics_folder() if cache_dir is None else Path(cache_dir)
+        self.cache_dir = cache_folder("fvd") if cache_dir is None else Path(cache_dir)
 
     @property
     def label(self) -> str:
@@ -303,14 +304,6 @@ def write_record(record: Mapping[str, Any], path: str | Path) -> None:
 def record_path(experiment: Path, step: int, label: str) -> Path:
     """Where an experiment keeps the record of a checkpoint."""
     return experiment / "fvd" / f"step{step}_{label}.json"
-
-
-def statistics_folder() -> Path:
-    """Where statistics of real clips are kept: HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`."""
-    if os.environ.get("HVP_CACHE_DIR"):
-        return Path(os.environ["HVP_CACHE_DIR"]) / "fvd"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "hvp" / "fvd"
 
 
 def to_uint8(frames: np.ndarray) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
+from hvp import checksum
 from hvp.errors import UserError, writing
 
 
@@ -129,10 +129,6 @@ def _download(folder: Path, file: str, published: WeightsFile) -> None:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, or a `UserError` that says why it cannot be read."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(2**20):
-                digest.update(block)
-            return digest.hexdigest()
+        return checksum.file_sha256(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
