@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from keras import layers
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
 
 
-def batch_norm(name: str) -> layers.BatchNormalization:
+def batch_norm(name: str, **kwargs: Any) -> layers.BatchNormalization:
     """Batch normalisation with PyTorch's momentum and epsilon."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name)
+    return layers.BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name, **kwargs)
 
 
 class Convolution(layers.Layer):

@@ -69,14 +69,15 @@ class Stage(layers.Layer):
             (3, False): layers.Conv3D,
             (3, True): layers.Conv3DTranspose,
         }[len(strides), transposed]
-        shared = {"filters": filters, "strides": strides, "padding": "same"}
+        policy = self.dtype_policy
+        shared = {"filters": filters, "strides": strides, "padding": "same", "dtype": policy}
         self.main = kind(kernel_size=kernel, use_bias=not norm, name="main", **shared)
         self.accompanying = None
         if accompanying:
             self.accompanying = kind(
                 kernel_size=strides, use_bias=False, name="accompanying", **shared
             )
-        self.norm = batch_norm("norm") if norm else None
+        self.norm = batch_norm("norm", dtype=policy) if norm else None
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = self.main(x)

@@ -17,6 +17,9 @@ from hvp.data.video_io import LUMA
 
 SOBEL = np.outer([1, 2, 1], [-1, 0, 1]).astype(np.float32)  # along width; sums to 8 for a step of 1
 
+# Both sides of a perfect step have the same gradient: both are edges, whatever the rounding.
+TIE = 1 - 1e-5
+
 
 def luma(frames: tf.Tensor) -> tf.Tensor:
     """Grey of `(..., 1 or 3)` frames: `(..., 1)`."""
@@ -93,7 +96,7 @@ def _is_ridge(magnitude: tf.Tensor, horizontal: tf.Tensor, vertical: tf.Tensor) 
         straight = tf.where(steep, shifted(side, 0), shifted(0, side))
         rising = tf.where(steep, shifted(side, -side), shifted(-side, side))
         diagonal = tf.where(falling, shifted(side, side), rising)
-        ridge &= magnitude >= share * diagonal + (1 - share) * straight
+        ridge &= magnitude >= (share * diagonal + (1 - share) * straight) * TIE
     return ridge
 
 

@@ -90,9 +90,14 @@ class FusionModel(VideoModel):
         condition = keras.KerasTensor((1, *size, conditions))
         window = keras.KerasTensor((1, self.settings.frames, *size, c))
         frame = keras.KerasTensor((1, self.height, self.width, c))
-        keras.Layer.compute_output_spec(self.predictor, window)
-        keras.Layer.compute_output_spec(self.translator, condition)
-        keras.Layer.compute_output_spec(self.discriminator, condition, frame)
+        inputs = {
+            self.predictor: [window],
+            self.translator: [condition],
+            self.discriminator: [condition, frame],
+        }
+        for network, tensors in inputs.items():
+            with keras.name_scope(network.name):  # their variables' names must differ
+                keras.Layer.compute_output_spec(network, *tensors)
         self._make_graphs()
         self.built = True
 
@@ -222,21 +227,25 @@ class FusionModel(VideoModel):
         return {**self._scalars(objectives), **norms, "learning_rate": rate}
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """The losses without an update, and MSE and SSIM of the frames after the context."""
+        """The losses without an update, and MSE and SSIM of the frames after the context.
+
+        Those are translated from predicted pictures; in the stage `translator` from true ones.
+        """
         s = self.settings
         frames, pictures = self._frames_and_pictures(batch)
-        predicted = self._predicted(pictures, training=False)
         shown, first = pictures[:, 1:], 1
+        future = pictures[:, s.frames :]
         objectives = []
         if s.stage != "translator":
-            objectives.append(predictor_objective(s, pictures[:, s.frames :], predicted))
-            shown, first = predicted, s.frames
+            predicted = self._predicted(pictures, training=False)
+            objectives.append(predictor_objective(s, future, predicted))
+            shown, first, future = predicted, s.frames, predicted
         if s.stage != "predictor":
             drawn = self._drawn(frames, shown, first, fold_in((self.seed, 1), 0))
             networks = (self.translator, self.discriminator)
             objectives += translator_objectives(s, *networks, *drawn, None, training=False)
         true = frames[:, s.frames :]
-        result = self._translate(predicted, frames[:, s.frames - 1], None)
+        result = self._translate(future, frames[:, s.frames - 1], None)
         scores = {"mse": mse(true, result), "ssim": ssim(true, result)}
         means = {name: tf.reduce_mean(score) for name, score in scores.items()}
         return {**self._scalars(objectives), **means}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from keras import layers
 
-from hvp.models.fusion.blocks import Stage, crop_to, leaky_relu, stages_that_fit, to_float32
+from hvp.models.fusion.blocks import Stage, crop_to, leaky_relu, stages_that_fit
 
 TIME_HALVINGS = 2
 
@@ -41,11 +41,12 @@ class Predictor(layers.Layer):
         width: int,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # In bfloat16 on CPUs, TensorFlow 2.21's kernel gradient of 3-D convolutions has NaNs.
+        super().__init__(dtype="float32", **kwargs)
         self.step = step
         halvings = stages_that_fit(height, width, len(filters) - 1)
         strides = [(2 if i < TIME_HALVINGS else 1, 2, 2) for i in range(halvings)]
-        shared = {"accompanying": accompanying}
+        shared = {"accompanying": accompanying, "dtype": "float32"}
         self.entry = Stage(filters[0], (1, 1, 1), name="entry", **shared)
         self.down = [
             Stage(filters[i + 1], stride, name=f"down_{i}", **shared)
@@ -59,7 +60,7 @@ class Predictor(layers.Layer):
         self.merge = [
             Stage(filters[i], (1, 1, 1), name=f"merge_{i}", **shared) for i in range(halvings)
         ]
-        self.readout = layers.Conv3D(channels, 1, name="readout")
+        self.readout = layers.Conv3D(channels, 1, dtype="float32", name="readout")
 
     def call(self, pictures: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = leaky_relu(self.entry(2.0 * pictures - 1.0, training=training))
@@ -72,4 +73,4 @@ class Predictor(layers.Layer):
             x = crop_to(tf.nn.relu(up(x, training=training)), skip)
             x = tf.nn.relu(merge(tf.concat([x, skip], axis=-1), training=training))
         # Slice i of the last `step` predicts the i-th picture after the window.
-        return tf.sigmoid(to_float32(self.readout(x[:, -self.step :])))
+        return tf.sigmoid(self.readout(x[:, -self.step :]))

@@ -10,6 +10,8 @@ from hvp.models.fusion.edges import luma
 
 SAMPLED_PIXELS = 2048  # of a video, for finding its regions
 K_MEANS_STEPS = 8
+SAME_COLOUR = 1e-5  # squared distance; that of neighbouring 8-bit levels is 1.5e-5
+UNUSED = 3.0  # brighter than any pixel, so the last of the labels
 
 
 def palette(count: int, channels: int) -> np.ndarray:
@@ -52,7 +54,8 @@ def find_regions(videos: tf.Tensor, count: int, seed: Seed) -> tf.Tensor:
         seed: as of `VideoModel`.
 
     Returns:
-        `(batch, count, channels)`, from dark to bright.
+        `(batch, count, channels)`, from dark to bright. Videos with fewer colours leave the last
+        ones unused.
     """
     batch, channels = tf.shape(videos)[0], videos.shape[-1]
     pixels = tf.reshape(videos, (batch, -1, channels))
@@ -64,6 +67,9 @@ def find_regions(videos: tf.Tensor, count: int, seed: Seed) -> tf.Tensor:
     for _ in range(1, count):
         nearest = tf.reduce_min(_distances(pixels, centres), axis=-1)
         farthest = tf.gather(pixels, tf.argmax(nearest, axis=-1), batch_dims=1)
+        # Of two equal centres rounding would choose; a centre that is not needed goes out of reach.
+        needed = tf.reduce_max(nearest, axis=-1, keepdims=True) > SAME_COLOUR
+        farthest = tf.where(needed, farthest, UNUSED)
         centres = tf.concat([centres, farthest[:, None]], axis=1)
     for _ in range(K_MEANS_STEPS):
         members = tf.one_hot(tf.argmin(_distances(pixels, centres), axis=-1), count)
