@@ -265,9 +265,6 @@ class GeneratedClips:
                 )
             yield to_uint8(videos)
 
-    def content_sha256(self) -> str:
-        raise NotImplementedError("generated clips are not kept")
-
 
 def generates(model: VideoModel) -> bool:
     """Whether a model draws videos from nothing."""

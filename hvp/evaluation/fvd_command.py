@@ -16,7 +16,7 @@ from hvp.metrics.video_distance import VIDEO_PROTOCOLS, find_video_protocol, rec
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
-    from hvp.metrics.video_distance import Clips, VideoProtocol
+    from hvp.metrics.video_distance import Clips, RealClips, VideoProtocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +104,7 @@ def _resolution(arguments: argparse.Namespace) -> tuple[int, int] | None:
 
 def _folder_clips(
     arguments: argparse.Namespace, protocol: VideoProtocol, resolution: tuple[int, int] | None
-) -> tuple[Clips, Clips, Callable[[str], Path]]:
+) -> tuple[RealClips, Clips, Callable[[str], Path]]:
     """Real and fake clips, and where the record goes under its label."""
     from hvp.evaluation.fvd_clips import FolderClips
 
@@ -126,7 +126,7 @@ def _experiment_clips(
     config: ExperimentConfig,
     overrides: list[str],
     protocol: VideoProtocol,
-) -> tuple[Clips, Clips, Callable[[str], Path]]:
+) -> tuple[RealClips, Clips, Callable[[str], Path]]:
     from hvp.evaluation.fvd_clips import FolderClips, GeneratedClips, training_clips
     from hvp.training.checkpoints import find_checkpoint, load_experiment
 
@@ -141,7 +141,7 @@ def _experiment_clips(
     fake = GeneratedClips(model, protocol, arguments.seed, arguments.batch_size, about)
     data = config.data
     if arguments.real is None:
-        real: Clips = training_clips(config, protocol, arguments.seed)
+        real: RealClips = training_clips(config, protocol, arguments.seed)
     else:
         size = (data.height, data.width)
         real = FolderClips(

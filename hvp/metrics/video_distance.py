@@ -128,6 +128,10 @@ class Clips(Protocol):
     def batches(self) -> Iterator[np.ndarray]:
         """The clips: uint8 `(batch, num_frames, height, width, channels)`."""
 
+
+class RealClips(Clips, Protocol):
+    """Clips whose statistics are kept."""
+
     def content_sha256(self) -> str:
         """Changes whenever a frame of a clip does."""
 
@@ -194,7 +198,7 @@ class VideoDistance:
         with tf.device(device):  # holds for this thread alone
             return self.network.embed(batch)
 
-    def real_statistics(self, clips: Clips) -> FeatureStatistics:
+    def real_statistics(self, clips: RealClips) -> FeatureStatistics:
         """`statistics(clips.batches())`, or what was kept of it."""
         from hvp.metrics.frechet import FeatureStatistics
 
@@ -224,7 +228,7 @@ class VideoDistance:
         return found
 
 
-def measure(distance: VideoDistance, real: Clips, fake: Clips) -> dict[str, Any]:
+def measure(distance: VideoDistance, real: RealClips, fake: Clips) -> dict[str, Any]:
     """FVD of two sets of clips.
 
     Returns:

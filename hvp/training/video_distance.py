@@ -12,7 +12,7 @@ from hvp.metrics.i3d import I3D
 from hvp.metrics.video_distance import (
     VideoDistance,
     find_video_protocol,
-    measure,
+    record_of,
     record_path,
     write_record,
 )
@@ -61,9 +61,10 @@ class TrainingDistance:
         self.config, self.model, self.folder, self.report = config, model, folder, report
         protocol = find_video_protocol(config.training.fvd_protocol)
         self.distance = VideoDistance(I3D(config.evaluation.fvd_weights), protocol)
-        self.real = training_clips(config, protocol, config.seed)
+        real = training_clips(config, protocol, config.seed)
+        self.about_real = dict(real.about)
         report(f"FVD: {self.distance.label}, every {config.training.fvd_every} steps")
-        self.distance.real_statistics(self.real)
+        self.real = self.distance.real_statistics(real)
 
     def measure(self, step: int) -> dict[str, float]:
         """Scalars for TensorBoard; the record goes to a file."""
@@ -72,9 +73,15 @@ class TrainingDistance:
             "model": self.config.model.family,
             "checkpoint_step": step,
         }
-        protocol = self.distance.protocol
-        fake = GeneratedClips(self.model, protocol, self.config.seed, about=about)
-        record = measure(self.distance, self.real, fake)
+        distance = self.distance
+        fake = GeneratedClips(self.model, distance.protocol, self.config.seed, about=about)
+        record = record_of(
+            distance.protocol,
+            distance.network,
+            self.real,
+            distance.statistics(fake.batches()),
+            {"real": self.about_real, "fake": fake.about},
+        )
         write_record(record, record_path(self.folder, step, self.distance.label))
         self.report(f"step {step}  {record['metric']} {record['value']:.3f}")
         return {f"fvd/{record['metric']}": record["value"]}
