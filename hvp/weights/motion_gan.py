@@ -69,10 +69,12 @@ def make_discriminator(name: str, size: int, widths: Mapping[int, int] | None = 
     if widths is None:
         widths = video_widths(1.0) if video else frame_widths(1.0)
     if name == "DeltaVideoDiscriminator":
-        return PairDiscriminator(size, widths)
-    return Discriminator(
-        size, widths, frames=VIDEO_LENGTH if video else None, patch=name in PATCH_NETWORKS
-    )
+        network = PairDiscriminator(size, widths)
+    else:
+        frames = VIDEO_LENGTH if video else None
+        network = Discriminator(size, widths, frames, patch=name in PATCH_NETWORKS)
+    network.build()
+    return network
 
 
 def generator_targets(generator: Generator) -> dict[str, Target]:

@@ -101,10 +101,9 @@ class Discriminator(layers.Layer):
         if not patch:
             self.hidden = EqualDense(last, activate=True, name="hidden")
             self.head = EqualDense(self.outputs, name="head")
-        self.build()
 
     def build(self, input_shape: tuple | None = None) -> None:
-        """Makes all variables."""
+        """Makes all variables; the arguments of the constructor say all that it takes."""
         if self.built:
             return
         time = () if self.frames is None else (None,)

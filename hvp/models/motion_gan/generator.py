@@ -187,10 +187,9 @@ class Generator(layers.Layer):
             for i, (low, high) in enumerate(frequency_ranges(frequencies))
         ]
         self.renderer = Renderer(size, widths, channels, name="renderer")
-        self.build()
 
     def build(self, input_shape: tuple | None = None) -> None:
-        """Makes all variables."""
+        """Makes all variables; the arguments of the constructor say all that it takes."""
         if self.built:
             return
         self.content_mapping.build((None, self.content_dim))

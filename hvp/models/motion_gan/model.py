@@ -100,7 +100,6 @@ class MotionGAN(VideoModel):
         self.generator = self._make_generator("generator")
         self.average = self._make_generator("average")
         self.average.trainable = False
-        self.restart_average()
         frames, videos = frame_widths(s.width_factor), video_widths(s.width_factor)
         small = round(height * s.video_discriminator_scale)
         self.image_discriminator = Discriminator(
@@ -123,10 +122,16 @@ class MotionGAN(VideoModel):
                 channels=channels,
                 name="video_discriminator",
             )
-        self.built = True
+        self.build()
+        self.restart_average()
 
     def build(self, input_shape: Any = None) -> None:
-        """All variables are made by the constructor."""
+        """Makes all variables, below the model's name."""
+        if self.built:
+            return
+        for network in (self.average, *self._networks.values()):
+            network.build()
+        self.built = True
 
     def get_config(self) -> dict[str, Any]:
         settings = dataclasses.asdict(self.settings)
