@@ -44,7 +44,7 @@ def array_frames(path: Path) -> Iterator[np.ndarray]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            content = np.load(path, allow_pickle=False, mmap_mode="r")
+            content = np.lib.format.open_memmap(path, mode="r")
             yield from _checked_frames(path, content.shape, content.dtype, iter(content))
         elif path.suffix.lower() == ".npz":
             yield from _npz_frames(path)
