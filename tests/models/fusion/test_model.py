@@ -185,7 +185,7 @@ def test_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         model = small()
-        scalars = trained(model, tf.constant(walking_squares()), 8)
+        scalars = trained(model, tf.constant(walking_squares()), 4)
         assert model.rollout(walking_squares(), 2).dtype == tf.float32
     finally:
         keras.mixed_precision.set_global_policy("float32")
