@@ -71,14 +71,14 @@ class FolderClips:
             first = read_video(self._paths[0], channels=channels, max_frames=1)
             resolution = first.shape[1:3]
         self.resolution = resolution
-        self._too_short: list[str] = []
+        self.left_out = 0
 
     @property
     def about(self) -> dict[str, Any]:
         return {
             "videos_of": str(self.folder),
             "videos_there": len(self._paths),
-            "shorter_videos_left_out": len(self._too_short),
+            "shorter_videos_left_out": self.left_out,
             "clips": "one a video; videos and first frames drawn by the seed",
             "seed": self.seed,
             "height": self.resolution[0],
@@ -90,13 +90,16 @@ class FolderClips:
         }
 
     def batches(self) -> Iterator[np.ndarray]:
-        self._too_short = []
+        too_short = []
         order = np.random.default_rng([self.seed, 0]).permutation(len(self._paths))
         wanted, batch = self.protocol.num_videos, []
         with ThreadPoolExecutor(2) as pool:
             for first in range(0, len(order), BATCH):
-                for clip in pool.map(self._clip, order[first : first + BATCH]):
-                    if clip is not None and wanted > 0:
+                indices = order[first : first + BATCH]
+                for index, clip in zip(indices, pool.map(self._clip, indices), strict=True):
+                    if clip is None:
+                        too_short.append(self._paths[index].name)
+                    elif wanted > 0:
                         batch.append(clip)
                         wanted -= 1
                     if len(batch) == BATCH or (batch and wanted == 0):
@@ -106,10 +109,11 @@ class FolderClips:
                     break
         if batch:
             yield np.stack(batch)
-        if self._too_short:
+        self.left_out = len(too_short)
+        if too_short:
             print(
-                f"left out: {len(self._too_short)} videos of {self.folder} with fewer than "
-                f"{self.protocol.span} frames, such as {self._too_short[0]}",
+                f"left out: {self.left_out} videos of {self.folder} with fewer than "
+                f"{self.protocol.span} frames, such as {too_short[0]}",
                 file=sys.stderr,
             )
         if wanted:
@@ -145,7 +149,6 @@ class FolderClips:
             )
         spare = len(frames) - self.protocol.span
         if spare < 0:
-            self._too_short.append(path.name)
             return None
         start = int(np.random.default_rng([self.seed, 1, index]).integers(spare + 1))
         return frames[start : start + self.protocol.span : self.protocol.stride]
@@ -182,12 +185,13 @@ class SplitClips:
             video = split.window(int(number)).video
             rank[place] = rounds[video] = rounds.get(video, -1) + 1
         order = order[np.argsort(rank, kind="stable")]
+        self.left_out = len(split.skipped)
         self.windows = [int(number) for number in order[: protocol.num_videos]]
         videos = {split.window(number).video for number in self.windows}
         self.about = {
             "videos_of": name,
             "different_videos": len(videos),
-            "videos_left_out": len(split.skipped),
+            "videos_left_out": self.left_out,
             "clips": "drawn by the seed from clips without overlap, of as many videos as possible",
             "seed": seed,
         }

@@ -130,7 +130,13 @@ class Clips(Protocol):
 
 
 class RealClips(Clips, Protocol):
-    """Clips whose statistics are kept."""
+    """Clips whose statistics are kept.
+
+    Attributes:
+        left_out: videos that were too short, known once the clips were read; kept along.
+    """
+
+    left_out: int
 
     def content_sha256(self) -> str:
         """Changes whenever a frame of a clip does."""
@@ -208,6 +214,7 @@ class VideoDistance:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 found = FeatureStatistics(int(kept["count"]), kept["mean"], kept["deviations"])
+                clips.left_out = int(kept["left_out"])
         except ARRAY_ERRORS:  # absent, or cut off by a crash
             found = None
         if found is not None:
@@ -221,7 +228,7 @@ class VideoDistance:
         with writing(self.cache_dir):
             try:
                 with temporary.open("wb") as file:
-                    np.savez(file, count=found.count, mean=found.mean, deviations=found.deviations)
+                    np.savez(file, left_out=clips.left_out, **dataclasses.asdict(found))
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ class Clips:
     def __init__(self, seed, count=8, brightness=0):
         random = np.random.default_rng(seed)
         self.frames = random.integers(0, 200, (count, 9, 4, 4, 1), np.uint8) + np.uint8(brightness)
-        self.about = {"videos_of": f"seed {seed}"}
+        self.about, self.left_out = {"videos_of": f"seed {seed}"}, 0
 
     def batches(self):
         for first in range(0, len(self.frames), 3):
@@ -110,10 +110,13 @@ def test_record_holds_the_distance_and_what_decides_it(tmp_path):
 
 def test_real_statistics_are_kept_by_content(tmp_path):
     network, real = Network(), Clips(1)
+    real.left_out = 3
     first = VideoDistance(network, PROTOCOL, tmp_path).real_statistics(real)
     assert network.clips == 8
-    again = VideoDistance(network, PROTOCOL, tmp_path).real_statistics(Clips(1))
+    same = Clips(1)
+    again = VideoDistance(network, PROTOCOL, tmp_path).real_statistics(same)
     assert network.clips == 8
+    assert same.left_out == 3  # although its videos were not read
     np.testing.assert_array_equal(again.covariance, first.covariance)
     # other clips, other weights and other protocols are other statistics
     changed = Clips(1)
