@@ -38,6 +38,14 @@ def parser() -> argparse.ArgumentParser:
     validation_command.add_arguments(validation)
     validation.set_defaults(run=validation_command.run)
 
+    from hvp.evaluation import generate_command
+
+    generate = commands.add_parser(
+        "generate", help="generate videos, with their motion as asked for"
+    )
+    generate_command.add_arguments(generate)
+    generate.set_defaults(run=generate_command.run)
+
     from hvp.evaluation import fvd_command
 
     fvd = commands.add_parser("fvd", help="measure the Fréchet video distance of generated videos")
@@ -69,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     importing.add_argument(
         "--checkpoint",
         required=True,
-        help="folder or prefix of a TensorFlow 1 checkpoint, or a PyTorch .pth file",
+        help="folder or prefix of a TensorFlow 1 checkpoint, or a PyTorch .pth or .pt file",
     )
     importing.add_argument(
         "--config",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from hvp.weights.reference import assign_by_name
 
 ORIGINAL_DATASETS = {"mmnist": "moving_mnist", "kth": "kth", "mazes": "mazes"}
 PYTORCH_SUFFIXES = (".pth", ".pt")
+MOTION_GAN_NETWORKS = ("g", "g_ema", "img_d", "vid_d")
 # Keys of an original configuration and where they live in ours.
 ORIGINAL_KEYS = {
     "data": {"channels": "channels", "seq_len": "seq_len"},
@@ -44,7 +46,8 @@ def import_checkpoint(
     Args:
         checkpoint: of the hierarchical family, the folder (with the `checkpoint` file) or prefix
             (`.../model.ckpt`) of a TensorFlow 1 checkpoint; of SDFNet and DFDNet, a PyTorch state
-            dict (`.pth`), bare or under `net`.
+            dict (`.pth`), bare or under `net`; of the motion GAN, the PyTorch checkpoint (`.pt`) of
+            all its networks.
         config: one of our configurations; for the hierarchical family also the original's own flat
             `config.yml`, which `None` looks for beside the checkpoint.
         logdir: where `logs/NAME/` is made.
@@ -81,18 +84,26 @@ def _import_state_dict(
     from hvp.weights import frequency_nets
 
     if config is None:
-        raise UserError(f"{path}: pass --config, such as configs/sdfnet_mmnist.yml")
+        raise UserError(
+            f"{path}: pass --config, such as configs/sdfnet_mmnist.yml or "
+            "configs/motion_gan_ucf101.yml"
+        )
     experiment = load_config(config, overrides)
     family = experiment.model.family
-    if family not in ("sdfnet", "dfdnet"):
+    if family not in ("sdfnet", "dfdnet", "motion_gan"):
         raise UserError(
-            f"{path}: is a PyTorch state dict, but {config} is of the family {family}; SDFNet and "
-            "DFDNet were published so"
+            f"{path}: is a PyTorch checkpoint, but {config} is of the family {family}; SDFNet, "
+            "DFDNet and the motion GAN were published so"
         )
-    arrays = read_state_dict(path)
-    model = hvp.build_model(experiment)
-    used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
-    assign_by_name(frequency_nets.targets(model), used)
+    if family == "motion_gan":
+        networks = read_motion_gan(path)
+        model = hvp.build_model(experiment)
+        _assign_motion_gan(model, networks, path)
+    else:
+        arrays = read_state_dict(path)
+        model = hvp.build_model(experiment)
+        used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
+        assign_by_name(frequency_nets.targets(model), used)
     model.configure_training(experiment.training)
     return experiment, model
 
@@ -105,6 +116,59 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: without PyTorch, and for a file that is missing, damaged or something else.
     """
+    content = _read_pytorch(path)
+    content = content.get("net", content) if isinstance(content, dict) else content
+    arrays = _arrays(content)
+    if not arrays:
+        raise UserError(f"{path}: holds no state dict, neither bare nor under 'net'")
+    return arrays
+
+
+def read_motion_gan(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The networks of a motion GAN's PyTorch checkpoint: `g`, `g_ema`, `img_d` and `vid_d`.
+
+    Raises:
+        UserError: without PyTorch, and for a file that is missing, damaged or something else.
+    """
+    content = _read_pytorch(path)
+    content = content if isinstance(content, dict) else {}
+    networks = {name: _arrays(content.get(name)) for name in MOTION_GAN_NETWORKS}
+    missing = [name for name, arrays in networks.items() if not arrays]
+    if missing:
+        raise UserError(
+            f"{path}: is no checkpoint of the motion GAN: it holds no {', '.join(missing)} (found "
+            f"{', '.join(map(str, content)) or 'no names'})"
+        )
+    return networks
+
+
+def _assign_motion_gan(
+    model: Any, networks: Mapping[str, Mapping[str, np.ndarray]], path: Path
+) -> None:
+    from hvp.weights import motion_gan
+
+    targets = {
+        "g": motion_gan.generator_targets(model.generator),
+        "g_ema": motion_gan.generator_targets(model.average),
+        "img_d": motion_gan.discriminator_targets(model.image_discriminator),
+        "vid_d": motion_gan.discriminator_targets(model.video_discriminator),
+    }
+    variables, arrays = {}, {}
+    for network in MOTION_GAN_NETWORKS:
+        variables |= {f"{network}.{name}": target for name, target in targets[network].items()}
+        arrays |= {
+            f"{network}.{name}": array
+            for name, array in networks[network].items()
+            if not motion_gan.is_unused(network, name)
+        }
+    try:
+        assign_by_name(variables, arrays)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _read_pytorch(path: Path) -> Any:
+    """What a PyTorch file holds, unpickling nothing but tensors and command-line arguments."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
@@ -115,14 +179,18 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
             "https://download.pytorch.org/whl/cpu"
         ) from None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # A namespace holds attributes and runs nothing; the motion GAN stores its arguments so.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch and pickle raise for what is no checkpoint
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: cannot be read as a PyTorch state dict: {reason}") from None
-    content = content.get("net", content) if isinstance(content, dict) else content
-    tensors = isinstance(content, dict) and all(hasattr(v, "numpy") for v in content.values())
-    if not tensors or not content:
-        raise UserError(f"{path}: holds no state dict, neither bare nor under 'net'")
+
+
+def _arrays(content: Any) -> dict[str, np.ndarray]:
+    """A state dict's arrays; nothing, if it is none."""
+    if not isinstance(content, dict) or not all(hasattr(v, "numpy") for v in content.values()):
+        return {}
     # Trained on several GPUs, every name begins with "module.".
     return {name.removeprefix("module."): t.detach().numpy() for name, t in content.items()}
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 from keras import layers
 
+from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.layers import (
     EqualDense,
     ModulatedConvolution,
@@ -15,7 +16,7 @@ from hvp.models.motion_gan.layers import (
     pixel_norm,
     resample,
 )
-from hvp.models.motion_gan.motion import Bands, MotionBranch, frequency_ranges
+from hvp.models.motion_gan.motion import MotionBranch, frequency_ranges
 
 MAPPING_RATE = 0.01
 

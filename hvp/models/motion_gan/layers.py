@@ -99,7 +99,9 @@ class EqualConvolution(layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         padding = "SAME" if self.same else "VALID"
-        y = tf.nn.convolution(x, self.kernel * self.scale, strides=self.strides, padding=padding)
+        # tf.nn.convolution would lose the data format that an eager gradient asks for.
+        convolve = tf.nn.conv3d if len(self.strides) == 3 else tf.nn.conv2d
+        y = convolve(x, self.kernel * self.scale, (1, *self.strides, 1), padding)
         return leaky_relu(y + self.bias) if self.activate else y
 
 

@@ -25,10 +25,11 @@ from hvp.models.base import (
     replica_rows,
 )
 from hvp.models.motion_gan import augment
+from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.config import MotionGANConfig
 from hvp.models.motion_gan.discriminators import Discriminator, PairDiscriminator
 from hvp.models.motion_gan.generator import Generator
-from hvp.models.motion_gan.motion import Bands, time_grid
+from hvp.models.motion_gan.motion import time_grid
 from hvp.models.motion_gan.widths import frame_widths, video_widths
 
 if TYPE_CHECKING:

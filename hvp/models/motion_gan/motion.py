@@ -1,46 +1,17 @@
-"""Motion as sinusoids of learned frequencies, and the bands by which it is manipulated."""
+"""Motion as sinusoids of learned frequencies."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.layers import EqualDense, ModulatedConvolution, leaky_relu
-
-
-class Bands(NamedTuple):
-    """Ranges of frequency, and which of them move the video.
-
-    Attributes:
-        edges: upper ends in rising order; band k is `[edges[k - 1], edges[k])`, band 0 starts
-            at 0. Frequencies are in radians a unit of time; a training clip spans 2 units.
-        keep: numbers of the bands that stay; `None`: all.
-        relative: edges are shares of each branch's highest frequency instead.
-
-    Example:
-        >>> slow = Bands(edges=(3.0, math.inf), keep=(0,))  # without the motion from 3 on
-    """
-
-    edges: tuple[float, ...]
-    keep: tuple[int, ...] | None = None
-    relative: bool = False
-
-    def check(self) -> Bands:
-        """Itself; raises a `ValueError` for edges out of order and bands that are not there."""
-        edges = tuple(self.edges)
-        if not edges or list(edges) != sorted(set(edges)) or not edges[0] > 0:
-            raise ValueError(f"bands need edges above 0 in rising order, found {edges}")
-        if any(not 0 <= band < len(edges) for band in self.keep or ()):
-            raise ValueError(
-                f"bands are numbered 0 to {len(edges) - 1}, found keep={tuple(self.keep)}"
-            )
-        return self
 
 
 def time_grid(num_frames: int, start: float = -1.0, stop: float = 1.0) -> np.ndarray:
@@ -140,7 +111,7 @@ class MotionBranch(layers.Layer):
                 scales = [s * mask for s, mask in zip(scales, tf.unstack(masks), strict=True)]
                 scales = [tf.add_n(scales)]
             if bands.keep is not None:
-                kept = tf.reduce_sum(tf.gather(masks, list(bands.keep)), axis=0)
+                kept = tf.reduce_sum(tf.gather(masks, tf.constant(bands.keep, tf.int32)), axis=0)
                 features = features * kept
         kernel = self.modulated.kernel[0, 0] * self.modulated.scale
         x = tf.matmul(features * scales[0][:, None], kernel)

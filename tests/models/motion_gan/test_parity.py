@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from hvp.losses.adversarial import r1_penalty
 from hvp.models.motion_gan import augment
-from hvp.models.motion_gan.motion import Bands, time_grid
+from hvp.models.motion_gan.bands import Bands
+from hvp.models.motion_gan.motion import time_grid
 from hvp.weights import from_reference
 
 
@@ -78,9 +79,7 @@ def test_bands_of_frequencies(generator, generator_golden, branch):
     expected = generator_golden[f"outputs/freq_idx_{branch}"]
     np.testing.assert_array_equal(features.masks(Bands(RANGES)), expected)
     relative = features.masks(Bands((0.5, 1.0), relative=True))
-    np.testing.assert_array_equal(
-        relative, generator_golden[f"outputs/freq_idx_ratio0.5_{branch}"]
-    )
+    np.testing.assert_array_equal(relative, generator_golden[f"outputs/freq_idx_ratio0.5_{branch}"])
 
 
 def test_average_starts_at_the_imported_weights(generator_golden):
@@ -143,9 +142,7 @@ def test_r1_and_its_gradients(discriminators, name):
     @tf.function
     def penalty_and_gradients():
         with tf.GradientTape() as tape:
-            penalty = r1_penalty(
-                lambda x: network(x, *inputs[1:]), tf.convert_to_tensor(inputs[0])
-            )
+            penalty = r1_penalty(lambda x: network(x, *inputs[1:]), tf.convert_to_tensor(inputs[0]))
             loss = 80.0 * penalty
         variables = [targets[n].variable.value for n in names]
         return penalty, tape.gradient(loss, variables)

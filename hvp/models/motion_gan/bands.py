@@ -1,0 +1,34 @@
+"""Bands of frequency, by which motion is manipulated. Importing this does not import TensorFlow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bands(NamedTuple):
+    """Ranges of frequency, and which of them move the video.
+
+    Attributes:
+        edges: upper ends in rising order; band k is `[edges[k - 1], edges[k])`, band 0 starts
+            at 0. Frequencies are in radians a unit of time; a training clip spans 2 units.
+        keep: numbers of the bands that stay; `None`: all.
+        relative: edges are shares of each branch's highest frequency instead.
+
+    Example:
+        >>> slow = Bands(edges=(3.0, math.inf), keep=(0,))  # without the motion from 3 on
+    """
+
+    edges: tuple[float, ...]
+    keep: tuple[int, ...] | None = None
+    relative: bool = False
+
+    def check(self) -> Bands:
+        """Itself; raises a `ValueError` for edges out of order and bands that are not there."""
+        edges = tuple(self.edges)
+        if not edges or list(edges) != sorted(set(edges)) or not edges[0] > 0:
+            raise ValueError(f"bands need edges above 0 in rising order, found {edges}")
+        if any(not 0 <= band < len(edges) for band in self.keep or ()):
+            raise ValueError(
+                f"bands are numbered 0 to {len(edges) - 1}, found keep={tuple(self.keep)}"
+            )
+        return self

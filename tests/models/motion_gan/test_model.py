@@ -1,0 +1,261 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.config import TrainingConfig
+from hvp.models import MotionGAN
+from hvp.models.motion_gan import augment
+from hvp.models.motion_gan.bands import Bands
+from hvp.models.motion_gan.config import MotionGANConfig
+from hvp.models.motion_gan.model import Codes
+
+SETTINGS = {
+    "height": 16,
+    "width": 16,
+    "content_dim": 8,
+    "motion_dim": 8,
+    "content_layers": 2,
+    "width_factor": 1 / 64,
+    "video_length": 4,
+    "frequencies": [3.0, 7.0],
+    "r1_every": 2,
+}
+TRAINING = TrainingConfig(learning_rate=2e-3, adam_epsilon=1e-8, clip_norm=None)
+
+
+def make(**changes):
+    return MotionGAN(**{**SETTINGS, **changes})
+
+
+def clips(count=4):
+    return tf.random.stateless_uniform((count, 4, 16, 16, 3), (0, 0))
+
+
+def copies(layer):
+    return [np.array(variable) for variable in layer.weights]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make()
+
+
+NETWORKS = [
+    {},
+    {"image_discriminator": "patch_image", "video_discriminator": "pair", "augment": []},
+    {"video_discriminator": "video", "video_discriminator_scale": 1.0, "augment": ["color"]},
+]
+
+
+@pytest.mark.parametrize("changes", NETWORKS, ids=["default", "pair", "video"])
+def test_a_step_moves_all_networks(changes):
+    model = make(**changes)
+    model.configure_training(TRAINING)
+    networks = [model.generator, model.image_discriminator, model.video_discriminator]
+    before = [copies(network) for network in networks]
+    average = copies(model.average)
+    scalars = model.penalised_step(clips())
+    assert all(math.isfinite(value) for value in scalars.values())
+    assert scalars["r1/image"] > 0
+    assert scalars["r1/video"] > 0
+    for network, old in zip(networks, before, strict=True):
+        for variable, value in zip(network.weights, old, strict=True):
+            if not variable.trainable:
+                continue
+            assert np.abs(variable - value).max() > 0, variable.path
+    # 4 clips of a half life of 10 000
+    decay = 0.5 ** (4 / 10000)
+    for moved, old, new in zip(
+        model.average.weights, average, model.generator.weights, strict=True
+    ):
+        np.testing.assert_allclose(moved, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7)
+
+
+def test_the_penalty_is_due_every_so_often(model):
+    assert [model.step_function(step).__name__ for step in range(4)] == [
+        "penalised_step",
+        "plain_step",
+    ] * 2
+    never = MotionGANConfig(r1_every=0)
+    assert never.r1_every == 0
+
+
+def test_keras_fit_and_evaluation():
+    model = make()
+    model.configure_training(TRAINING)
+    model.run_eagerly = True  # as quick for a few updates
+    history = model.fit(tf.data.Dataset.from_tensors(clips()).repeat(3), verbose=0)
+    assert math.isfinite(history.history["loss"][0])
+    # Three updates, and penalties before the first and the third.
+    assert int(model.generator_optimizer.iterations) == 3
+    assert int(model.image_discriminator_optimizer.iterations) == 5
+    scores = [float(model.test_step(clips())["loss"]) for _ in range(2)]
+    assert scores[0] == scores[1]
+
+
+def test_the_generator_learns_the_clips_brightness():
+    """Clips of 0.9 to 1: the mean of what is made goes from about 0 to about 0.9 in [-1, 1]."""
+    model = make(augment=[], r1_every=0)
+    model.configure_training(dataclasses.replace(TRAINING, learning_rate=1e-2))
+    codes = model.draw_codes(8, 0)
+
+    def mean():
+        made = model.generator(codes.content, codes.motion, [0.0], codes.noise)
+        return float(tf.reduce_mean(made))
+
+    assert mean() < 0.5
+    step = tf.function(model.plain_step)
+    for _ in range(60):
+        step(0.9 + 0.1 * clips())
+    assert 0.7 < mean() < 1.2
+
+
+def test_generate(model):
+    videos = model.generate(3, 4, seed=1).numpy()
+    assert videos.shape == (3, 4, 16, 16, 3)
+    assert videos.dtype == np.float32
+    assert videos.min() >= 0
+    assert videos.max() <= 1
+    np.testing.assert_array_equal(model.generate(3, 4, seed=1), videos)
+    assert np.abs(model.generate(3, 4, seed=2) - videos).max() > 0.01
+    assert np.abs(np.diff(videos, axis=1)).max() > 1e-4  # it moves
+
+
+def test_times_between_and_beyond(model):
+    videos = model.generate(2, 4, seed=1).numpy()
+    finer = model.generate(2, 8, seed=1, time_range=(-1, 1)).numpy()
+    np.testing.assert_allclose(finer[:, ::2], videos, atol=1e-5)
+    longer = model.generate(2, 8, seed=1).numpy()  # -1 to 3, at the training clips' rate
+    np.testing.assert_allclose(longer[:, :4], videos, atol=1e-5)
+    assert np.abs(longer[:, 4:] - videos).max() > 1e-4
+
+
+def test_many_frames_are_rendered_in_parts(model, monkeypatch):
+    whole = model.generate(2, 6, seed=3).numpy()
+    monkeypatch.setattr("hvp.models.motion_gan.model.PIXELS_AT_ONCE", 4 * 16 * 16)
+    np.testing.assert_allclose(model.generate(2, 6, seed=3), whole, atol=1e-5)
+
+
+def test_bands(model):
+    plain = model.generate(2, 4, seed=1).numpy()
+    edges = (3.0, math.inf)
+
+    def kept(*bands):
+        return model.generate(2, 4, seed=1, bands=Bands(edges, bands)).numpy()
+
+    np.testing.assert_allclose(kept(0, 1), plain, atol=1e-5)
+    slow, fast, none = kept(0), kept(1), kept()
+    assert np.abs(np.diff(none, axis=1)).max() == 0  # no motion left
+    for part in (slow, fast):
+        assert np.abs(part - plain).max() > 1e-4
+        assert np.abs(np.diff(part, axis=1)).max() > 1e-5
+
+
+def test_exchange_of_a_band(model):
+    """Both bands from one code are that code's video; of two codes, another's."""
+    codes, other = model.draw_codes(2, 1), model.draw_codes(2, 2)
+    bands = Bands((3.0, math.inf))
+
+    def video(motion):
+        chosen = Codes(codes.content, motion, codes.noise)
+        return model.generate(2, 4, bands=bands, codes=chosen).numpy()
+
+    plain = model.generate(2, 4, codes=codes).numpy()
+    np.testing.assert_allclose(video([codes.motion, codes.motion]), plain, atol=1e-5)
+    exchanged = video([codes.motion, other.motion])
+    assert np.abs(exchanged - plain).max() > 1e-4
+    with pytest.raises(ValueError, match="expected 1 or 2 motion codes, one a band, received 3"):
+        video([codes.motion] * 3)
+
+
+def test_bands_refuse_what_makes_no_sense():
+    with pytest.raises(ValueError, match="rising order"):
+        Bands((3.0, 2.0)).check()
+    with pytest.raises(ValueError, match="numbered 0 to 1"):
+        Bands((3.0, 7.0), keep=(2,)).check()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"num_videos": 0, "num_frames": 4}, "at least 1"),
+        ({"num_videos": 1, "num_frames": 4, "time_range": (1, -1)}, "must rise"),
+    ],
+)
+def test_generate_refuses(model, arguments, expected):
+    with pytest.raises(ValueError, match=expected):
+        model.generate(**arguments)
+
+
+@pytest.mark.parametrize("size", [(16, 32), (48, 48), (8, 8)])
+def test_frame_sizes_are_powers_of_two(size):
+    with pytest.raises(ValueError, match="equal and one of 16, 32"):
+        make(height=size[0], width=size[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"frequencies": [7.0, 3.0]}, "frequencies must rise"),
+        ({"augment": ["zoom"]}, "augment takes .*found zoom"),
+        ({"video_discriminator_scale": 0.3}, "1, 0.5 or 0.25, found 0.3"),
+        ({"video_length": 1}, "video_length must be at least 2, found 1"),
+        ({"width_factor": 0.0}, "width_factor must be above 0"),
+    ],
+)
+def test_settings_are_checked(changes, expected):
+    with pytest.raises(ValueError, match=expected):
+        MotionGANConfig(**changes)
+
+
+def test_a_model_rebuilds_from_its_config(model):
+    again = MotionGAN.from_config(model.get_config())
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+
+
+def test_published_widths():
+    """Parameters of the original at 64x64: 28.3 M, 26.5 M and 54.0 M."""
+    from hvp.models.motion_gan.widths import frame_widths, video_widths
+    from hvp.weights.motion_gan import make_discriminator
+
+    assert frame_widths(1.0)[256] == 128
+    assert video_widths(1.0)[256] == 64
+    counts = [
+        make_discriminator(name, 64).count_params()
+        for name in ("ImageDiscriminator", "PatchVideoDiscriminator")
+    ]
+    assert [round(count / 1e6, 1) for count in counts] == [26.5, 54.0]
+
+
+def test_augmentation_draws():
+    draws = augment.draw(["color", "translation", "cutout", "flip"], 500, 32, 22, (0, 1))
+    ranges = {
+        "brightness": (-0.5, 0.5),
+        "saturation": (0, 2),
+        "contrast": (0.5, 1.5),
+        "translation_h": (-4, 4),
+        "translation_w": (-3, 3),
+        "offset_h": (0, 32),
+        "offset_w": (0, 21),
+        "flip": (0, 1),
+    }
+    assert set(draws) == set(ranges)
+    for name, (low, high) in ranges.items():
+        values = draws[name].numpy()
+        assert low <= values.min() < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) - 0.5 < values.max() <= high
+    assert set(augment.draw(["flip"], 3, 32, 32, (0, 1))) == {"flip"}
+
+
+def test_contrast_keeps_a_videos_mean():
+    video = tf.random.stateless_uniform((2, 3, 8, 8, 3), (0, 0))
+    changed = augment.apply(video, {"contrast": tf.constant([0.5, 1.5])})
+    axes = (1, 2, 3, 4)
+    np.testing.assert_allclose(
+        tf.reduce_mean(changed, axes), tf.reduce_mean(video, axes), rtol=1e-5
+    )
+    spread = tf.math.reduce_std(changed, axes) / tf.math.reduce_std(video, axes)
+    np.testing.assert_allclose(spread, [0.5, 1.5], rtol=1e-5)
