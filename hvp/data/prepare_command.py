@@ -22,10 +22,11 @@ from hvp.data.sources import SOURCES
 from hvp.data.sources.files import some_of
 from hvp.errors import UserError, one_line, writing
 
-PREPARABLE = [name for name in SOURCES if name not in ("prepared", "moving_shapes")]
+PREPARABLE = [name for name in SOURCES if name != "prepared"]
 # Whose folders may hold archives that are not meant.
 ANY_FOLDER = ("folder", "frame_folders")
 DOWNLOADS, UNPACKED = "downloads", ".work/unpacked"
+NUM_VIDEOS = 10000  # that are generated, as many as the motion GAN's paper stores
 DEPTH = 2  # folders around the layout, such as the one that an archive holds everything in
 
 
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--every", type=int, default=1, help="keep every n-th frame")
     add("--fps", type=float, help="frames a second, by the videos' own times; default: all frames")
     add("--max-frames", type=int, help="frames of each video, from its start")
+    add("--num-videos", type=int, help="moving_shapes: training videos to generate (10000)")
     add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
     add("--workers", type=int, default=os.cpu_count(), help="shards made at a time")
     add("--overwrite", action="store_true", help="start afresh instead of going on")
@@ -69,9 +71,17 @@ def run(arguments: argparse.Namespace) -> None:
         out.mkdir(parents=True, exist_ok=True)
     if arguments.overwrite:
         _remove(out)
-    sources = [Path(source) for source in arguments.source or []]
-    sources = sources or _download(arguments.dataset, module, out)
-    clips, problems = find_clips(arguments.dataset, sources, out, sequences)
+    sources, clips, problems = [], [], []
+    if hasattr(module, "generated_clips"):
+        if arguments.source:
+            raise UserError(f"--source: {arguments.dataset} is generated, not read")
+        clips = module.generated_clips(arguments.num_videos or NUM_VIDEOS, arguments.max_frames)
+    else:
+        if arguments.num_videos:
+            raise UserError("--num-videos is for data that are generated, such as moving_shapes")
+        sources = [Path(source) for source in arguments.source or []]
+        sources = sources or _download(arguments.dataset, module, out)
+        clips, problems = find_clips(arguments.dataset, sources, out, sequences)
     from hvp.data.prepare import prepare
 
     outcome = prepare(
@@ -190,7 +200,7 @@ def _options(arguments: argparse.Namespace, module: ModuleType) -> Any:
 
     usual = module.PREPARATION
     height, width = _size(arguments.size) if arguments.size else (usual.height, usual.width)
-    for name in ("workers", "every", "max_frames"):
+    for name in ("workers", "every", "max_frames", "num_videos"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")

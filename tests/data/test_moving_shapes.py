@@ -69,5 +69,5 @@ def test_an_unprepared_folder_is_refused(tmp_path):
     from hvp.errors import UserError
 
     config = DataConfig(dataset="moving_shapes", datadir=str(tmp_path), seq_len=4, channels=3)
-    with pytest.raises(UserError, match="hvp prepare toy"):
+    with pytest.raises(UserError, match="hvp prepare moving_shapes"):
         VideoSplit(config, "train")

@@ -2,7 +2,7 @@
 
 Generated on the fly: 64x64, RGB, training videos fresh in every epoch, test videos always the same.
 Three objects on black, in columns 16, 32 and 48, move up and down at 2, 4 or 8 pixels a frame.
-Protocol: clips of 16 frames. `python -m hvp prepare toy --out DIR --num-videos 10000` stores a set.
+Protocol: clips of 16 frames. `python -m hvp prepare moving_shapes --out DIR` stores a set.
 
 Rules: shape, colour (100 to 254 in each channel), speed, start row (4 to 59) and direction are
 uniform and independent. At a wall the direction flips and the object is placed one full step away
@@ -11,14 +11,18 @@ from the wall, however far it would have gone beyond.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.clips import Clip, Preparation
 from hvp.data.sources.files import fit_frames
 from hvp.errors import UserError
 
+PREPARATION = Preparation(64, 64, 3)
+FRAMES = 16
 CANVAS = 64
 COLUMNS = (16, 32, 48)
 RADIUS = 4  # rows of a centre: from this to CANVAS - this
@@ -118,12 +122,26 @@ def _stencil(shape: int, row: int) -> np.ndarray:
     return mask
 
 
+def generated_clips(num_videos: int, num_frames: int | None) -> list[Clip]:
+    """What `prepare` stores: training videos of seed 0, and a tenth as many of the test videos."""
+    length = num_frames or FRAMES
+
+    def reader(split: str, number: int) -> Callable[[Path, DataConfig], np.ndarray]:
+        return lambda _, config: MovingShapes(config, split, length, 0).read(number, 0, length)
+
+    return [
+        Clip(f"generated-{split}-{number}", split, Path("generated"), read=reader(split, number))
+        for split, count in (("train", num_videos), ("test", max(1, num_videos // 10)))
+        for number in range(count)
+    ]
+
+
 def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> MovingShapes:
     """Opens a split; see `hvp.data.sources.open_source`."""
     if config.datadir is not None:
         raise UserError(
             f"data.datadir: {config.datadir} is no prepared set; make one by python -m hvp prepare "
-            "toy --out DIR, or set data.datadir to null: moving_shapes are generated"
+            "moving_shapes --out DIR, or set data.datadir to null: moving_shapes are generated"
         )
     return MovingShapes(config, split, seq_len, seed)
 
