@@ -21,7 +21,8 @@ from hvp.data.dataset import VideoSplit
 from hvp.data.sources.files import videos_below
 from hvp.data.video_io import FRAME_SUFFIXES, natural_key, read_video
 from hvp.errors import UserError
-from hvp.metrics.video_distance import VideoProtocol, to_uint8
+from hvp.metrics.video_distance import to_uint8
+from hvp.metrics.video_protocols import VideoProtocol
 from hvp.models.base import VideoModel
 from hvp.weights.download import file_sha256
 

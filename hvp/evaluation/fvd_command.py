@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from hvp.config import load_config
 from hvp.errors import UserError
-from hvp.metrics.video_distance import VIDEO_PROTOCOLS, find_video_protocol, record_path
+from hvp.metrics.video_distance import record_path
+from hvp.metrics.video_protocols import VIDEO_PROTOCOLS, find_video_protocol
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
-    from hvp.metrics.video_distance import Clips, RealClips, VideoProtocol
+    from hvp.metrics.video_distance import Clips, RealClips
+    from hvp.metrics.video_protocols import VideoProtocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

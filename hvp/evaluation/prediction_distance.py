@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from hvp.metrics.frechet import FeatureStatistics
 from hvp.metrics.i3d import I3D, NUM_CLASSES
-from hvp.metrics.video_distance import VideoProtocol, check_frames, record_of, to_uint8
+from hvp.metrics.video_distance import record_of, to_uint8
+from hvp.metrics.video_protocols import VideoProtocol, check_frames
 
 
 class PredictionDistance:

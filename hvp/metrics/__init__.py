@@ -37,5 +37,6 @@ __getattr__, __dir__ = lazy_exports(
         "signal_to_noise",
         "structural_similarity",
         "video_distance",
+        "video_protocols",
     ),
 )

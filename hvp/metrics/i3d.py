@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hvp.metrics.video_distance import check_frames
+from hvp.metrics.video_protocols import check_frames
 from hvp.weights.i3d_checkpoint import NAME_PREFIX, Source, find_checkpoint, values_sha256
 from hvp.weights.reference import assign_by_name
 

@@ -9,13 +9,8 @@ from hvp.config import ExperimentConfig
 from hvp.errors import UserError
 from hvp.evaluation.fvd_clips import GeneratedClips, generates, training_clips
 from hvp.metrics.i3d import I3D
-from hvp.metrics.video_distance import (
-    VideoDistance,
-    find_video_protocol,
-    record_of,
-    record_path,
-    write_record,
-)
+from hvp.metrics.video_distance import VideoDistance, record_of, record_path, write_record
+from hvp.metrics.video_protocols import find_video_protocol
 from hvp.models.base import VideoModel
 from hvp.weights.i3d_checkpoint import find_checkpoint
 

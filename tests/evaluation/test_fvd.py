@@ -13,7 +13,7 @@ from hvp.__main__ import main
 from hvp.data.video_io import write_gif
 from hvp.errors import UserError
 from hvp.evaluation.fvd_clips import FolderClips, GeneratedClips, SplitClips
-from hvp.metrics.video_distance import VideoProtocol
+from hvp.metrics.video_protocols import VideoProtocol
 from hvp.models.base import VideoModel, as_seed, fold_in
 
 

@@ -10,15 +10,8 @@ import pytest
 import hvp
 from hvp.errors import UserError
 from hvp.metrics.frechet import FeatureStatistics
-from hvp.metrics.video_distance import (
-    VideoDistance,
-    VideoProtocol,
-    find_video_protocol,
-    measure,
-    metric_label,
-    to_uint8,
-    write_record,
-)
+from hvp.metrics.video_distance import VideoDistance, measure, metric_label, to_uint8, write_record
+from hvp.metrics.video_protocols import VideoProtocol, find_video_protocol
 
 
 class Network:
@@ -155,7 +148,8 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from hvp.metrics.i3d import I3D
-from hvp.metrics.video_distance import VideoDistance, VideoProtocol
+from hvp.metrics.video_distance import VideoDistance
+from hvp.metrics.video_protocols import VideoProtocol
 network, ran_on = I3D(sys.argv[1]), set()
 original = network._embedding
 def embedding(videos):
