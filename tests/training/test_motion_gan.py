@@ -1,0 +1,234 @@
+"""The motion GAN end to end: training, resuming, TensorBoard, generating, importing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import train
+from hvp.__main__ import main
+from hvp.data.video_io import read_video
+from hvp.training.checkpoints import load_experiment
+
+CONFIG = """\
+name: gan
+data:
+  dataset: moving_shapes
+  height: 16
+  width: 16
+  channels: 3
+  seq_len: 4
+  train_videos: 6
+  test_videos: 4
+model:
+  family: motion_gan
+  video_length: 4
+  content_dim: 8
+  motion_dim: 8
+  content_layers: 2
+  width_factor: 0.015625
+  r1_every: 2
+training:
+  batch_size: 4
+  steps: 3
+  learning_rate: 2.0e-3
+  adam_epsilon: 1.0e-8
+  clip_norm: null
+  log_every: 1
+  gifs_every: 3
+  validate_every: 3
+  validation_batches: 1
+  checkpoint_every: 1
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """A few eager steps are quicker than tracing; test_distribution.py trains by traced ones."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "gan.yml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    """Three steps in one go."""
+    logs = tmp_path_factory.mktemp("logs")
+    assert train.main(["--config", str(config), "--logdir", str(logs)]) == 0
+    return logs / "gan"
+
+
+def checkpoint(folder):
+    reader = tf.train.load_checkpoint(str(folder / "model"))
+    names = [n for n in reader.get_variable_to_shape_map() if "_OBJECT_GRAPH" not in n]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(trained, config, tmp_path):
+    arguments = ["--config", str(config), "--logdir", str(tmp_path)]
+    assert train.main([*arguments, "--set", "training.steps=2"]) == 0
+    assert train.main(arguments) == 0
+    whole, resumed = checkpoint(trained), checkpoint(tmp_path / "gan")
+    assert set(whole) == set(resumed)
+    for network in ("generator", "image_discriminator", "video_discriminator"):
+        assert any(f"{network}_optimizer" in name for name in whole)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
+def test_what_tensorboard_gets(trained):
+    tags = set()
+    for path in (trained / "train").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags |= {value.tag for value in event.summary.value}
+    assert {"loss/generator", "r1/video", "frequencies/0", "generated/image_summary"} <= tags
+
+
+def generate(trained, out, *extra):
+    arguments = ["generate", "--logdir", str(trained), "--out", str(out), "--num-videos", "2"]
+    return main([*arguments, *extra])
+
+
+def test_generate_in_all_formats(trained, tmp_path, capsys):
+    formats = "gif,mp4,png,strip"
+    assert generate(trained, tmp_path, "--frames", "6", "--format", formats, "--seed", "4") == 0
+    assert "videos generated: 2 of 6 frames, step 3" in capsys.readouterr().out
+    frames = read_video(tmp_path / "video_00001", 16, 16, 3)
+    assert frames.shape == (6, 16, 16, 3)
+    strip = read_video(tmp_path / "video_00001.gif", 16, 16, 3)
+    assert strip.shape == (6, 16, 16, 3)
+    assert np.abs(strip.astype(int) - frames).mean() < 8  # 256 colours
+    assert (tmp_path / "video_00001.mp4").stat().st_size > 0
+    assert json.loads((tmp_path / "generated.json").read_text())["frames"] == 6
+    _, model, _ = load_experiment(trained)
+    from hvp.models.motion_gan.model import Codes
+
+    drawn = model.draw_codes(2, (4, 0))
+    second = Codes(drawn.content[1:], drawn.motion[1:], [noise[1:] for noise in drawn.noise])
+    expected = model.generate(1, 6, codes=second)[0].numpy()
+    np.testing.assert_allclose(frames / 255, expected, atol=0.5 / 255 + 1e-4)
+
+
+def png_frames(folder, number=0):
+    return read_video(folder / f"video_0000{number}", 16, 16, 3).astype(int)
+
+
+def test_generate_with_other_motion(trained, tmp_path):
+    """The weights hardly move in three steps, so motions show in the last digits: png, not gif."""
+    runs = {
+        "plain": [],
+        "still": ["--bands", "3,inf", "--keep", "0", "--range", "-1", "1"],
+        "exchanged": ["--bands", "3,inf", "--exchange", "1"],
+        "content": ["--hold", "content"],
+        "motion": ["--hold", "motion"],
+    }
+    for name, extra in runs.items():
+        assert generate(trained, tmp_path / name, "--format", "png", *extra) == 0
+    plain = png_frames(tmp_path / "plain")
+    np.testing.assert_array_equal(png_frames(tmp_path / "content"), plain)
+    np.testing.assert_array_equal(png_frames(tmp_path / "motion"), plain)
+    second = png_frames(tmp_path / "plain", 1)
+    for name in ("content", "motion"):
+        assert np.abs(png_frames(tmp_path / name, 1) - second).max() > 0
+    # Held content leaves the videos closer together than held motion does.
+    apart = {n: np.abs(png_frames(tmp_path / n, 1) - plain).mean() for n in ("content", "motion")}
+    assert apart["content"] < apart["motion"]
+    for name in ("still", "exchanged"):
+        assert np.abs(png_frames(tmp_path / name) - plain).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        (["--keep", "0"], "--keep: needs --bands"),
+        (["--bands", "3,2", "--keep", "0"], "rising order"),
+        (["--bands", "3,inf"], "--keep or --exchange"),
+        (["--bands", "3,inf", "--keep", "5"], "numbered 0 to 1"),
+        (["--bands", "x", "--keep", "0"], "expected numbers"),
+        (["--range", "3", "1"], "must come after the start"),
+        (["--format", "webm"], "unknown format 'webm'"),
+        (["--frames", "0"], "--frames must be at least 1"),
+    ],
+)
+def test_generate_refuses_in_one_line(trained, tmp_path, capsys, extra, expected):
+    assert generate(trained, tmp_path, *extra) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+
+
+def test_a_predictor_does_not_generate(small_config, tmp_path, capsys):
+    folder = tmp_path / "logs/small"
+    (folder / "model").mkdir(parents=True)
+    shutil.copy(small_config, folder / "config.yml")
+    assert main(["generate", "--logdir", str(folder)]) == 2
+    assert "hierarchical model does not generate" in capsys.readouterr().err
+
+
+def test_published_checkpoints(trained, config, tmp_path, capsys):
+    """A .pt file of the original's layout, with its arguments, becomes an experiment."""
+    torch = pytest.importorskip("torch")
+    from hvp.weights import motion_gan
+
+    _, model, _ = load_experiment(trained)
+    random = np.random.default_rng(0)
+    networks = {
+        "g": motion_gan.generator_targets(model.generator),
+        "g_ema": motion_gan.generator_targets(model.average),
+        "img_d": motion_gan.discriminator_targets(model.image_discriminator),
+        "vid_d": motion_gan.discriminator_targets(model.video_discriminator),
+    }
+    state = {}
+    for name, targets in networks.items():
+        # Each variable's original layout is found by trying: the converter is what is inverted.
+        arrays = {key: original_layout(key, target, random) for key, target in targets.items()}
+        state[name] = {f"module.{key}": torch.from_numpy(array) for key, array in arrays.items()}
+        state[name]["module.convs.1.skip.0.kernel"] = torch.ones(4, 4)
+    path = tmp_path / "published.pt"
+    torch.save({**state, "args": argparse.Namespace(image_size=16)}, path)
+    command = ["import-weights", "--checkpoint", str(path), "--config", str(config)]
+    assert main([*command, "--logdir", str(tmp_path / "logs")]) == 0
+    _, imported, _ = load_experiment(tmp_path / "logs/gan")
+    stored = state["g_ema"]["module.renderer.conv1.conv.weight"].numpy()[0]
+    kernel = np.asarray(imported.average.renderer.first.convolution.kernel)
+    np.testing.assert_array_equal(kernel, stored.transpose(2, 3, 1, 0))
+
+    torch.save({"g": state["g"]}, path)
+    assert main([*command, "--logdir", str(tmp_path / "again")]) == 2
+    assert "it holds no g_ema, img_d, vid_d (found g)" in capsys.readouterr().err
+
+
+def original_layout(name, target, random):
+    """A random array whose conversion has the variable's shape."""
+    shape = tuple(target.variable.shape)
+    candidates = [
+        shape,
+        shape[::-1],
+        (shape[-1], shape[-2], *shape[:-2]) if len(shape) > 2 else (),
+        (1, shape[-1], shape[-2], *shape[:-2]) if len(shape) > 2 else (),
+        (1, shape[-1], *shape[1:-1]) if len(shape) == 4 else (),
+        (*shape, 1),
+        (1, *shape, 1, 1),
+        (1,),
+    ]
+    for candidate in candidates:
+        array = random.standard_normal(candidate).astype(np.float32)
+        try:
+            if target.convert(array).shape == shape:
+                return array
+        except ValueError:
+            continue
+    raise AssertionError(name)
