@@ -23,6 +23,7 @@ from hvp.data.sources.files import some_of
 from hvp.errors import UserError, one_line, writing
 
 PREPARABLE = [name for name in SOURCES if name != "prepared"]
+ALIASES = {"toy": "moving_shapes"}
 # Whose folders may hold archives that are not meant.
 ANY_FOLDER = ("folder", "frame_folders")
 DOWNLOADS, UNPACKED = "downloads", ".work/unpacked"
@@ -33,7 +34,12 @@ DEPTH = 2  # folders around the layout, such as the one that an archive holds ev
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
-    add("dataset", choices=PREPARABLE, help="which data set")
+    add(
+        "dataset",
+        type=lambda name: ALIASES.get(name, name),
+        choices=[*PREPARABLE, *ALIASES],
+        help="which data set; toy: moving_shapes",
+    )
     add(
         "--source",
         nargs="+",
