@@ -40,18 +40,21 @@ class Recursion:
         horizon: frames generated.
         first: number of the first generated frame that counts, from 1.
         num_examples: contexts at most.
+        spectral_frames: generated frames, from the first, whose spectra are compared. A few, as
+            energy far from the context is that of errors as much as of sharpness.
     """
 
     context: int = 16
     horizon: int = 32
     first: int = 16
     num_examples: int = 64
+    spectral_frames: int = 4
 
 
 def evaluate_recursion(
     config: ExperimentConfig, model: VideoModel, recursion: Recursion
 ) -> OpenLoopResult:
-    """PSNR, SSIM, MSE and spectra of a model's rollouts on its own test split.
+    """PSNR, SSIM, MSE of a model's rollouts on its own test split, and spectra of their beginning.
 
     Raises:
         UserError: if the data or the model do not allow it.
@@ -71,7 +74,10 @@ def evaluate_recursion(
         num_pictures=1,
     )
     batches = split.evaluation_batches(config.evaluation.batch_size, limit=recursion.num_examples)
-    return evaluate(model, batches, settings)
+    result = evaluate(model, batches, settings)
+    few = min(recursion.spectral_frames, recursion.horizon)
+    beginning = evaluate(model, batches, dataclasses.replace(settings, horizon=few))
+    return dataclasses.replace(result, spectra=beginning.spectra)
 
 
 def high_frequency_energy(spectrum: Spectrum, kind: str) -> float:
@@ -121,7 +127,7 @@ def write_comparison(
     *panels, spectral = figure.subplots(1, len(PLOTTED) + 1)
     for panel, score in zip(panels, PLOTTED, strict=True):
         _draw_score(panel, score, results, recursion)
-    _draw_spectra(spectral, results)
+    _draw_spectra(spectral, results, recursion)
     handles, labels = panels[0].get_legend_handles_labels()
     handles += spectral.get_lines()[:1]
     figure.legend(
@@ -157,7 +163,7 @@ def _draw_score(
     panel.grid(alpha=0.25)
 
 
-def _draw_spectra(panel: Any, results: Mapping[str, OpenLoopResult]) -> None:
+def _draw_spectra(panel: Any, results: Mapping[str, OpenLoopResult], recursion: Recursion) -> None:
     truth = next(iter(results.values())).spectra["spatial"]
     panel.plot(truth.frequency, truth.energy["truth"], color="black", lw=1.6)
     for colour, result in zip(_colours(results), results.values(), strict=True):
@@ -165,7 +171,8 @@ def _draw_spectra(panel: Any, results: Mapping[str, OpenLoopResult]) -> None:
         panel.plot(spectrum.frequency, spectrum.energy["prediction"], color=colour, lw=1.4)
     panel.set_yscale("log")
     panel.axvspan(HIGH_FREQUENCIES, truth.frequency[-1], color="#9ca3af", alpha=0.15, lw=0)
-    panel.set_title("energy of all generated frames", fontsize=10, loc="left")
+    few = min(recursion.spectral_frames, recursion.horizon)
+    panel.set_title(f"energy of generated frames 1 to {few}", fontsize=10, loc="left")
     panel.set_xlabel("spatial frequency (cycles per pixel)", fontsize=9)
     panel.grid(alpha=0.25)
 

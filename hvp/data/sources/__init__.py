@@ -76,6 +76,11 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
     if config.masks and config.crop != "none":
         raise UserError("data.masks is true, and masks are not cropped: data.crop must be none")
     name = "prepared" if is_prepared(config.datadir) else config.dataset
+    if config.masks and name == "prepared":
+        raise UserError(
+            f"data.masks is true, but {config.datadir} was made by prepare, which keeps no masks; "
+            "give the data set's own folder"
+        )
     module = importlib.import_module(SOURCES[name])
     source = module.open_split(config, split, seq_len * config.frame_step, seed)
     return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
