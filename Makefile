@@ -5,6 +5,8 @@ PYTHON ?= $(shell for v in 3.12 3.11 3.13 3.10; do \
 	python$$v -c "import venv" >/dev/null 2>&1 && { echo python$$v; exit; }; done; echo python3)
 VENV ?= .venv
 LOGDIR ?= logs
+# Processes that share the tests; most of what a test does runs on one core.
+JOBS ?= 2
 # A clone tests the package in place; an old PYTHONPATH must not shadow it.
 unexport PYTHONPATH
 
@@ -16,7 +18,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
