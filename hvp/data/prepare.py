@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,6 +111,13 @@ def prepare(
     """
     with writing(out):
         (out / WORK).mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        return _prepare(dataset, clips, out, options, sources, workers)
+
+
+def _prepare(
+    dataset: str, clips: list[Clip], out: Path, options: Options, sources: list[str], workers: int
+) -> Outcome:
     _keep_options(dataset, out, options)
     shards = _dealt_out(clips, options)
     before = _made_before(out)
@@ -128,6 +136,24 @@ def prepare(
     _finish(dataset, out, options, sources, notes)
     problems = [problem for note in notes for problem in note["problems"]]
     return Outcome(_count(made), _count(kept), problems)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Refuses to write where another process is writing."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with writing(out):
+        lock = (out / WORK / "lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"--out: another process is preparing {out}") from error
+        yield
 
 
 def _count(notes: list[dict[str, Any]]) -> int:
@@ -312,8 +338,8 @@ def _finish(
     write_json(out / INFO, info)
     with writing(out):
         wanted = {note["file"] for note in full}
-        for path in out.glob("*.tfrecord"):
-            if path.name not in wanted:  # of an earlier run with other clips
+        for path in [*out.glob("*.tfrecord"), *out.glob("*.partial")]:
+            if path.name not in wanted:  # of an earlier run, with other clips or killed
                 path.unlink()
         if not problems:
             shutil.rmtree(out / WORK)

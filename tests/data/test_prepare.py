@@ -234,6 +234,15 @@ def test_an_interrupted_run_leaves_no_half_shard(official, tmp_path, monkeypatch
     assert made.items() <= stamps(out).items()
 
 
+def test_two_processes_do_not_write_at_once(official, tmp_path, capsys):
+    out = tmp_path / "kth"
+    (out / ".work").mkdir(parents=True)
+    with prepare_module._alone(out):
+        assert prepare(official, out, "--size", 8) == 2
+    assert f"another process is preparing {out}" in capsys.readouterr().err
+    assert prepare(official, out, "--size", 8) == 0
+
+
 def test_what_was_made_is_no_source(official, tmp_path, capsys):
     out = official / "a"
     assert prepare(official, out, "--size", 8) == 0
