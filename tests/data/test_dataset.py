@@ -135,3 +135,31 @@ def test_nothing_to_use(numbered):
     with pytest.raises(UserError, match="none is left"):
         VideoSplit(numbered, "train", seq_len=11, unusable_videos="skip")
     assert VideoSplit(numbered, "train", seq_len=5, unusable_videos="skip").num_windows == 3
+
+
+def test_random_starts(tmp_path):
+    """Training windows start anywhere in their videos, by seed and epoch; others do not move."""
+    frames = np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        np.save(tmp_path / split / "video.npy", frames)
+    config = DataConfig(
+        dataset="folder",
+        datadir=str(tmp_path),
+        height=8,
+        width=8,
+        seq_len=4,
+        random_start=True,
+        cache_dir=str(tmp_path / "cache"),
+    )
+
+    def starts(seed):
+        batches = iter(VideoSplit(config, "train", seed=seed).training_batches(50))
+        return np.rint(next(batches).numpy()[:, 0, 0, 0, 0] * 255).astype(int)
+
+    first = starts(1)
+    np.testing.assert_array_equal(starts(1), first)
+    assert len(set(first)) > 12
+    assert first.max() <= 16
+    test = next(iter(VideoSplit(config, "test").evaluation_batches(5)))["video"].numpy()
+    assert list(np.rint(test[:, 0, 0, 0, 0] * 255)) == [0, 4, 8, 12, 16]

@@ -259,3 +259,33 @@ def test_contrast_keeps_a_videos_mean():
     )
     spread = tf.math.reduce_std(changed, axes) / tf.math.reduce_std(video, axes)
     np.testing.assert_allclose(spread, [0.5, 1.5], rtol=1e-5)
+
+
+def test_pairs_are_different_frames_in_order_and_their_time_apart():
+    model = make(video_discriminator="pair", video_length=5)
+    positions = model._positions(300, (0, 1))
+    first, second = np.array(positions).T
+    assert (first < second).all()
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == {
+        (i, j) for j in range(5) for i in range(j)
+    }
+    # A clip of 5 frames spans 2 units of time.
+    np.testing.assert_allclose(model._distance(positions)[:, 0], (second - first) * 0.4, rtol=1e-6)
+
+
+def test_published_settings():
+    from hvp.config import load_config
+
+    for name in ("ucf101", "sky"):
+        config = load_config(f"configs/motion_gan_{name}.yml")
+        data, model, training = config.data, config.model, config.training
+        assert (data.height, data.width, data.seq_len, data.frame_step) == (256, 256, 16, 1)
+        assert data.random_start
+        assert model == MotionGANConfig()
+        # 8 GPUs with 2 videos and 4 frames each
+        assert training.batch_size // model.images_per_video == 16
+        assert (training.batch_size, training.steps) == (32, 300_000)
+        assert (training.learning_rate, training.adam_epsilon) == (2e-3, 1e-8)
+        assert training.clip_norm is None
+    assert MotionGANConfig().video_discriminator == "patch_video"
+    assert MotionGANConfig().frequencies == [7.0]
