@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluates; exit code 0, 2 for a mistake of the user, 130 when interrupted."""
     arguments = parser().parse_args(argv)
-    from hvp.training.run_folder import CONFIG_FILE, find_run_folder
+    from hvp.training.run_folder import CONFIG_FILE, find_run_folder, require_predictor
 
     experiment = find_run_folder(arguments.logdir)
     overrides = _overrides(arguments)
@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_use_obs(load_config(experiment / CONFIG_FILE), arguments.use_obs)
         overrides.append(f'model.use_obs="{arguments.use_obs}"')
     config = load_config(experiment / CONFIG_FILE, overrides)
+    require_predictor(experiment, config)
     _check(config)
 
     from hvp.quiet import import_tensorflow

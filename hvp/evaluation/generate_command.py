@@ -67,18 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Generates videos into `--out`, one file or folder each, and `generated.json`."""
     from hvp.config import load_config
-    from hvp.training.run_folder import CONFIG_FILE, find_run_folder
+    from hvp.training.run_folder import CONFIG_FILE, find_run_folder, require_generator
 
     formats = _formats(arguments.format)
     bands = _bands(arguments)
     _check_numbers(arguments)
     experiment = find_run_folder(arguments.logdir)
     config = load_config(experiment / CONFIG_FILE)
-    if config.model.family != "motion_gan":
-        raise UserError(
-            f"{experiment}: a {config.model.family} model does not generate videos; choose the "
-            "experiment of a motion_gan, or predict with python -m hvp predict"
-        )
+    require_generator(experiment, config)
     frames = arguments.frames or config.model.video_length
     seed = config.seed if arguments.seed is None else arguments.seed
     out = Path(arguments.out) if arguments.out else experiment / "generated"

@@ -67,10 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; exit code 0, or 2 if some of several videos could not be used."""
-    from hvp.training.run_folder import CONFIG_FILE, find_run_folder
+    from hvp.training.run_folder import CONFIG_FILE, find_run_folder, require_predictor
 
     experiment = find_run_folder(arguments.logdir)
     config = load_config(experiment / CONFIG_FILE, arguments.overrides)
+    require_predictor(experiment, config)
     formats = _formats(arguments.format)
     chosen = _settings(arguments, config)
     out = Path(arguments.out) if arguments.out else experiment / "predictions"
@@ -172,15 +173,8 @@ def _predict_one(
 def _load_predictor(
     arguments: argparse.Namespace, experiment: Path, config: ExperimentConfig
 ) -> tuple[VideoModel, int]:
-    from hvp.models.base import VideoModel
-    from hvp.models.registry import model_class
     from hvp.training.checkpoints import load_experiment
 
-    if model_class(config.model.family).rollout is VideoModel.rollout:
-        raise UserError(
-            f"{experiment}: a {config.model.family} model does not predict how a video goes on; "
-            "choose the experiment of a predictor"
-        )
     _, model, step = load_experiment(experiment, arguments.checkpoint, arguments.overrides)
     return model, step
 

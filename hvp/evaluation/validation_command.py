@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.data.dataset import VideoSplit
     from hvp.evaluation.metric_validation import blurred, compare, copy_last, write_page
     from hvp.training.checkpoints import load_experiment
-    from hvp.training.run_folder import find_run_folder
+    from hvp.training.run_folder import find_run_folder, require_predictor
 
     if arguments.num_examples < 1:
         raise UserError(f"--num-examples must be at least 1, found {arguments.num_examples}")
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         overrides.append(f"data.datadir={json.dumps(arguments.datadir)}")
     folder = find_run_folder(arguments.logdir)
     config, model, step = load_experiment(folder, arguments.checkpoint, overrides)
+    require_predictor(folder, config)
 
     def rollout_of(model):
         return lambda context, horizon: model.rollout(context, horizon, seed=config.seed)[0]
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         second, other = copy_last, "copy last frame"
     else:
         other_config, other_model, _ = load_experiment(arguments.against, "latest", overrides)
+        require_predictor(Path(arguments.against), other_config)
         sizes = [(c.data.height, c.data.width, c.data.channels) for c in (config, other_config)]
         if sizes[0] != sizes[1]:
             raise UserError(

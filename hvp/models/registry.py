@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 
 class Family(NamedTuple):
-    """Where a family lives: `module:ConfigDataclass` and `module:VideoModelSubclass`."""
+    """Where a family lives: `module:ConfigDataclass` and `module:VideoModelSubclass`.
+
+    `generates` tells generators, which draw videos from nothing, from predictors.
+    """
 
     config: str
     model: str
+    generates: bool = False
 
 
 FAMILIES: dict[str, Family] = {
@@ -30,6 +34,7 @@ FAMILIES: dict[str, Family] = {
     "motion_gan": Family(
         config="hvp.models.motion_gan.config:MotionGANConfig",
         model="hvp.models.motion_gan.model:MotionGAN",
+        generates=True,
     ),
 }
 

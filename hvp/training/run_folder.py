@@ -11,6 +11,7 @@ from typing import Any
 
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, writing
+from hvp.models.registry import FAMILIES
 
 CONFIG_FILE = "config.yml"
 MODEL_FOLDER = "model"
@@ -110,3 +111,21 @@ def find_run_folder(path: str | Path) -> Path:
     if not path.exists():
         raise UserError(f"{path}: no such folder; train first, or check --logdir")
     raise UserError(f"{path}: holds no {CONFIG_FILE}, so it is not the folder of a run")
+
+
+def require_predictor(folder: Path, config: ExperimentConfig) -> None:
+    """Raises a `UserError` if the experiment in `folder` is a generator's."""
+    if FAMILIES[config.model.family].generates:
+        raise UserError(
+            f"{folder}: a {config.model.family} model does not predict how a video goes on; choose "
+            "the experiment of a predictor, or use python -m hvp generate and python -m hvp fvd"
+        )
+
+
+def require_generator(folder: Path, config: ExperimentConfig) -> None:
+    """Raises a `UserError` if the experiment in `folder` is a predictor's."""
+    if not FAMILIES[config.model.family].generates:
+        raise UserError(
+            f"{folder}: a {config.model.family} model does not generate videos; choose the "
+            "experiment of a generator, or use python -m hvp predict"
+        )

@@ -20,6 +20,7 @@ from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit, model_input
 from hvp.errors import UserError
 from hvp.models.base import VideoModel
+from hvp.models.registry import FAMILIES
 from hvp.training.checkpoints import RunCheckpoints, build_checked_model
 from hvp.training.distribution import (
     check_batch_size,
@@ -261,7 +262,7 @@ class _Loop:
             )
 
     def _write_gifs(self, step: int) -> None:
-        if type(self.model).rollout is VideoModel.rollout:
+        if FAMILIES[self.config.model.family].generates:
             # Always the same codes, so that the run can be followed.
             videos = self.model.generate(
                 GENERATED_VIDEOS, self.config.data.seq_len, self.config.seed

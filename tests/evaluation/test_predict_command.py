@@ -14,7 +14,6 @@ from hvp.__main__ import main
 from hvp.data.video_io import read_video
 from hvp.evaluation.gallery import Picture
 from hvp.evaluation.predict_files import write_prediction
-from hvp.models.base import VideoModel
 
 EXPERIMENT = """\
 data: {height: 32, width: 32}
@@ -169,9 +168,10 @@ def test_without_a_checkpoint(logs, videos, tmp_path, capsys):
 
 
 def test_a_model_that_does_not_predict(logs, videos, tmp_path, capsys, monkeypatch):
-    import hvp.models.registry
+    from hvp.models.registry import FAMILIES
 
-    monkeypatch.setattr(hvp.models.registry, "model_class", lambda family: VideoModel)
+    generator = FAMILIES["hierarchical"]._replace(generates=True)
+    monkeypatch.setitem(FAMILIES, "hierarchical", generator)
     assert predict(logs, [videos], tmp_path / "out") == 2
     assert "does not predict how a video goes on" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

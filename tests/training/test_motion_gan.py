@@ -178,6 +178,22 @@ def test_a_predictor_does_not_generate(small_config, tmp_path, capsys):
     assert "hierarchical model does not generate" in capsys.readouterr().err
 
 
+def test_a_generator_is_not_evaluated_as_a_predictor(trained, tmp_path, capsys):
+    import eval_with_lpips
+
+    video = str(tmp_path / "video.gif")
+    for run, arguments in (
+        (eval_with_lpips.main, []),
+        (main, ["predict", "--input", video]),
+        (main, ["validate-metrics", "--against", "copy-last"]),
+    ):
+        command = [*arguments[:1], "--logdir", str(trained), *arguments[1:]]
+        assert run(command) == 2
+        error = capsys.readouterr().err
+        assert "motion_gan model does not predict" in error
+        assert error.count("\n") == 1
+
+
 def test_published_checkpoints(trained, config, tmp_path, capsys):
     """A .pt file of the original's layout, with its arguments, becomes an experiment."""
     torch = pytest.importorskip("torch")
