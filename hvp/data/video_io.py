@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import re
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -179,22 +179,35 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
         yield from _decoded_frames(path)
 
 
-@contextmanager
-def _quick_collections() -> Iterator[None]:
-    """Lets Python's garbage collection see only what is new.
+class _QuickCollections:
+    """While in use, Python's garbage collection sees only what is new.
 
     imageio collects garbage twice when it closes a video. Where TensorFlow is loaded, with its
-    million objects, that takes longer than to decode a short clip.
+    million objects, that takes longer than to decode a short clip. Freezing is the process's, and
+    several threads decode: the first to come freezes, the last to go undoes it.
     """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+
+    def __init__(self) -> None:
+        self._lock, self._users = threading.RLock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                gc.freeze()
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                gc.unfreeze()
+
+
+_quick_collections = _QuickCollections()
 
 
 def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
-    with _quick_collections():
+    with _quick_collections:
         yield from _decode(path)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import imageio.v3 as iio
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvp.data import video_io
 from hvp.data.video_io import encode_gif, fit_frame, read_video, write_gif, write_mp4
 from hvp.errors import UserError
 
@@ -265,3 +268,26 @@ def test_frames_hidden_by_an_edit_list_are_not_missing(tmp_path):
     cut.write_bytes(cut.read_bytes()[:-300])
     with pytest.raises(UserError, match=r"cut\.mp4"):
         read_video(cut)
+
+
+def test_garbage_is_collected_again_after_decoding_in_threads(tmp_path, monkeypatch):
+    assert gc.get_freeze_count() == 0
+    write_gif(tmp_path / "a.gif", np.zeros((4, 8, 8, 1), np.uint8))
+    seen, decode = [], video_io._decode
+
+    def watched(path):
+        yield from decode(path)
+        seen.append(gc.get_freeze_count())
+
+    monkeypatch.setattr(video_io, "_decode", watched)
+    first, second = (video_io._decoded_frames(tmp_path / "a.gif") for _ in range(2))
+    next(first), next(second)
+    first.close()  # as a reader does that has the frames it wants
+    assert gc.get_freeze_count() > 0
+    second.close()
+    assert gc.get_freeze_count() == 0
+    with ThreadPoolExecutor(4) as pool:
+        videos = list(pool.map(read_video, [tmp_path / "a.gif"] * 20))
+    assert len(videos) == 20
+    assert min(seen) > 0
+    assert gc.get_freeze_count() == 0

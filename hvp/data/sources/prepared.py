@@ -78,8 +78,6 @@ def _check_options(folder: Path, info: dict, config: DataConfig) -> None:
         raise UserError(
             f"data.datadir: {folder} was prepared with --crop none; data.crop is center"
         )
-    if config.masks:
-        raise UserError(f"data.masks is true, but {folder} was prepared, which leaves out masks")
 
 
 def _tests_on_training(dataset: str) -> bool:
