@@ -218,7 +218,11 @@ class MotionGAN(VideoModel):
         return {**scalars, "r1/image": penalties[0], "r1/video": penalties[1]}
 
     def penalised_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`plain_step` after a step of both discriminators down their R1 penalties."""
+        """`plain_step` after a step of both discriminators down their R1 penalties.
+
+        Published is the penalty after each discriminator's own step, with the generator's
+        activations waiting meanwhile; before it, the two do not share the memory.
+        """
         image, video = self._penalise(batch)
         return {**self.plain_step(batch), "r1/image": image, "r1/video": video}
 
@@ -270,13 +274,14 @@ class MotionGAN(VideoModel):
         return scalars
 
     def _penalise(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A step of either discriminator down its R1 penalty at real examples."""
+        """A step of either discriminator down its R1 penalty at real examples, as it sees them."""
         s = self.settings
         seed = fold_in((self.seed, 2), self.generator_optimizer.iterations)
         real, penalties = self._real(batch, seed), []
-        for kind, examples in (("image", real.images), ("video", real.videos)):
+        for kind in ("image", "video"):
             network = getattr(self, f"{kind}_discriminator")
             distance = real.distance if kind == "video" else None
+            examples = self._augmented(kind, real, fold_in(seed, 6))
             with tf.GradientTape() as tape:
                 penalty = r1_penalty(lambda x, d=distance, n=network: _judge(n, x, d), examples)
                 loss = penalty * (0.5 * s.r1_weight * s.r1_every)
@@ -365,6 +370,12 @@ class MotionGAN(VideoModel):
 
     def _score(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:
         """Logits of augmented examples."""
+        network = getattr(self, f"{kind}_discriminator")
+        distance = seen.distance if kind == "video" else None
+        return _judge(network, self._augmented(kind, seen, seed), distance)
+
+    def _augmented(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:
+        """What a discriminator sees of its examples."""
         video = kind == "video"
         examples = seen.videos if video else seen.images
         seed = fold_in(seed, int(video))
@@ -373,9 +384,7 @@ class MotionGAN(VideoModel):
         draws = replica_rows(
             lambda n: augment.draw(policies, n, height, width, seed), tf.shape(examples)[0]
         )
-        examples = augment.apply(examples, draws)
-        network = getattr(self, f"{kind}_discriminator")
-        return _judge(network, examples, seen.distance if video else None)
+        return augment.apply(examples, draws)
 
     def _update_average(self, batch: tf.Tensor) -> None:
         """Moves the average towards the weights, by half in `average_half_life` clips."""

@@ -74,6 +74,20 @@ def test_a_step_moves_all_networks(changes):
         np.testing.assert_allclose(moved, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7)
 
 
+def test_the_penalty_is_at_augmented_examples(monkeypatch):
+    """As the published training has it: with cut-outs of everything, it is at black."""
+    model = make(augment=["cutout"])
+    model.configure_training(TRAINING)
+    seen = []
+    monkeypatch.setattr(augment, "apply", lambda x, draws: tf.zeros_like(x))
+    monkeypatch.setattr(
+        "hvp.models.motion_gan.model.r1_penalty",
+        lambda judge, x: (seen.append(x), tf.reduce_sum(judge(x)))[1],
+    )
+    model._penalise(clips())
+    assert [float(tf.reduce_max(tf.abs(x))) for x in seen] == [0.0, 0.0]
+
+
 def test_the_penalty_is_due_every_so_often(model):
     assert [model.step_function(step).__name__ for step in range(4)] == [
         "penalised_step",
