@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import sys
 import threading
@@ -39,7 +40,8 @@ from hvp.data.sources.files import some_of
 from hvp.data.video_io import read_video
 from hvp.errors import UserError, writing
 
-WORK = ".work"  # in the output folder: notes on finished shards, unpacked archives
+WORK = ".work"  # in the output folder: notes on finished shards, unpacked archives, lock
+LOCK = "lock"
 OPTIONS = "options.json"
 # A shard is what an interruption loses, per worker; a file for each clip would be too many.
 SHARDS_AT_LEAST, CLIPS_AT_MOST = 16, 64
@@ -109,15 +111,6 @@ def prepare(
     Raises:
         UserError: if `out` was made with other options, cannot be written, or no clip is usable.
     """
-    with writing(out):
-        (out / WORK).mkdir(parents=True, exist_ok=True)
-    with _alone(out):
-        return _prepare(dataset, clips, out, options, sources, workers)
-
-
-def _prepare(
-    dataset: str, clips: list[Clip], out: Path, options: Options, sources: list[str], workers: int
-) -> Outcome:
     _keep_options(dataset, out, options)
     shards = _dealt_out(clips, options)
     before = _made_before(out)
@@ -139,21 +132,50 @@ def _prepare(
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Refuses to write where another process is writing."""
+def alone(out: Path) -> Iterator[None]:
+    """Makes the folder `out`; refuses to work where another process does.
+
+    Raises:
+        UserError: then, or if `out` cannot be written.
+    """
+    with writing(out):
+        (out / WORK).mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
     with writing(out):
-        lock = (out / WORK / "lock").open("w")
+        lock = (out / WORK / LOCK).open("w")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(f"--out: another process is preparing {out}") from error
-        yield
+        try:
+            yield
+        finally:
+            work = out / WORK
+            if work.is_dir() and [path.name for path in work.iterdir()] == [LOCK]:
+                shutil.rmtree(work)
+
+
+def start_afresh(out: Path) -> None:
+    """Removes what an earlier run made, and nothing else."""
+    with writing(out):
+        for path in [out / INFO, *_shards_in(out)]:
+            path.unlink(missing_ok=True)
+        for path in (out / WORK).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
+
+def _shards_in(out: Path) -> list[Path]:
+    """All shards, finished or not, of this or earlier runs; no other TFRecords."""
+    name = re.compile(r"(train|val|test)-\d{5,}-of-\d{5,}\.tfrecord(\.partial)?")
+    return [path for path in out.iterdir() if name.fullmatch(path.name)]
 
 
 def _count(notes: list[dict[str, Any]]) -> int:
@@ -338,7 +360,7 @@ def _finish(
     write_json(out / INFO, info)
     with writing(out):
         wanted = {note["file"] for note in full}
-        for path in [*out.glob("*.tfrecord"), *out.glob("*.partial")]:
+        for path in _shards_in(out):
             if path.name not in wanted:  # of an earlier run, with other clips or killed
                 path.unlink()
         if not problems:

@@ -6,21 +6,23 @@ import argparse
 import importlib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvp.checksum import file_sha256
 from hvp.data.archives import CANNOT_UNPACK, is_archive, unpack
 from hvp.data.clips import Clip
 from hvp.data.downloads import fetch
-from hvp.data.records import INFO, check
+from hvp.data.records import check
 from hvp.data.sources import SOURCES
 from hvp.data.sources.files import some_of
-from hvp.errors import UserError, one_line, writing
+from hvp.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from hvp.data.prepare import Options
 
 PREPARABLE = [name for name in SOURCES if name != "prepared"]
 ALIASES = {"toy": "moving_shapes"}
@@ -73,10 +75,17 @@ def run(arguments: argparse.Namespace) -> None:
     module = importlib.import_module(SOURCES[arguments.dataset])
     options = _options(arguments, module)
     sequences = _sequences(arguments, module)
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    if arguments.overwrite:
-        _remove(out)
+    from hvp.data.prepare import alone, start_afresh
+
+    with alone(out):
+        if arguments.overwrite:
+            start_afresh(out)
+        _run(arguments, module, out, options, sequences)
+
+
+def _run(
+    arguments: argparse.Namespace, module: ModuleType, out: Path, options: Options, sequences: Any
+) -> None:
     sources, clips, problems = [], [], []
     if hasattr(module, "generated_clips"):
         if arguments.source:
@@ -201,7 +210,7 @@ def _cannot_read(error: OSError) -> None:
     raise UserError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
-def _options(arguments: argparse.Namespace, module: ModuleType) -> Any:
+def _options(arguments: argparse.Namespace, module: ModuleType) -> Options:
     from hvp.data.prepare import Options
 
     usual = module.PREPARATION
@@ -247,14 +256,6 @@ def _download(dataset: str, module: ModuleType, out: Path) -> list[Path]:
     if not downloads:
         raise UserError(f"{dataset} cannot be downloaded by this command: {module.ADVICE}")
     return [fetch(download, out / DOWNLOADS) for download in downloads]
-
-
-def _remove(out: Path) -> None:
-    """Removes what an earlier run made, and nothing else."""
-    with writing(out):
-        for path in [out / INFO, *out.glob("*.tfrecord")]:
-            path.unlink(missing_ok=True)
-        shutil.rmtree(out / ".work", ignore_errors=True)
 
 
 def _check(out: Path) -> None:

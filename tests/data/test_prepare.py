@@ -236,11 +236,27 @@ def test_an_interrupted_run_leaves_no_half_shard(official, tmp_path, monkeypatch
 
 def test_two_processes_do_not_write_at_once(official, tmp_path, capsys):
     out = tmp_path / "kth"
-    (out / ".work").mkdir(parents=True)
-    with prepare_module._alone(out):
-        assert prepare(official, out, "--size", 8) == 2
-    assert f"another process is preparing {out}" in capsys.readouterr().err
     assert prepare(official, out, "--size", 8) == 0
+    before = stamps(out)
+    with prepare_module.alone(out):
+        for extra in ([], ["--overwrite"]):
+            assert prepare(official, out, "--size", 8, *extra) == 2
+            assert f"another process is preparing {out}" in capsys.readouterr().err
+    assert stamps(out) == before
+    assert not (out / ".work").exists()
+    assert main(["prepare", "kth", "--out", str(out), "--check"]) == 0
+
+
+def test_other_files_in_the_folder_stay(official, tmp_path):
+    out = tmp_path / "kth"
+    out.mkdir()
+    mine = [out / "mine.tfrecord", out / "mine.partial", out / "notes.txt"]
+    for path in mine:
+        path.write_text("mine")
+    for extra in ([], ["--overwrite"]):
+        assert prepare(official, out, "--size", 8, *extra) == 0
+        assert all(path.read_text() == "mine" for path in mine)
+    assert len(stamps(out)) == 5
 
 
 def test_what_was_made_is_no_source(official, tmp_path, capsys):
