@@ -26,6 +26,8 @@ def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Target]]:
     For `motion_gan_generator` that is a `MotionGAN` (its averaged generator gets the same weights
     from `from_reference`), else the discriminator that `config["model"]` names.
     """
+    widths = config.get("channels")  # JSON keeps resolutions as strings
+    widths = None if widths is None else {int(k): count for k, count in widths.items()}
     if config["model"] == "motion_gan_generator":
         arguments = config["constructor"]
         size = arguments["size"]
@@ -39,16 +41,10 @@ def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Target]]:
             content_layers=arguments["n_mlp_c"],
             motion_layers=arguments["n_mlp_m"],
             frequencies=[float(frequency) for frequency in arguments["freqs"]],
-            widths={str(k): v for k, v in config["channels"].items()}
-            if "channels" in config
-            else None,
+            widths=widths,
         )
         return model, generator_targets(model.generator)
-    network = make_discriminator(
-        config["model"],
-        config["size"],
-        {int(k): v for k, v in config["channels"].items()} if "channels" in config else None,
-    )
+    network = make_discriminator(config["model"], config["size"], widths)
     return network, discriminator_targets(network)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from hvp.models.motion_gan.widths import TABLE
+
 POLICIES = ("color", "translation", "cutout", "flip")
 
 
@@ -20,9 +22,7 @@ class MotionGANConfig:
     motion_layers: int = 2
     frequencies: list[float] = dataclasses.field(default_factory=lambda: [7.0])
     width_factor: float = 1.0  # times StyleGAN2's table of features, of all networks
-    widths: dict[str, int] | None = (
-        None  # resolution: features of the renderer; overrides the table
-    )
+    widths: dict[int, int] | None = None  # resolution: features of the renderer, not the table's
     image_discriminator: Literal["image", "patch_image"] = "image"
     video_discriminator: Literal["video", "patch_video", "pair"] = "patch_video"
     video_discriminator_scale: float = 0.5  # videos are averaged down to this for it
@@ -51,7 +51,7 @@ class MotionGANConfig:
         for name, lowest in least.items():
             if not lowest <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least {lowest}, found {getattr(self, name)}")
-        if not self.frequencies or min(self.frequencies) <= 0:
+        if not self.frequencies or not all(0 < f < float("inf") for f in self.frequencies):
             raise ValueError(f"frequencies must be above 0, found {self.frequencies}")
         if list(self.frequencies) != sorted(self.frequencies):
             raise ValueError(f"frequencies must rise, found {self.frequencies}")
@@ -63,6 +63,15 @@ class MotionGANConfig:
                 "video_discriminator_scale must be 1, 0.5 or 0.25, found "
                 f"{self.video_discriminator_scale}"
             )
+        if self.widths is not None:
+            given = {int(resolution): count for resolution, count in self.widths.items()}
+            object.__setattr__(self, "widths", given)
+            for resolution, count in given.items():
+                if resolution not in TABLE:
+                    known = ", ".join(map(str, TABLE))
+                    raise ValueError(f"widths are of resolutions {known}, found {resolution}")
+                if count < 1:
+                    raise ValueError(f"widths must be at least 1, found {count} at {resolution}")
         unknown = [policy for policy in self.augment if policy not in POLICIES]
         if unknown:
             raise ValueError(f"augment takes {', '.join(POLICIES)}, found {', '.join(unknown)}")

@@ -141,15 +141,12 @@ class MotionGAN(VideoModel):
 
     def _make_generator(self, name: str) -> Generator:
         s = self.settings
-        widths = frame_widths(s.width_factor)
-        if s.widths is not None:
-            widths = {int(resolution): count for resolution, count in s.widths.items()}
         return Generator(
             self.height,
             s.content_dim,
             s.motion_dim,
             s.frequencies,
-            widths,
+            frame_widths(s.width_factor) | (s.widths or {}),
             s.content_layers,
             s.motion_layers,
             self.channels,
