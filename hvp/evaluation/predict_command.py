@@ -9,10 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvp.config import ExperimentConfig, load_config
+from hvp.config import DataConfig, ExperimentConfig, load_config
+from hvp.data.records import is_prepared, read_info
 from hvp.errors import UserError, writing
 
 if TYPE_CHECKING:
+    from hvp.data.video_io import Crop
     from hvp.evaluation.predict import PredictionSettings
     from hvp.models.base import VideoModel
 
@@ -43,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first frame shown (0); below 0 from the end: --start -10 --context 10 predicts what "
         "follows the last frame",
     )
-    add("--every", type=int, default=1, metavar="N", help="keep every n-th frame (1)")
+    add("--every", type=int, metavar="N", help="keep every n-th frame (as in training)")
     add(
         "--crop",
         choices=("none", "center"),
-        default="none",
-        help="squeeze the picture into the model's size (none), or cut its middle out first",
+        help="squeeze the picture into the model's size (none), or cut its middle out first "
+        "(as in training)",
     )
     add("--format", default="gif", metavar="A,B", help=f"of {','.join(FORMATS)} (gif)")
     add("--fps", type=float, default=12, help="frames per second of what is written (12)")
@@ -106,6 +108,9 @@ def _predict_all(
         f"model: {config.model.family}, step {step}, {model.width}x{model.height} {kind}; "
         f"{settings.context} frames of context, {settings.horizon} predicted"
     )
+    taken = _taken_from_training(arguments, settings)
+    if taken:
+        print(f"as in training: {', '.join(taken)}")
     done, failed = [], {}
     for path, name in zip(paths, folder_names(paths, [SUMMARY_FILE]), strict=True):
         try:
@@ -187,6 +192,32 @@ def _formats(text: str) -> list[str]:
     return formats
 
 
+def trained_on(data: DataConfig) -> tuple[Crop, int]:
+    """How a model's training data were cropped, and every which frame of the videos they have.
+
+    By the experiment's configuration and, while that folder is there, by what `prepare` made.
+    """
+    crop, every = data.crop, data.frame_step
+    if is_prepared(data.datadir):
+        try:
+            options = read_info(Path(data.datadir))["options"]
+        except UserError:  # predicting needs no data set
+            return crop, every
+        crop = options.get("crop", crop)
+        every *= options.get("every", 1)
+    return crop, every
+
+
+def _taken_from_training(arguments: argparse.Namespace, settings: PredictionSettings) -> list[str]:
+    """The flags whose defaults do something to the videos, because the training data had it."""
+    taken = []
+    if arguments.every is None and settings.every != 1:
+        taken.append(f"--every {settings.every}")
+    if arguments.crop is None and settings.crop != "none":
+        taken.append(f"--crop {settings.crop}")
+    return taken
+
+
 def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[str, Any]:
     """The keyword arguments of `PredictionSettings`, checked without TensorFlow."""
     evaluation = config.evaluation
@@ -194,7 +225,9 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
     horizon = evaluation.seq_len - evaluation.context
     horizon = horizon if arguments.horizon is None else arguments.horizon
     counts = {"context": context, "horizon": horizon}
-    counts |= {"samples": arguments.samples, "every": arguments.every}
+    crop, every = trained_on(config.data)
+    every = every if arguments.every is None else arguments.every
+    counts |= {"samples": arguments.samples, "every": every}
     for flag, value in counts.items():
         if value < 1:
             raise UserError(f"--{flag} must be at least 1, found {value}")
@@ -209,8 +242,8 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
         "num_samples": arguments.samples,
         "seed": seed,
         "start": arguments.start,
-        "every": arguments.every,
-        "crop": arguments.crop,
+        "every": every,
+        "crop": arguments.crop or crop,
         "strict": arguments.strict,
     }
 

@@ -100,6 +100,40 @@ def test_a_folder_with_good_and_bad_videos(logs, videos, tmp_path, capsys):
     assert arrays["samples"].shape == (4, 2, 32, 32, 1)
 
 
+def test_videos_are_thinned_and_cropped_as_in_training(logs, videos, tmp_path, capsys):
+    whole = read_video(videos / "long.npy")
+    wide = np.repeat(whole, 2, axis=2)[:, :, 3:-3]
+    np.save(videos / "long.npy", wide)
+    made = tmp_path / "prepared"
+    flags = ["--size", "32", "--channels", "1", "--crop", "center", "--every", "3"]
+    arguments = ["folder", "--source", str(videos), "--out", str(made), *flags]
+    assert main(["prepare", *arguments]) == 2  # some of the videos are broken
+    assert (made / "info.json").is_file()
+
+    def predicted(*changes):
+        capsys.readouterr()
+        flags = ["--context", 4, "--horizon", 2, "--format", "npz", *changes]
+        assert predict(logs, [videos / "long.npy"], tmp_path / "out", *flags) == 0
+        frames = np.load(tmp_path / "out" / "long" / "prediction.npz")["context"]
+        return frames, [x for x in capsys.readouterr().out.splitlines() if "as in training" in x]
+
+    cropped = read_video(videos / "long.npy", 32, 32, 1, crop="center")
+    own = ["--set", "data.frame_step=2", "--set", "data.crop=center"]
+    prepared = ["--set", f"data.datadir={made}", "--set", "data.dataset=folder"]
+    for changes, frames, line in (
+        ([], read_video(videos / "long.npy", 32, 32, 1), []),
+        (own, cropped[::2], ["as in training: --every 2, --crop center"]),
+        ([*own, "--every", 1], cropped, ["as in training: --crop center"]),
+        (prepared, cropped[::3], ["as in training: --every 3, --crop center"]),
+        ([*prepared, "--every", 2, "--crop", "center"], cropped[::2], []),
+    ):
+        found, said = predicted(*changes)
+        np.testing.assert_array_equal(found, frames[:4])
+        assert said == line
+    (made / "info.json").write_text("{")
+    assert predicted(*prepared)[1] == []
+
+
 def test_one_bad_video_is_one_line(logs, videos, tmp_path, capsys):
     for name in ("broken.avi", "absent.avi"):
         assert predict(logs, [videos / name], tmp_path / "out") == 2
