@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("gif", "mp4", "png", "jpg", "strip")
 JPEG_QUALITY = 95  # what StyleGAN-V's evaluation, which this family is compared by, asks for
+LATEST = 10000  # beyond, float32 does not tell a clip's frames apart well enough
 SUMMARY_FILE = "generated.json"
 
 
@@ -87,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.training.checkpoints import load_experiment
 
     _, model, step = load_experiment(experiment, arguments.checkpoint)
+    _check_leftovers(out, arguments.num_videos)
     time_range = tuple(arguments.range) if arguments.range else None
     for number, codes in enumerate(_codes(model, arguments, seed)):
         videos = model.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
@@ -112,21 +115,34 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _codes(model: MotionGAN, arguments: argparse.Namespace, seed: int):
-    """Each video's codes; the same ones for a seed whatever is done to the bands."""
+    """Each video's codes; a function of seed and number, whatever is done to the bands.
+
+    Drawn one by one: the noise of thousands of large videos would fill the memory.
+    """
+    from hvp.models.base import fold_in
     from hvp.models.motion_gan.model import Codes
 
-    count = arguments.num_videos
-    codes = model.draw_codes(count, (seed, 0))
-    other = model.draw_codes(count, (seed, 1)).motion
-    for number in range(count):
-        own = slice(number, number + 1)
-        content = slice(0, 1) if arguments.hold == "content" else own
-        moving = slice(0, 1) if arguments.hold == "motion" else own
-        motion: Any = codes.motion[moving]
+    first = model.draw_codes(1, fold_in((seed, 0), 0))
+    for number in range(arguments.num_videos):
+        own = model.draw_codes(1, fold_in((seed, 0), number))
+        held = first if arguments.hold == "content" else own
+        motion: Any = (first if arguments.hold == "motion" else own).motion
         if arguments.exchange is not None:
-            motion = [codes.motion[moving]] * len(arguments.bands.split(","))
-            motion[arguments.exchange] = other[own]
-        yield Codes(codes.content[content], motion, [noise[content] for noise in codes.noise])
+            motion = [motion] * len(arguments.bands.split(","))
+            motion[arguments.exchange] = model.draw_codes(1, fold_in((seed, 1), number)).motion
+        yield Codes(held.content, motion, held.noise)
+
+
+def _check_leftovers(out: Path, num_videos: int) -> None:
+    """Raises a `UserError` for videos that would lie between the new ones, and be judged so."""
+    with writing(out):
+        numbered = [path for path in out.iterdir() if re.fullmatch(r"video_\d{5,}", path.stem)]
+    old = sorted(path.name for path in numbered if int(path.stem[6:]) >= num_videos)
+    if old:
+        raise UserError(
+            f"{out}: holds {len(old)} videos of a longer run, such as {old[0]}, which would mix "
+            "with the new ones; remove them, or choose another --out"
+        )
 
 
 def _bands(arguments: argparse.Namespace):
@@ -185,9 +201,12 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise UserError(f"--seed must be from 0 to {2**31 - 1}, found {arguments.seed}")
     if not 0.1 <= arguments.fps <= 1000:
         raise UserError(f"--fps must be from 0.1 to 1000, found {arguments.fps:g}")
-    if arguments.range and not (-math.inf < arguments.range[0] < arguments.range[1] < math.inf):
+    if arguments.range:
         start, stop = arguments.range
-        raise UserError(f"--range {start:g} {stop:g}: the end must come after the start")
+        if not start < stop:
+            raise UserError(f"--range {start:g} {stop:g}: the end must come after the start")
+        if max(abs(start), abs(stop)) > LATEST:
+            raise UserError(f"--range {start:g} {stop:g}: must lie within {-LATEST} to {LATEST}")
 
 
 def _write_gif(path: Path, video: np.ndarray, fps: float) -> None:

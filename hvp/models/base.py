@@ -33,6 +33,7 @@ class VideoModel(keras.Model):
 
     min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
+    max_window: int | None = None  # frames that it may have, where later ones would teach nothing
     # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
     # and `rollout` takes the context's as `masks`.
     needs_masks = False

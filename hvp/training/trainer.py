@@ -70,7 +70,9 @@ def train(
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
     training = config.training
-    if training.gifs_every and (config.evaluation.context < 1 or config.data.seq_len < 2):
+    generates = FAMILIES[config.model.family].generates
+    predicts = training.gifs_every and not generates
+    if predicts and (config.evaluation.context < 1 or config.data.seq_len < 2):
         raise UserError(
             f"{config.source or config.name}: GIFs show predictions: evaluation.context must be at "
             f"least 1, found {config.evaluation.context}, and data.seq_len at least 2, found "
@@ -112,7 +114,12 @@ def train(
             return folder
         loop = _Loop(config, strategy, model, checkpoints, train_split, val_split, folder, report)
         loop.run(step, total)
-    report(f"done: {folder}; evaluate with python eval_with_lpips.py --logdir {folder}/model")
+    following = (
+        f"generate videos with python -m hvp generate --logdir {folder}"
+        if generates
+        else f"evaluate with python eval_with_lpips.py --logdir {folder}/model"
+    )
+    report(f"done: {folder}; {following}")
     return folder
 
 
@@ -123,6 +130,11 @@ def _check_window(config: ExperimentConfig, model: VideoModel) -> None:
         raise UserError(
             f"data.seq_len is {frames}; a {config.model.family} model with these settings needs "
             f"windows of at least {model.min_window} frames"
+        )
+    if model.max_window is not None and frames > model.max_window:
+        raise UserError(
+            f"data.seq_len is {frames}; a {config.model.family} model with these settings learns "
+            f"from windows of {model.max_window} frames and would never see the others"
         )
     context = gif_context(config.evaluation.context, frames)
     if config.training.gifs_every and context < model.min_context:

@@ -13,6 +13,8 @@ import tensorflow as tf
 import train
 from hvp.__main__ import main
 from hvp.data.video_io import read_video
+from hvp.models.base import fold_in
+from hvp.models.motion_gan.model import Codes
 from hvp.training.checkpoints import load_experiment
 
 CONFIG = """\
@@ -97,6 +99,15 @@ def test_what_tensorboard_gets(trained):
     assert {"loss/generator", "r1/video", "frequencies/0", "generated/image_summary"} <= tags
 
 
+@pytest.mark.parametrize(("frames", "expected"), [(3, "windows of at least 4"), (5, "never see")])
+def test_windows_are_as_long_as_the_clips(config, tmp_path, capsys, frames, expected):
+    arguments = ["--config", str(config), "--logdir", str(tmp_path)]
+    assert train.main([*arguments, "--set", f"data.seq_len={frames}"]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+
+
 def generate(trained, out, *extra):
     arguments = ["generate", "--logdir", str(trained), "--out", str(out), "--num-videos", "2"]
     return main([*arguments, *extra])
@@ -113,12 +124,11 @@ def test_generate_in_all_formats(trained, tmp_path, capsys):
     assert np.abs(strip.astype(int) - frames).mean() < 8  # 256 colours
     assert (tmp_path / "video_00001.mp4").stat().st_size > 0
     assert json.loads((tmp_path / "generated.json").read_text())["frames"] == 6
+    # Fewer videos beside these would be taken for one set.
+    assert generate(trained, tmp_path, "--num-videos", "1") == 2
+    assert "holds 4 videos of a longer run, such as video_00001" in capsys.readouterr().err
     _, model, _ = load_experiment(trained)
-    from hvp.models.motion_gan.model import Codes
-
-    drawn = model.draw_codes(2, (4, 0))
-    second = Codes(drawn.content[1:], drawn.motion[1:], [noise[1:] for noise in drawn.noise])
-    expected = model.generate(1, 6, codes=second)[0].numpy()
+    expected = model.generate(1, 6, seed=fold_in((4, 0), 1))[0].numpy()
     np.testing.assert_allclose(frames / 255, expected, atol=0.5 / 255 + 1e-4)
 
 
@@ -140,12 +150,16 @@ def test_generate_with_other_motion(trained, tmp_path):
     plain = png_frames(tmp_path / "plain")
     np.testing.assert_array_equal(png_frames(tmp_path / "content"), plain)
     np.testing.assert_array_equal(png_frames(tmp_path / "motion"), plain)
-    second = png_frames(tmp_path / "plain", 1)
-    for name in ("content", "motion"):
-        assert np.abs(png_frames(tmp_path / name, 1) - second).max() > 0
-    # Held content leaves the videos closer together than held motion does.
-    apart = {n: np.abs(png_frames(tmp_path / n, 1) - plain).mean() for n in ("content", "motion")}
-    assert apart["content"] < apart["motion"]
+    config, model, _ = load_experiment(trained)
+    first, second = (model.draw_codes(1, fold_in((config.seed, 0), i)) for i in range(2))
+    held = {
+        "content": Codes(first.content, second.motion, first.noise),
+        "motion": Codes(second.content, first.motion, second.noise),
+    }
+    for name, codes in held.items():
+        assert np.abs(png_frames(tmp_path / name, 1) - png_frames(tmp_path / "plain", 1)).max() > 0
+        expected = model.generate(1, 4, codes=codes)[0].numpy() * 255
+        np.testing.assert_allclose(png_frames(tmp_path / name, 1), expected, atol=0.5 + 1e-2)
     for name in ("still", "exchanged"):
         assert np.abs(png_frames(tmp_path / name) - plain).max() > 0
 
@@ -159,6 +173,7 @@ def test_generate_with_other_motion(trained, tmp_path):
         (["--bands", "3,inf", "--keep", "5"], "numbered 0 to 1"),
         (["--bands", "x", "--keep", "0"], "expected numbers"),
         (["--range", "3", "1"], "must come after the start"),
+        (["--range", "0", "1e30"], "must lie within -10000 to 10000"),
         (["--format", "webm"], "unknown format 'webm'"),
         (["--frames", "0"], "--frames must be at least 1"),
     ],

@@ -11,7 +11,8 @@ class Bands(NamedTuple):
     Attributes:
         edges: upper ends in rising order; band k is `[edges[k - 1], edges[k])`, band 0 starts
             at 0. Frequencies are in radians a unit of time; a training clip spans 2 units.
-        keep: numbers of the bands that stay; `None`: all.
+        keep: numbers of the bands that stay; `None`: all. Frequencies from the last edge on are
+            in no band: they are left out wherever bands are kept or given codes of their own.
         relative: edges are shares of each branch's highest frequency instead.
 
     Example:

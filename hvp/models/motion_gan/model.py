@@ -97,7 +97,7 @@ class MotionGAN(VideoModel):
                 f"{height}, {width}"
             )
         self.settings = s = MotionGANConfig(**settings)
-        self.min_window = s.video_length
+        self.min_window = self.max_window = s.video_length
         self.generator = self._make_generator("generator")
         self.average = self._make_generator("average")
         self.average.trainable = False
@@ -227,7 +227,8 @@ class MotionGAN(VideoModel):
         """One update of both discriminators, then of the generator and its average.
 
         Args:
-            batch: this replica's clips, `(batch, time, height, width, channels)` in [0, 1].
+            batch: this replica's clips, `(batch, time, height, width, channels)` in [0, 1]; their
+                first `video_length` frames are used.
         """
         seed = fold_in((self.seed, 0), self.generator_optimizer.iterations)
         real = self._real(batch, seed)

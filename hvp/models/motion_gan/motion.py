@@ -111,7 +111,8 @@ class MotionBranch(layers.Layer):
                 scales = [s * mask for s, mask in zip(scales, tf.unstack(masks), strict=True)]
                 scales = [tf.add_n(scales)]
             if bands.keep is not None:
-                kept = tf.reduce_sum(tf.gather(masks, tf.constant(bands.keep, tf.int32)), axis=0)
+                chosen = tf.constant(sorted(set(bands.keep)), tf.int32)
+                kept = tf.reduce_sum(tf.gather(masks, chosen), axis=0)
                 features = features * kept
         kernel = self.modulated.kernel[0, 0] * self.modulated.scale
         x = tf.matmul(features * scales[0][:, None], kernel)

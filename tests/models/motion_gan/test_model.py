@@ -165,6 +165,7 @@ def test_bands(model):
         return model.generate(2, 4, seed=1, bands=Bands(edges, bands)).numpy()
 
     np.testing.assert_allclose(kept(0, 1), plain, atol=1e-5)
+    np.testing.assert_array_equal(kept(0, 0), kept(0))
     slow, fast, none = kept(0), kept(1), kept()
     assert np.abs(np.diff(none, axis=1)).max() == 0  # no motion left
     for part in (slow, fast):
