@@ -123,8 +123,11 @@ def _read_mask(path: Path) -> np.ndarray:
     return labels
 
 
-def masks_of(frames: np.ndarray, folder: str | Path) -> np.ndarray:
-    """The masks of a video, uint8 `(time, height, width, channels)`, that was read whole.
+def masks_of(frames: np.ndarray, folder: str | Path, whole: bool = True) -> np.ndarray:
+    """The masks of a video, uint8 `(time, height, width, channels)`, in its own size.
+
+    Args:
+        whole: whether `frames` are all of the video; else its first ones, and more masks are there.
 
     Returns:
         Labels in the frames' size, uint8 `(time, height, width)`.
@@ -133,7 +136,7 @@ def masks_of(frames: np.ndarray, folder: str | Path) -> np.ndarray:
         UserError: as `read_masks`, and for masks of another number or size than the frames.
     """
     files = mask_files(Path(folder))
-    if len(files) < len(frames):
+    if len(files) < len(frames) or (whole and len(files) != len(frames)):
         raise UserError(f"{folder}: holds {len(files)} masks for {len(frames)} frames")
     masks = read_masks(folder)[: len(frames)]
     check_size(files[0], masks.shape[:0:-1], frames.shape[2:0:-1])

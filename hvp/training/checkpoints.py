@@ -142,10 +142,12 @@ def build_checked_model(config: ExperimentConfig) -> VideoModel:
     except ValueError as error:
         raise UserError(f"{source}: data and model: {error}") from error
     if model.needs_masks != config.data.masks:
-        needs = "needs masks" if model.needs_masks else "uses no masks"
-        found = str(config.data.masks).lower()
+        found, other, needs = "true", "false", "uses no masks"
+        if model.needs_masks:
+            found, other, needs = "false", "true, or model.segmentation to quantize", "needs masks"
         raise UserError(
-            f"{source}: data.masks is {found}, but this {config.model.family} model {needs}"
+            f"{source}: data.masks is {found}, but this {config.model.family} model {needs}; "
+            f"set it to {other}"
         )
     return model
 

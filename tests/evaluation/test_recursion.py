@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import hvp
 from hvp.__main__ import main
@@ -118,6 +119,31 @@ def test_windows_that_are_too_short(tmp_path):
         quiet_train(load_config("configs/fusion_demo.yml", overrides), tmp_path)
 
 
+def test_fuse_takes_masks_that_belong_to_the_frames(tmp_path, capsys):
+    frames, masks, out = (tmp_path / name for name in ("frames", "masks", "fused.gif"))
+    frames.mkdir(), masks.mkdir()
+    for t in range(3):
+        Image.fromarray(np.full((24, 32, 3), 60 * t, np.uint8)).save(frames / f"{t}.jpg")
+    for t in range(4):
+        Image.fromarray(np.full((24, 32), t % 2, np.uint8)).save(masks / f"{t}.png")
+    np.save(tmp_path / "video.npy", np.zeros((3, 24, 32, 3), np.uint8))
+
+    def fuse(name, *more):
+        arguments = ["--input", str(tmp_path / name), "--masks", str(masks), "--out", str(out)]
+        code = main(["fuse", *arguments, *more])
+        return code, capsys.readouterr().err
+
+    assert fuse("frames") == (2, f"error: {masks}: 4 masks for the 3 frames in {frames}\n")
+    assert fuse("video.npy") == (2, f"error: {masks}: holds 4 masks for 3 frames\n")
+    assert fuse("video.npy", "--max-frames", "2") == (0, "")
+    (masks / "1.png").unlink()
+    assert "1 of 3 masks missing, the first for 1.jpg" in fuse("frames")[1]
+    (masks / "3.png").rename(masks / "1.png")
+    out.unlink()
+    assert fuse("frames") == (0, "")
+    assert out.is_file()
+
+
 def test_fuse_command(tmp_path, capsys):
     frames = np.zeros((3, 24, 32, 3), np.uint8)
     frames[:, 6:18, 8:20] = 200
@@ -131,6 +157,7 @@ def test_fuse_command(tmp_path, capsys):
         (["--regions", "1"], "regions must be 2 to 256"),
         (["--masks", str(tmp_path / "none")], "none: no masks: No such file"),
         (["--height", "0"], "--height must be at least 1"),
+        (["--out", str(tmp_path / "fused.mp4")], "fused.mp4: the pictures are written as .gif"),
     ):
         assert main([*arguments, *more]) == 2
         error = capsys.readouterr().err

@@ -61,8 +61,9 @@ def _of_split(root: Path, paths: list[Path], split: str) -> list[Path]:
     if not (root / LISTS).is_dir():
         if len(paths) < 2:
             raise UserError(
-                f"data.datadir: {root} holds one sequence, {paths[0].name}, and no {LISTS}/ that "
-                "lists it in train.txt and val.txt"
+                f"{root}: holds one sequence, {paths[0].name}, and nothing that says whether it is "
+                f"for training or for testing; list it in {LISTS}/2017/train.txt and val.txt, or "
+                "add sequences"
             )
         test = set(paths[EVERY - 1 :: EVERY] or paths[-1:])
         return [path for path in paths if (path in test) == (split == "val")]

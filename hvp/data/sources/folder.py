@@ -29,7 +29,7 @@ def find_videos(root: Path) -> Splits:
     paths = videos_in(root)
     if len(paths) == 1:
         raise UserError(
-            f"data.datadir: {root} holds one video, {paths[0].name}, which cannot be both for "
+            f"{root}: holds one video, {paths[0].name}, which cannot be both for "
             "training and for testing: put videos into train/ and test/"
         )
     test = paths[EVERY - 1 :: EVERY] or paths[-1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvp.errors import UserError
@@ -56,6 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
         if value is not None and value < 1:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} must be at least 1, found {value}")
+    if Path(arguments.out).suffix.lower() != ".gif":
+        raise UserError(f"--out {arguments.out}: the pictures are written as .gif")
     low, high = arguments.thresholds
     try:
         settings = PictureSettings(
@@ -74,12 +77,16 @@ def run(arguments: argparse.Namespace) -> None:
     import_tensorflow()
     import numpy as np
 
-    from hvp.data.masks import fit_mask, masks_of
+    from hvp.data.masks import check_masks, fit_mask, masks_of
     from hvp.data.video_io import fit_frame, read_video, write_gif
     from hvp.models.fusion.pictures import make_pictures
 
     frames = read_video(arguments.input, max_frames=arguments.max_frames)
-    masks = None if arguments.masks is None else masks_of(frames, arguments.masks)
+    masks = None
+    if arguments.masks is not None:
+        if Path(arguments.input).is_dir():
+            check_masks(Path(arguments.input), Path(arguments.masks))
+        masks = masks_of(frames, arguments.masks, whole=arguments.max_frames is None)
     if arguments.height is not None:
         height = arguments.height
         width = max(1, round(height * frames.shape[2] / frames.shape[1]))
