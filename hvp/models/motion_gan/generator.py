@@ -22,12 +22,13 @@ MAPPING_RATE = 0.01
 
 
 class CodeMapping(layers.Layer):
-    """Pixel norm and `depth` dense layers of a hundredth of the learning rate."""
+    """Pixel norm and `depth` dense layers of a hundredth of the learning rate; float32 always."""
 
     def __init__(self, units: int, depth: int, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.layers = [
-            EqualDense(units, MAPPING_RATE, activate=True, name=f"dense_{i}") for i in range(depth)
+            EqualDense(units, MAPPING_RATE, activate=True, dtype="float32", name=f"dense_{i}")
+            for i in range(depth)
         ]
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -177,7 +178,7 @@ class Generator(layers.Layer):
         channels: int = 3,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # styles are float32 whatever the precision
         self._allow_non_tensor_positional_args = True  # Keras would refuse the bands' edges
         self.size, self.content_dim, self.motion_dim = size, content_dim, motion_dim
         self.channels = channels
@@ -232,6 +233,7 @@ class Generator(layers.Layer):
         else:
             noise = [tf.repeat(tf.convert_to_tensor(n), frames, axis=0) for n in noise]
         rendered = self.renderer(tf.reshape(style, (batch * frames, self.content_dim)), noise)
+        rendered = tf.cast(rendered, tf.float32)
         rendered = tf.reshape(rendered, (batch, frames, self.size, self.size, self.channels))
         return tf.ensure_shape(rendered, (*style.shape[:2], *rendered.shape[2:]))
 

@@ -79,6 +79,9 @@ class EqualConvolution(layers.Layer):
         activate: bool = True,
         **kwargs,
     ):
+        if len(strides) == 3:
+            # In bfloat16 on CPUs, TensorFlow 2.21's kernel gradient of 3-D convolutions has NaNs.
+            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.filters, self.size, self.strides = filters, size, strides
         self.activate, self.same = activate, padding == size // 2
@@ -164,7 +167,7 @@ class ModulatedConvolution(layers.Layer):
             name="kernel",
         )
         self.scale = 1 / math.sqrt(self.size**2 * channels)
-        self.modulation = EqualDense(channels, bias=1.0, name="modulation")
+        self.modulation = EqualDense(channels, bias=1.0, dtype=self.dtype_policy, name="modulation")
         self.modulation.build(style_shape)
         self.built = True
 

@@ -26,11 +26,12 @@ class FourierFeatures(layers.Layer):
         units: number of sinusoids.
         low, high: range of the initial |W|, in radians a unit of time.
 
-    Maps times `(...)` to `(..., units)`.
+    Maps times `(...)` to `(..., units)`, in float32 always: neighbouring frames of long videos
+    have one time in fewer bits.
     """
 
     def __init__(self, units: int, low: float, high: float, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.units, self.low, self.high = units, low, high
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -77,10 +78,12 @@ class MotionBranch(layers.Layer):
     """
 
     def __init__(self, units: int, outputs: int, low: float, high: float, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.features = FourierFeatures(units, low, high, name="features")
-        self.modulated = ModulatedConvolution(units, 1, demodulate=False, name="modulated")
-        self.project = EqualDense(outputs, name="project")
+        self.modulated = ModulatedConvolution(
+            units, 1, demodulate=False, dtype="float32", name="modulated"
+        )
+        self.project = EqualDense(outputs, dtype="float32", name="project")
         self.units = units
 
     def build(self, time_shape: tuple, style_shape: tuple) -> None:

@@ -75,6 +75,24 @@ def test_a_step_moves_all_networks(changes):
         np.testing.assert_allclose(moved, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("changes", NETWORKS[:2], ids=["default", "pair"])
+def test_mixed_precision(changes):
+    """Frames come out in float32 and move smoothly: their times are never rounded."""
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = make(**changes)
+        model.configure_training(TRAINING)
+        scalars = model.penalised_step(clips())
+        assert model.generate(1, 2, seed=0).dtype == tf.float32
+        codes, times = model.draw_codes(1, 0), tf.constant([1.0, 1.001])
+        styles = model.generator.style(codes.content, codes.motion, times)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert all(math.isfinite(value) for value in scalars.values())
+    assert all(variable.dtype == "float32" for variable in model.variables)
+    assert 0 < np.abs(styles[:, 1] - styles[:, 0]).max() < 0.05
+
+
 def test_the_penalty_is_at_augmented_examples(monkeypatch):
     """As the published training has it: with cut-outs of everything, it is at black."""
     model = make(augment=["cutout"])
