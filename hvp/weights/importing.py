@@ -96,7 +96,8 @@ def _import_state_dict(
             "DFDNet and the motion GAN were published so"
         )
     if family == "motion_gan":
-        networks = read_motion_gan(path)
+        networks, original = read_motion_gan(path)
+        _check_motion_gan(original, experiment, path)
         model = hvp.build_model(experiment)
         _assign_motion_gan(model, networks, path)
     else:
@@ -124,8 +125,12 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def read_motion_gan(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """The networks of a motion GAN's PyTorch checkpoint: `g`, `g_ema`, `img_d` and `vid_d`.
+def read_motion_gan(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """A motion GAN's PyTorch checkpoint.
+
+    Returns:
+        The networks `g`, `g_ema`, `img_d` and `vid_d`, and the command line that they were trained
+        by, `args`; that is empty if the file has none.
 
     Raises:
         UserError: without PyTorch, and for a file that is missing, damaged or something else.
@@ -139,7 +144,25 @@ def read_motion_gan(path: Path) -> dict[str, dict[str, np.ndarray]]:
             f"{path}: is no checkpoint of the motion GAN: it holds no {', '.join(missing)} (found "
             f"{', '.join(map(str, content)) or 'no names'})"
         )
-    return networks
+    original = content.get("args")
+    return networks, vars(original) if isinstance(original, argparse.Namespace) else {}
+
+
+def _check_motion_gan(original: Mapping[str, Any], config: ExperimentConfig, path: Path) -> None:
+    """Raises a `UserError` where the original's `args` ask for another model than `config`."""
+    from hvp.weights.motion_gan import original_settings
+
+    values = config.to_dict()
+    differing = [
+        f"{key}={value}"
+        for key, value in original_settings(original).items()
+        if values[key.partition(".")[0]][key.partition(".")[2]] != value
+    ]
+    if differing:
+        raise UserError(
+            f"{path}: was trained with other settings than {config.source} has; add "
+            f"{' '.join(f'--set {setting}' for setting in differing)}"
+        )
 
 
 def _assign_motion_gan(

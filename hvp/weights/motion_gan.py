@@ -17,6 +17,22 @@ Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
 
 VIDEO_NETWORKS = ("VideoDiscriminator", "PatchVideoDiscriminator")
 PATCH_NETWORKS = ("PatchImageDiscriminator", "PatchVideoDiscriminator")
+# The original's command line and where its values are in our configuration. Only what decides the
+# networks and their times: an imported model may be trained further as one likes.
+ARGUMENTS = {
+    "image_size": "data.height",
+    "video_length": "model.video_length",
+    "dim_z_content": "model.content_dim",
+    "dim_z_motion": "model.motion_dim",
+    "VD_resize_ratio": "model.video_discriminator_scale",
+}
+DISCRIMINATORS = {
+    "ImageDiscriminator": "image",
+    "PatchImageDiscriminator": "patch_image",
+    "VideoDiscriminator": "video",
+    "PatchVideoDiscriminator": "patch_video",
+    "DeltaVideoDiscriminator": "pair",
+}
 VIDEO_LENGTH = 16  # which the last layer of VideoDiscriminator is made for
 
 
@@ -57,6 +73,22 @@ def finish(model: Any) -> None:
 def is_unused(family: str, name: str) -> bool:
     """Whether the original stores what we compute: the FIR kernels."""
     return name.endswith((".blur.kernel", ".upsample.kernel", ".0.kernel"))
+
+
+def original_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Our `section.key: value` of what the original's command line says of the networks."""
+    settings = {
+        ours: arguments[theirs] for theirs, ours in ARGUMENTS.items() if theirs in arguments
+    }
+    if "data.height" in settings:
+        settings["data.width"] = settings["data.height"]
+    for kind in ("image_discriminator", "video_discriminator"):
+        if arguments.get(kind) in DISCRIMINATORS:
+            settings[f"model.{kind}"] = DISCRIMINATORS[arguments[kind]]
+    if "freq_val" in arguments:
+        frequencies = str(arguments["freq_val"]).split(",")
+        settings["model.frequencies"] = [float(frequency) for frequency in frequencies]
+    return settings
 
 
 def make_discriminator(name: str, size: int, widths: Mapping[int, int] | None = None):

@@ -229,8 +229,20 @@ def test_published_checkpoints(trained, config, tmp_path, capsys):
         state[name] = {f"module.{key}": torch.from_numpy(array) for key, array in arrays.items()}
         state[name]["module.convs.1.skip.0.kernel"] = torch.ones(4, 4)
     path = tmp_path / "published.pt"
-    torch.save({**state, "args": argparse.Namespace(image_size=16)}, path)
+    original = argparse.Namespace(
+        image_size=16,
+        video_length=4,
+        VD_resize_ratio=0.5,
+        video_discriminator="PatchVideoDiscriminator",
+        freq_val="7",
+        r1=10,
+    )
+    torch.save({**state, "args": original}, path)
     command = ["import-weights", "--checkpoint", str(path), "--config", str(config)]
+    other = ["--set", "data.height=32", "--set", "data.width=32", "--set", "model.frequencies=[3]"]
+    assert main([*command, "--logdir", str(tmp_path / "other"), *other]) == 2
+    expected = "--set data.height=16 --set data.width=16 --set model.frequencies=[7.0]"
+    assert capsys.readouterr().err.endswith(f"other settings than {config} has; add {expected}\n")
     assert main([*command, "--logdir", str(tmp_path / "logs")]) == 0
     _, imported, _ = load_experiment(tmp_path / "logs/gan")
     stored = state["g_ema"]["module.renderer.conv1.conv.weight"].numpy()[0]
