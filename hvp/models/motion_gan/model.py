@@ -61,6 +61,21 @@ class _Seen(NamedTuple):
     distance: tf.Tensor | None  # (videos, 1), of the pair
 
 
+class _PenalisedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """The rate of an optimizer that counts a penalty step before every `every`-th update too."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, every: int):
+        self.schedule, self.every = schedule, every
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        step = tf.cast(step, tf.int64)
+        penalties = (step + self.every) // (self.every + 1)  # the first step is one
+        return self.schedule(step - penalties)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "every": self.every}
+
+
 class MotionGAN(VideoModel):
     """Generates videos; see `MotionGANConfig` for the settings.
 
@@ -182,16 +197,17 @@ class MotionGAN(VideoModel):
         training: TrainingConfig,
         learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
     ) -> None:
-        """Makes the three optimizers.
-
-        A discriminator's also counts its penalty steps, so that a schedule passes faster there.
-        """
+        """Makes the three optimizers."""
         self.clip_norm = training.clip_norm
         if learning_rate is None:
             learning_rate = training.learning_rate
+        every = self.settings.r1_every
         for name, network in self._networks.items():
+            rate = learning_rate
+            if every and network is not self.generator and callable(rate):
+                rate = _PenalisedSchedule(rate, every)
             optimizer = Adam(
-                learning_rate,
+                rate,
                 beta_1=self.settings.adam_beta_1,
                 beta_2=self.settings.adam_beta_2,
                 epsilon=training.adam_epsilon,

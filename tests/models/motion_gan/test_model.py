@@ -116,6 +116,18 @@ def test_the_penalty_is_due_every_so_often(model):
     assert never.r1_every == 0
 
 
+def test_a_schedule_counts_updates_and_no_penalties():
+    model = make(r1_every=3)
+    steps = keras.optimizers.schedules.PolynomialDecay(1.0, 1000, 0.0)  # 1 - step / 1000
+    model.configure_training(TRAINING, steps)
+    rate = model.video_discriminator_optimizer._learning_rate
+    # Penalties are before updates 0, 3 and 6.
+    rates = [1 - round(1000 * (1 - float(rate(step)))) / 1000 for step in range(10)]
+    updates = [0, 0, 1, 2, 3, 3, 4, 5, 6, 6]
+    np.testing.assert_allclose(rates, [1 - update / 1000 for update in updates])
+    assert model.generator_optimizer._learning_rate is steps
+
+
 def test_keras_fit_and_evaluation():
     model = make()
     model.configure_training(TRAINING)
