@@ -222,7 +222,8 @@ class FusionModel(VideoModel):
                 norms[network.name] = self._update(network.name, objective.loss, tape)
             del tape
             objectives.extend(pair)
-        rate = tf.cast(self.predictor_optimizer.learning_rate, tf.float32)
+        trained = "translator" if s.stage == "translator" else "predictor"
+        rate = tf.cast(self.optimizers[f"{trained}_optimizer"].learning_rate, tf.float32)
         norms = {f"gradient_norm/{name}": norm for name, norm in norms.items()}
         return {**self._scalars(objectives), **norms, "learning_rate": rate}
 

@@ -7,7 +7,8 @@ convolutions of stride 2 without bias, batch normalisation but for the first, Le
 discriminator of patches. There a LeakyReLU is left out wherever batch normalisation is; not here.
 
 Our reading: as many stages as fit the frame, noise z as the dropout's, the previous frame as an
-optional further condition, kernels of the discriminator (3), and the pixel-shuffle head.
+optional further condition, kernels of the discriminator (3), a bias in stages that have no
+normalisation, and the pixel-shuffle head.
 """
 
 from __future__ import annotations

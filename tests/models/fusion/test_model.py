@@ -12,6 +12,7 @@ from hvp.errors import UserError
 from hvp.losses.sharpness import gradient_difference, structural_dissimilarity
 from hvp.models.fusion.blocks import Stage, high_frequencies, stages_that_fit, unsharp
 from hvp.models.fusion.model import FusionModel
+from hvp.training.schedules import make_schedule
 
 SMALL = {
     "frames": 4,
@@ -97,6 +98,16 @@ def test_a_stage_updates_what_it_names(stage):
         assert changed == (stage == name)
         assert (f"{name}/l1" in scalars) == changed
     assert len(model.optimizers) == 3
+
+
+@pytest.mark.parametrize("stage", ["joint", "predictor", "translator"])
+def test_the_learning_rate_reported_is_that_of_what_is_trained(stage):
+    model = small(stage=stage)
+    schedule = make_schedule(TrainingConfig(learning_rate=0.1, schedule="cosine"), 2)
+    model.configure_training(TrainingConfig(), schedule)
+    clips = tf.constant(walking_squares())
+    rates = [float(model.train_step(clips)["learning_rate"]) for _ in range(2)]
+    np.testing.assert_allclose(rates, [schedule(1), schedule(2)], atol=1e-7)
 
 
 def test_rollout_feeds_pictures_back():
