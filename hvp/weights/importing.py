@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -129,8 +130,9 @@ def read_motion_gan(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[
     """A motion GAN's PyTorch checkpoint.
 
     Returns:
-        The networks `g`, `g_ema`, `img_d` and `vid_d`, and the command line that they were trained
-        by, `args`; that is empty if the file has none.
+        The networks `g`, `g_ema`, `img_d` and `vid_d`, without the last two for a file of `g_ema`
+        alone, which then is `g` too; and the command line that they were trained by, `args`, empty
+        if the file has none.
 
     Raises:
         UserError: without PyTorch, and for a file that is missing, damaged or something else.
@@ -138,14 +140,25 @@ def read_motion_gan(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[
     content = _read_pytorch(path)
     content = content if isinstance(content, dict) else {}
     networks = {name: _arrays(content.get(name)) for name in MOTION_GAN_NETWORKS}
-    missing = [name for name, arrays in networks.items() if not arrays]
+    networks = {name: arrays for name, arrays in networks.items() if arrays}
+    missing = [name for name in MOTION_GAN_NETWORKS if name not in networks]
+    if missing == ["g", "img_d", "vid_d"]:  # as the original stores between whole checkpoints
+        print(
+            f"{path}: holds the averaged generator alone; the discriminators are new",
+            file=sys.stderr,
+        )
+        return {"g": networks["g_ema"], **networks}, _arguments(content)
     if missing:
         raise UserError(
             f"{path}: is no checkpoint of the motion GAN: it holds no {', '.join(missing)} (found "
             f"{', '.join(map(str, content)) or 'no names'})"
         )
+    return networks, _arguments(content)
+
+
+def _arguments(content: Mapping[str, Any]) -> dict[str, Any]:
     original = content.get("args")
-    return networks, vars(original) if isinstance(original, argparse.Namespace) else {}
+    return vars(original) if isinstance(original, argparse.Namespace) else {}
 
 
 def _check_motion_gan(original: Mapping[str, Any], config: ExperimentConfig, path: Path) -> None:
@@ -177,7 +190,7 @@ def _assign_motion_gan(
         "vid_d": motion_gan.discriminator_targets(model.video_discriminator),
     }
     variables, arrays = {}, {}
-    for network in MOTION_GAN_NETWORKS:
+    for network in networks:
         variables |= {f"{network}.{name}": target for name, target in targets[network].items()}
         arrays |= {
             f"{network}.{name}": array
@@ -207,6 +220,8 @@ def _read_pytorch(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch and pickle raise for what is no checkpoint
         reason = " ".join(str(error).split())[:200]
+        if not reason or "weights_only" in reason:  # PyTorch's advice is to run what is in there
+            reason = "it is damaged, or holds more than tensors and arguments"
         raise UserError(f"{path}: cannot be read as a PyTorch state dict: {reason}") from None
 
 

@@ -249,6 +249,17 @@ def test_published_checkpoints(trained, config, tmp_path, capsys):
     kernel = np.asarray(imported.average.renderer.first.convolution.kernel)
     np.testing.assert_array_equal(kernel, stored.transpose(2, 3, 1, 0))
 
+    torch.save({"g_ema": state["g_ema"], "args": original}, path)
+    assert main([*command, "--logdir", str(tmp_path / "alone")]) == 0
+    assert "holds the averaged generator alone" in capsys.readouterr().err
+    _, alone, _ = load_experiment(tmp_path / "alone/gan")
+    for network in (alone.average, alone.generator):
+        np.testing.assert_array_equal(network.renderer.first.convolution.kernel, kernel)
+
+    for damaged in (b"", b"\x00" * 3000):
+        path.write_bytes(damaged)
+        assert main([*command, "--logdir", str(tmp_path / "again")]) == 2
+        assert "damaged, or holds more than tensors" in capsys.readouterr().err
     torch.save({"g": state["g"]}, path)
     assert main([*command, "--logdir", str(tmp_path / "again")]) == 2
     assert "it holds no g_ema, img_d, vid_d (found g)" in capsys.readouterr().err
