@@ -162,7 +162,8 @@ def find_clips(
     if not clips:
         where = ", ".join(map(str, sources))
         broken = f" ({some_of(problems)})" if problems else ""
-        raise UserError(f"--source: there is no {dataset} in {where}{broken}: {module.ADVICE}")
+        wanted = "video" if dataset in ANY_FOLDER else dataset
+        raise UserError(f"--source: there is no {wanted} in {where}{broken}: {module.ADVICE}")
     return sorted(clips.values(), key=lambda clip: clip.name), problems
 
 

@@ -111,6 +111,12 @@ def _predict_all(
     taken = _taken_from_training(arguments, settings)
     if taken:
         print(f"as in training: {', '.join(taken)}")
+    fps = trained_on(config.data)[2]
+    if fps is not None:
+        print(
+            f"note: the training data were resampled to {fps:g} frames per second; videos are used "
+            "as they are, so choose --every to come near that"
+        )
     done, failed = [], {}
     for path, name in zip(paths, folder_names(paths, [SUMMARY_FILE]), strict=True):
         try:
@@ -192,20 +198,21 @@ def _formats(text: str) -> list[str]:
     return formats
 
 
-def trained_on(data: DataConfig) -> tuple[Crop, int]:
-    """How a model's training data were cropped, and every which frame of the videos they have.
+def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:
+    """How a model's training data were cropped, every which frame they have, and `prepare --fps`.
 
     By the experiment's configuration and, while that folder is there, by what `prepare` made.
     """
-    crop, every = data.crop, data.frame_step
+    crop, every, fps = data.crop, data.frame_step, None
     if is_prepared(data.datadir):
         try:
             options = read_info(Path(data.datadir))["options"]
         except UserError:  # predicting needs no data set
-            return crop, every
+            return crop, every, fps
         crop = options.get("crop", crop)
         every *= options.get("every", 1)
-    return crop, every
+        fps = options.get("fps")
+    return crop, every, fps
 
 
 def _taken_from_training(arguments: argparse.Namespace, settings: PredictionSettings) -> list[str]:
@@ -225,7 +232,7 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
     horizon = evaluation.seq_len - evaluation.context
     horizon = horizon if arguments.horizon is None else arguments.horizon
     counts = {"context": context, "horizon": horizon}
-    crop, every = trained_on(config.data)
+    crop, every, _ = trained_on(config.data)
     every = every if arguments.every is None else arguments.every
     counts |= {"samples": arguments.samples, "every": every}
     for flag, value in counts.items():

@@ -130,6 +130,11 @@ def test_videos_are_thinned_and_cropped_as_in_training(logs, videos, tmp_path, c
         found, said = predicted(*changes)
         np.testing.assert_array_equal(found, frames[:4])
         assert said == line
+    info = json.loads((made / "info.json").read_text())
+    info["options"] |= {"every": 1, "fps": 12.5}
+    (made / "info.json").write_text(json.dumps(info))
+    predict(logs, [videos / "long.npy"], tmp_path / "out", *prepared)
+    assert "were resampled to 12.5 frames per second" in capsys.readouterr().out
     (made / "info.json").write_text("{")
     assert predicted(*prepared)[1] == []
 
