@@ -14,6 +14,7 @@ import numpy as np
 
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, writing
+from hvp.models.registry import FAMILIES
 
 if TYPE_CHECKING:
     from hvp.data.dataset import VideoSplit
@@ -72,7 +73,7 @@ def _show(config: ExperimentConfig, split_name: str, count: int, out: Path) -> N
 
     split = _open(config, split_name)
     clips = shown_clips(split, split_name, count)
-    context = config.evaluation.context if split_name == "test" else None
+    context = config.evaluation.context if _is_evaluated(config, split_name) else None
     kind = "grey" if config.data.channels == 1 else "RGB"
     title = (
         f"{config.name}: {config.data.dataset}, {split_name} split, {config.data.width}x"
@@ -98,7 +99,7 @@ def _open(config: ExperimentConfig, split_name: str) -> VideoSplit:
     """The split as training (train, val) or evaluation (test) opens it."""
     from hvp.data.dataset import VideoSplit
 
-    if split_name != "test":
+    if not _is_evaluated(config, split_name):
         return VideoSplit(config.data, split_name, seed=config.seed)
     settings = config.evaluation
     return VideoSplit(
@@ -108,6 +109,11 @@ def _open(config: ExperimentConfig, split_name: str) -> VideoSplit:
         seed=config.seed,
         unusable_videos=settings.unusable_videos,
     )
+
+
+def _is_evaluated(config: ExperimentConfig, split_name: str) -> bool:
+    """Whether a split is cut into context and future; a generator sees neither."""
+    return split_name == "test" and not FAMILIES[config.model.family].generates
 
 
 def shown_clips(split: VideoSplit, split_name: str, count: int) -> list[ShownClip]:

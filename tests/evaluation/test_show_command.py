@@ -14,6 +14,7 @@ from hvp.data.dataset import VideoSplit
 from hvp.data.video_io import read_video
 from hvp.evaluation.contact_sheet import ShownClip, save_clips_gif, save_contact_sheet
 from hvp.evaluation.show_command import shown_clips, suspicions
+from hvp.models.registry import FAMILIES
 
 
 @pytest.fixture
@@ -93,6 +94,12 @@ def test_what_is_written_and_said(experiment, tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "1 of 2 windows; blue: context, orange: to be predicted" in printed
     assert len(read_video(tmp_path / "other" / "clips.gif")) == 4
+    # A generator has no context: its windows are those of training.
+    generator = FAMILIES["hierarchical"]._replace(generates=True)
+    monkeypatch.setitem(FAMILIES, "hierarchical", generator)
+    assert main(["show", "--config", str(experiment), *flags]) == 0
+    assert "1 of 3 windows\n" in capsys.readouterr().out
+    assert len(read_video(tmp_path / "other" / "clips.gif")) == 3
 
 
 def test_prepared_shards_look_as_the_files_do(experiment, folder, tmp_path, capsys):
