@@ -271,7 +271,7 @@ def test_frames_hidden_by_an_edit_list_are_not_missing(tmp_path):
 
 
 def test_garbage_is_collected_again_after_decoding_in_threads(tmp_path, monkeypatch):
-    assert gc.get_freeze_count() == 0
+    gc.unfreeze()  # Python 3.12 starts with some frozen objects
     write_gif(tmp_path / "a.gif", np.zeros((4, 8, 8, 1), np.uint8))
     seen, decode = [], video_io._decode
 
