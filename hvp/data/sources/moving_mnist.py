@@ -29,6 +29,7 @@ from hvp.data.clips import Preparation
 from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
 from hvp.data.downloads import Download
 from hvp.data.sources.files import Splits, VideoFiles, fit_frames, require_folder, videos_in
+from hvp.data.sources.generated import GeneratedVideos
 from hvp.errors import UserError
 
 URL = "https://archive.org/download/moving_mnist/moving_mnist_2digit.zip"
@@ -38,7 +39,7 @@ TEST_ARRAY = "mnist_test_seq.npy"
 ARRAY_FRAMES = 20
 CANVAS = 64
 STEP = 0.1  # of the free range, per frame
-TEST_SEED = 20150706  # test sequences do not follow the experiment's seed, so that scores compare
+TEST_SEED = 20150706
 ADVICE = (
     f"it should hold train-seq100/ and test-seq1000/ ({URL}), mnist_test_seq.npy "
     "(http://www.cs.toronto.edu/~nitish/unsupervised_video/) for testing, or MNIST's "
@@ -128,28 +129,19 @@ class TestArray:
         return fit_frames(frames, self._config)
 
 
-class GeneratedDigits:
-    """Moving digits made on demand, each a pure function of seed, epoch and index.
+class GeneratedDigits(GeneratedVideos):
+    """Random digits of `digits`, uint8 `(n, 28, 28)`."""
 
-    A sequence is as long as a window: `max_video_len` is for stored videos. See `FrameSource`.
-    """
+    test_seed = TEST_SEED
 
     def __init__(self, digits: np.ndarray, config: DataConfig, split: str, seq_len: int, seed: int):
-        self._digits, self._config, self._training = digits, config, split == "train"
-        self._seed = seed if self._training else TEST_SEED
-        count = config.train_videos if self._training else config.test_videos
-        self.names = [f"generated-{split}-{i}" for i in range(count)]
-        self.lengths = [seq_len] * count
-        self.skipped: list[str] = []
+        super().__init__(config, split, seq_len, seed)
+        self._digits, self._count = digits, config.num_digits
 
-    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        epoch = epoch if self._training else 0
-        random = np.random.default_rng([self._seed, epoch, video])
-        chosen = self._digits[random.integers(len(self._digits), size=self._config.num_digits)]
-        # start x, start y, direction of every digit
-        draws = random.uniform(size=(self._config.num_digits, 3))
-        frames = render(chosen, draws, start + length)[start:]
-        return fit_frames(frames, self._config)
+    def draw(self, random: np.random.Generator, num_frames: int) -> np.ndarray:
+        chosen = self._digits[random.integers(len(self._digits), size=self._count)]
+        draws = random.uniform(size=(self._count, 3))  # start x, start y, direction of every digit
+        return render(chosen, draws, num_frames)
 
 
 def render(digits: np.ndarray, draws: np.ndarray, num_frames: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from the wall, however far it would have gone beyond.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.clips import Clip, Preparation
-from hvp.data.sources.files import fit_frames
+from hvp.data.sources.generated import GeneratedVideos
 from hvp.errors import UserError
 
 PREPARATION = Preparation(64, 64, 3)
@@ -28,7 +29,7 @@ COLUMNS = (16, 32, 48)
 RADIUS = 4  # rows of a centre: from this to CANVAS - this
 SPEEDS = (2, 4, 8)
 SHAPES = ("circle", "square", "triangle")
-TEST_SEED = 10183834  # test videos do not follow the experiment's seed, so that scores compare
+TEST_SEED = 10183834
 
 _BOX = 11  # stencils are this wide and high, the centre in the middle
 # First and last column of each row from -4 to 4, around the centre.
@@ -125,9 +126,11 @@ def _stencil(shape: int, row: int) -> np.ndarray:
 def generated_clips(num_videos: int, num_frames: int | None) -> list[Clip]:
     """What `prepare` stores: training videos of seed 0, and a tenth as many of the test videos."""
     length = num_frames or FRAMES
+    # One source a split: each names all videos of its split.
+    source = functools.cache(lambda config, split: MovingShapes(config, split, length, 0))
 
     def reader(split: str, number: int) -> Callable[[Path, DataConfig], np.ndarray]:
-        return lambda _, config: MovingShapes(config, split, length, 0).read(number, 0, length)
+        return lambda _, config: source(config, split).read(number, 0, length)
 
     return [
         Clip(f"generated-{split}-{number}", split, Path("generated"), read=reader(split, number))
@@ -146,18 +149,10 @@ def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> Movin
     return MovingShapes(config, split, seq_len, seed)
 
 
-class MovingShapes:
-    """Videos made on demand, each a pure function of seed, epoch and index. See `FrameSource`."""
+class MovingShapes(GeneratedVideos):
+    """Random shapes."""
 
-    def __init__(self, config: DataConfig, split: str, seq_len: int, seed: int):
-        self._config, self._training = config, split == "train"
-        self._seed = seed if self._training else TEST_SEED
-        count = config.train_videos if self._training else config.test_videos
-        self.names = [f"generated-{split}-{i}" for i in range(count)]
-        self.lengths = [seq_len] * count
-        self.skipped: list[str] = []
+    test_seed = TEST_SEED
 
-    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        random = np.random.default_rng([self._seed, epoch if self._training else 0, video])
-        frames = render(draw_parameters(random), start + length)[start:]
-        return fit_frames(frames, self._config)
+    def draw(self, random: np.random.Generator, num_frames: int) -> np.ndarray:
+        return render(draw_parameters(random), num_frames)
