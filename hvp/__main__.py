@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from hvp.arguments import add_overrides
 from hvp.errors import command
 
 
@@ -84,9 +85,7 @@ def parser() -> argparse.ArgumentParser:
         help="one of our configurations or the original's config.yml (default: the one beside it)",
     )
     importing.add_argument("--logdir", default="logs", help="the experiment goes to LOGDIR/NAME")
-    importing.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides"
-    )
+    add_overrides(importing)
     importing.set_defaults(run=_import_weights)
     return top
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hvp.arguments import add_overrides
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, command
 from hvp.evaluation.statistics import Curve
@@ -52,14 +53,7 @@ def parser() -> argparse.ArgumentParser:
     add("--fvd-context", choices=("in", "out"), help="whether FVD sees the context (out)")
     add("--unusable-videos", choices=("error", "skip"), help="broken or too short videos")
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="SECTION.KEY=VALUE",
-        help="overrides any key of the experiment's configuration; may be repeated",
-    )
+    add_overrides(result, of="the experiment's configuration")
     return result
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hvp.arguments import check_fps, check_seed, parse_formats
 from hvp.errors import UserError, writing
 
 if TYPE_CHECKING:
@@ -183,10 +184,7 @@ def _numbers(flag: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...
 
 
 def _formats(text: str) -> list[str]:
-    formats = list(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in formats:
-        if name not in FORMATS:
-            raise UserError(f"--format {text}: unknown format {name!r}; valid: {','.join(FORMATS)}")
+    formats = parse_formats(text, FORMATS)
     if "png" in formats and "jpg" in formats:
         raise UserError(f"--format {text}: png and jpg both write folders of frames; choose one")
     return formats
@@ -197,10 +195,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, flag)
         if value is not None and value < 1:
             raise UserError(f"--{flag.replace('_', '-')} must be at least 1, found {value}")
-    if arguments.seed is not None and not 0 <= arguments.seed < 2**31:
-        raise UserError(f"--seed must be from 0 to {2**31 - 1}, found {arguments.seed}")
-    if not 0.1 <= arguments.fps <= 1000:
-        raise UserError(f"--fps must be from 0.1 to 1000, found {arguments.fps:g}")
+    if arguments.seed is not None:
+        check_seed(arguments.seed)
+    check_fps(arguments.fps)
     if arguments.range:
         start, stop = arguments.range
         if not start < stop:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hvp.arguments import add_overrides, check_fps, check_seed, parse_formats
 from hvp.config import DataConfig, ExperimentConfig, load_config
 from hvp.data.records import is_prepared, read_info
 from hvp.errors import UserError, writing
@@ -57,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="of the samples (the experiment's)")
     add("--strict", action="store_true", help="refuse videos of other size or with colours")
     add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="SECTION.KEY=VALUE",
-        help="overrides any key of the experiment's configuration; may be repeated",
-    )
+    add_overrides(parser, of="the experiment's configuration")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     experiment = find_run_folder(arguments.logdir)
     config = load_config(experiment / CONFIG_FILE, arguments.overrides)
     require_predictor(experiment, config)
-    formats = _formats(arguments.format)
+    formats = parse_formats(arguments.format, FORMATS)
     chosen = _settings(arguments, config)
     out = Path(arguments.out) if arguments.out else experiment / "predictions"
     _make_folder(out, arguments.input)
@@ -190,14 +184,6 @@ def _load_predictor(
     return model, step
 
 
-def _formats(text: str) -> list[str]:
-    formats = list(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in formats:
-        if name not in FORMATS:
-            raise UserError(f"--format {text}: unknown format {name!r}; valid: {','.join(FORMATS)}")
-    return formats
-
-
 def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:
     """How a model's training data were cropped, every which frame they have, and `prepare --fps`.
 
@@ -239,10 +225,8 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
         if value < 1:
             raise UserError(f"--{flag} must be at least 1, found {value}")
     seed = config.seed if arguments.seed is None else arguments.seed
-    if not 0 <= seed < 2**31:
-        raise UserError(f"--seed must be from 0 to {2**31 - 1}, found {seed}")
-    if not 0.1 <= arguments.fps <= 1000:
-        raise UserError(f"--fps must be from 0.1 to 1000, found {arguments.fps:g}")
+    check_seed(seed)
+    check_fps(arguments.fps)
     return {
         "context": context,
         "horizon": horizon,

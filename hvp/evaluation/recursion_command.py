@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from hvp.arguments import add_overrides
 from hvp.errors import UserError
 
 # Variant -> what differs from the configuration.
@@ -33,9 +34,7 @@ def add_ablation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--logdir", default="logs/ablation", help="runs and figure go here (%(default)s)"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides"
-    )
+    add_overrides(parser)
     _add_shared_arguments(parser)
 
 

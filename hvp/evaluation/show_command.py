@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hvp.arguments import add_overrides
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, writing
 from hvp.models.registry import FAMILIES
@@ -33,14 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--num-clips", type=int, default=12, metavar="N", help="clips shown (12)")
     add("--out", help="folder (show/NAME-SPLIT)")
     add("--datadir", help="overrides data.datadir")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="SECTION.KEY=VALUE",
-        help="overrides any key of the configuration; may be repeated",
-    )
+    add_overrides(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

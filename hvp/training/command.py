@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from hvp.arguments import add_overrides
 from hvp.config import load_config
 from hvp.errors import command
 
@@ -24,14 +25,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("auto", "cpu", "gpu", "mirrored", "multiworker"),
         help="overrides training.strategy",
     )
-    result.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="SECTION.KEY=VALUE",
-        help="overrides any key of the configuration; may be repeated",
-    )
+    add_overrides(result)
     return result
 
 

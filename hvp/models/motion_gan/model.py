@@ -364,7 +364,7 @@ class MotionGAN(VideoModel):
         if factor == 1:
             return videos
         shape = (1, 1, factor, factor, 1)
-        return tf.nn.avg_pool3d(videos, shape[:], shape[:], padding="VALID")
+        return tf.nn.avg_pool3d(videos, shape, shape, padding="VALID")
 
     def _discriminate(
         self, kind: str, real: _Seen, fake: _Seen, seed: tf.Tensor
