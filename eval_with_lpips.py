@@ -2,7 +2,7 @@
 
 import sys
 
-from hvp.evaluation.command import main
+from hvp.commands.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from hvp.training.command import main
+from hvp.commands.train import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -57,9 +57,9 @@ def decode(what: str, folder: Path, repeats: int) -> dict[str, float]:
 
 
 def prepare(source: Path, out: Path, workers: int) -> None:
+    from hvp.data.find_clips import find_clips
     from hvp.data.prepare import Options
     from hvp.data.prepare import prepare as prepare_clips
-    from hvp.data.prepare_command import find_clips
 
     clips, _ = find_clips("folder", [source], out)
     prepare_clips("folder", clips, out, Options(SIZE, SIZE, 3), [str(source)], workers)
@@ -134,7 +134,7 @@ def write_records(folder: Path, count: int) -> None:
     import numpy as np
 
     from hvp.data.prepare import Options
-    from hvp.data.records import FORMAT, INFO, write_json, write_shard
+    from hvp.data.prepared_folder import FORMAT, INFO, write_json, write_shard
 
     random = np.random.default_rng(0)
     clips = random.integers(256, size=(FEW, CLIP_FRAMES // 4, SIZE, SIZE, 3), dtype=np.uint8)

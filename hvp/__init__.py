@@ -21,6 +21,7 @@ __getattr__, __dir__ = lazy_exports(
     },
     submodules=(
         "data",
+        "distances",
         "evaluation",
         "layers",
         "losses",

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hvp.arguments import add_overrides
+from hvp.commands.options import add_overrides
 from hvp.errors import command
 
 
@@ -18,12 +18,14 @@ def parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser(
         "prepare", help="build a data set in the layout that the loaders read"
     )
-    from hvp.data import prepare_command as data_prepare
+    from hvp.commands import prepare as data_prepare
 
     data_prepare.add_arguments(prepare)
     prepare.set_defaults(run=data_prepare.run)
 
-    from hvp.evaluation import predict_command, show_command, validation_command
+    from hvp.commands import predict as predict_command
+    from hvp.commands import show as show_command
+    from hvp.commands import validate_metrics as validation_command
 
     show = commands.add_parser("show", help="show what the model will see of a data set")
     show_command.add_arguments(show)
@@ -39,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     validation_command.add_arguments(validation)
     validation.set_defaults(run=validation_command.run)
 
-    from hvp.evaluation import generate_command
+    from hvp.commands import generate as generate_command
 
     generate = commands.add_parser(
         "generate", help="generate videos, with their motion as asked for"
@@ -47,19 +49,19 @@ def parser() -> argparse.ArgumentParser:
     generate_command.add_arguments(generate)
     generate.set_defaults(run=generate_command.run)
 
-    from hvp.evaluation import fvd_command
+    from hvp.commands import fvd as fvd_command
 
     fvd = commands.add_parser("fvd", help="measure the Fréchet video distance of generated videos")
     fvd_command.add_arguments(fvd)
     fvd.set_defaults(run=fvd_command.run)
 
-    from hvp.models.fusion import command as fusion_command
+    from hvp.commands import fuse as fusion_command
 
     fuse = commands.add_parser("fuse", help="show the fusion pictures of a video")
     fusion_command.add_arguments(fuse)
     fuse.set_defaults(run=fusion_command.run)
 
-    from hvp.evaluation import recursion_command
+    from hvp.commands import recursion as recursion_command
 
     recursion = commands.add_parser(
         "recursion", help="compare experiments on long recursive predictions"

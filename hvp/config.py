@@ -20,7 +20,7 @@ from typing import Any, Literal
 import yaml
 
 from hvp.errors import UserError, writing
-from hvp.models.registry import FAMILIES, model_config_class
+from hvp.families import FAMILIES, model_config_class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TrainingConfig:
     keep_checkpoints: int = 3
     best_metric: str = "loss"  # of the validation; the lowest is kept in model/best
     fvd_every: int = 0  # generators: steps between Fréchet video distances; 0: none
-    fvd_protocol: str = "fvd2048_16f"  # see hvp.metrics.video_protocols
+    fvd_protocol: str = "fvd2048_16f"  # see hvp.distances.protocols
 
     def __post_init__(self) -> None:
         _check_least(self, 1, "batch_size", "epochs", "steps", "log_every", "gif_samples")

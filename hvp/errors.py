@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hvp.text import one_line
+
 
 class UserError(Exception):
     """A mistake that the user can mend.
@@ -15,13 +17,6 @@ class UserError(Exception):
     The message is one line: it names the file and the key, and says what to do. The commands print
     it and exit with code 2.
     """
-
-
-def one_line(message: object) -> str:
-    """A message as one line that any terminal shows: names of files may hold anything."""
-    line = " ".join(str(message).split())
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    return line.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

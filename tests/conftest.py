@@ -85,9 +85,9 @@ def i3d_weights() -> dict[str, np.ndarray]:
     """Random weights of I3D by the golden's recipe: over sorted names, seed 400 + index."""
     from unittest import mock
 
-    from hvp.metrics.i3d import I3D
+    from hvp.distances.i3d import I3D
 
-    with mock.patch("hvp.metrics.i3d.assign_by_name") as assign:
+    with mock.patch("hvp.distances.i3d.assign_by_name") as assign:
         I3D({})
     weights = {}
     for index, (name, variable) in enumerate(sorted(assign.call_args.args[0].items())):
@@ -122,6 +122,6 @@ def i3d_checkpoint(i3d_weights, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def i3d_network(i3d_checkpoint):
     """I3D from `i3d_checkpoint`, built and traced once for all tests."""
-    from hvp.metrics.i3d import I3D
+    from hvp.distances.i3d import I3D
 
     return I3D(i3d_checkpoint)

@@ -40,7 +40,7 @@ def test_train_then_evaluate(small_config, tmp_path):
 
 def test_a_mistake_is_answered_at_once_without_tensorflow(small_config):
     code = (
-        "import sys; from hvp.training.command import main;"
+        "import sys; from hvp.commands.train import main;"
         "code = main(sys.argv[1:]); print('tensorflow' in sys.modules, code)"
     )
     result = start("-c", code, "--config", small_config, "--set", "training.stepz=1")

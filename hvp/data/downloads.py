@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from hvp.checksum import file_sha256
 from hvp.errors import UserError, writing
+from hvp.files import file_sha256
 
 BLOCK = 2**18
 SECONDS_WITHOUT_DATA = 60

@@ -13,21 +13,21 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hvp import cache
 from hvp.config import DataConfig
 from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
+from hvp.files import cache_folder
 
 VERSION = 2  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
 Reader = Callable[[Path, DataConfig], np.ndarray]
 
 
-def cache_folder(config: DataConfig) -> Path:
+def frame_cache_folder(config: DataConfig) -> Path:
     """`data.cache_dir`, else `HVP_CACHE_DIR`, else the user's cache folder."""
     if config.cache_dir is not None:
         return Path(config.cache_dir)
-    return cache.cache_folder("frames")
+    return cache_folder("frames")
 
 
 def read_frames(path: Path, config: DataConfig) -> np.ndarray:
@@ -74,7 +74,7 @@ def decode_all(
     paths: list[Path], config: DataConfig, read: Reader = read_frames
 ) -> list[Path | UserError]:
     """The cached frames of every video, or why it cannot be read, in order."""
-    folder = cache_folder(config)
+    folder = frame_cache_folder(config)
 
     def decode(path: Path) -> Path | UserError:
         try:

@@ -1,4 +1,4 @@
-"""Decodes a data set once, in parallel, into TFRecord shards of uint8 clips: `hvp.data.records`.
+"""Decodes a data set once, in parallel, into TFRecord shards of uint8 clips.
 
 The clips of a split are dealt out to shards in order. A shard is made by one worker and appears
 when it is complete, with a note of what it was made from; so a run that was interrupted, or whose
@@ -23,11 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hvp.checksum import file_sha256
 from hvp.config import DataConfig
-from hvp.data.clips import Clip
 from hvp.data.frame_cache import file_facts
-from hvp.data.records import (
+from hvp.data.preparation import Clip
+from hvp.data.prepared_folder import (
     FORMAT,
     INFO,
     MAX_CLIP_BYTES,
@@ -36,9 +35,10 @@ from hvp.data.records import (
     write_json,
     write_shard,
 )
-from hvp.data.sources.files import some_of
+from hvp.data.sources.stored import some_of
 from hvp.data.video_io import read_video
 from hvp.errors import UserError, writing
+from hvp.files import file_sha256
 
 WORK = ".work"  # in the output folder: notes on finished shards, unpacked archives, lock
 LOCK = "lock"

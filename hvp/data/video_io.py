@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from hvp.data.arrays import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames, check_size
-from hvp.data.containers import (
+from hvp.data.array_files import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames, check_size
+from hvp.data.video_quirks import (
     frame_times,
     frames_without_edit_list,
     is_cut_off,
@@ -65,7 +65,7 @@ def read_video(
     """Reads a whole video.
 
     Args:
-        path: a video file, a GIF, an array (`.npy`, `.npz`, `.h5`: see `hvp.data.arrays`), or a
+        path: a video file, a GIF, an array (`.npy`, `.npz`, `.h5`: `hvp.data.array_files`), or a
             folder of `.png` or `.jpg` frames (in natural order of their names).
         height, width: resize to this, by area averaging where both sides shrink, else bilinearly;
             `None` keeps the size.

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hvp.distances.of_predictions import PredictionDistance
+from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
-from hvp.evaluation.gallery import Gallery, Picture
-from hvp.evaluation.prediction_distance import PredictionDistance
 from hvp.evaluation.spectra import SpectralTally, Spectrum
-from hvp.evaluation.statistics import Curve, CurveTally
 from hvp.metrics.protocols import Protocol, find_protocol
 from hvp.metrics.registry import METRICS
+from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel, fold_in
 
 KINDS = {
@@ -45,8 +45,8 @@ class OpenLoopSettings:
         metrics: names from `hvp.metrics.METRICS`.
         protocol: a name from `hvp.metrics.PROTOCOLS`.
         weights_dir: where the LPIPS weights are; `None` as `hvp.metrics.LPIPS` explains.
-        num_pictures: leading examples kept for figures; 0 for none.
-        picture_samples: samples of each that are shown, the first ones and not the best.
+        gallery_examples: leading examples kept for figures; 0 for none.
+        gallery_samples: samples of each that are shown, the first ones and not the best.
     """
 
     context: int
@@ -56,8 +56,8 @@ class OpenLoopSettings:
     metrics: tuple[str, ...] = ("mse", "mae", "psnr", "ssim")
     protocol: str = "default"
     weights_dir: str | Path | None = None
-    num_pictures: int = 3
-    picture_samples: int = 3
+    gallery_examples: int = 3
+    gallery_samples: int = 3
 
     def __post_init__(self) -> None:
         for name in ("context", "horizon", "num_samples"):
@@ -81,7 +81,7 @@ class OpenLoopResult:
         frame_shape: `(height, width, channels)`.
         curves: metric -> kind (`best`, `mean`, `copy_last`) -> `Curve`.
         examples: one dict an example, `name` and `METRIC_KIND` as means over the horizon.
-        pictures: the first few examples.
+        gallery: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
         spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
         clips_itself: the protocol wants unclipped predictions and the model has none to give.
@@ -92,7 +92,7 @@ class OpenLoopResult:
     frame_shape: tuple[int, int, int]
     curves: dict[str, dict[str, Curve]]
     examples: list[dict[str, Any]]
-    pictures: list[Picture]
+    gallery: list[Example]
     weights_sha256: dict[str, str]
     clips_itself: bool
     spectra: dict[str, Spectrum]
@@ -138,20 +138,28 @@ def evaluate(
     tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}
     spectral_tally = SpectralTally()
     examples: list[dict[str, Any]] = []
-    pictures: list[Picture] = []
+    gallery: list[Example] = []
     frame_shape = (0, 0, 0)
     for batch in batches:
         video, names = batch["video"], _strings(batch["name"])
         _check_length(video, names, settings)
         frame_shape = tuple(int(size) for size in video.shape[2:])
-        wanted = max(0, settings.num_pictures - len(pictures))
+        wanted = max(0, settings.gallery_examples - len(gallery))
         shown = video[:wanted, : settings.context + settings.horizon]
-        gallery = Gallery(shown, names, settings.picture_samples)
+        collector = Gallery(shown, names, settings.gallery_samples)
         given = rollout
         if "masks" in batch:
             given = partial(rollout, masks=batch["masks"][:, : settings.context])
         values = _score_batch(
-            given, scorer, gallery, spectral_tally, video, names, len(examples), settings, distance
+            given,
+            scorer,
+            collector,
+            spectral_tally,
+            video,
+            names,
+            len(examples),
+            settings,
+            distance,
         )
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         for metric, by_kind in values.items():
@@ -160,7 +168,7 @@ def evaluate(
                 for row, score in zip(rows, scores.mean(1), strict=True):
                     row[f"{metric}_{kind}"] = float(score)
         examples.extend(rows)
-        pictures.extend(gallery.pictures())
+        gallery.extend(collector.examples())
         if on_batch:
             on_batch(len(names))
     if not examples:
@@ -171,7 +179,7 @@ def evaluate(
         frame_shape=frame_shape,
         curves={m: {k: t.curve() for k, t in by.items()} for m, by in tallies.items()},
         examples=examples,
-        pictures=pictures,
+        gallery=gallery,
         weights_sha256=scorer.weights_sha256,
         clips_itself=clips_itself,
         spectra=spectral_tally.spectra(),
@@ -181,7 +189,7 @@ def evaluate(
 def _score_batch(
     rollout: Callable[..., tf.Tensor],
     scorer: _Scorer,
-    gallery: Gallery,
+    collector: Gallery,
     spectral_tally: SpectralTally,
     video: tf.Tensor,
     names: list[str],
@@ -202,7 +210,7 @@ def _score_batch(
         ]
         predicted = rollout(context, settings.horizon, num_samples=count, seed=tf.stack(seeds))
         check_prediction(predicted, (count, *future.shape), names)
-        gallery.add(predicted)
+        collector.add(predicted)
         if first == 0:
             spectral_tally.update(future, predicted[0])
             if distance is not None:

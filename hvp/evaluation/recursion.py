@@ -71,7 +71,7 @@ def evaluate_recursion(
         horizon=recursion.horizon,
         seed=config.seed,
         metrics=SCORES,
-        num_pictures=1,
+        gallery_examples=1,
     )
     batches = split.evaluation_batches(config.evaluation.batch_size, limit=recursion.num_examples)
     result = evaluate(model, batches, settings)

@@ -1,4 +1,4 @@
-"""Writes an evaluation to a folder: numbers, curves, pictures and a page that shows them."""
+"""Writes an evaluation to a folder: numbers, curves, pictures, and a page that shows them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 import hvp
 from hvp.errors import writing
 from hvp.evaluation.open_loop import KINDS, SAMPLES_AT_ONCE, OpenLoopResult
-from hvp.evaluation.report_page import report_page
-from hvp.evaluation.statistics import CONFIDENCE
+from hvp.evaluation.page import report_page
 from hvp.metrics.protocols import find_protocol
+from hvp.metrics.statistics import CONFIDENCE
 
 _KIND_NAMES = {"best": "best_of_n", "mean": "mean_over_samples", "copy_last": "copy_last_frame"}
 
@@ -46,17 +46,17 @@ def write_report(
     result: OpenLoopResult,
     folder: str | Path,
     about: Mapping[str, Any],
-    pictures: bool = True,
+    gallery: bool = True,
     fvd: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes metrics.json, metrics.csv, examples.csv, curves.png, pictures and report.html.
+    """Writes metrics.json, metrics.csv, examples.csv, curves.png, the gallery and report.html.
 
     Args:
         result: of `evaluate`.
         folder: an existing folder.
         about: what the result does not know of itself: experiment, checkpoint, data set, split,
             batch size; goes into the protocol as it is.
-        pictures: whether to draw sample grids and GIFs; the curves are drawn in any case.
+        gallery: whether to draw sample grids and GIFs; the curves are drawn in any case.
         fvd: of `PredictionDistance.record`, if it was measured.
 
     Returns:
@@ -65,7 +65,7 @@ def write_report(
     Raises:
         UserError: if the folder cannot be written to.
     """
-    from hvp.evaluation import figures
+    from hvp.evaluation import curves
 
     folder = Path(folder)
     report = {
@@ -105,12 +105,12 @@ def write_report(
         )
         _write_frames(result, folder / "metrics.csv")
         _write_examples(result, folder / "examples.csv")
-        figures.save_curves(result, folder / "curves.png")
-        figures.save_spectra(result, folder / "spectra.png")
+        curves.save_curves(result, folder / "curves.png")
+        curves.save_spectra(result, folder / "spectra.png")
         shown = []
-        if pictures:
-            for number, picture in enumerate(result.pictures, 1):
-                shown.append(_draw(picture, number, result.settings.context, folder))
+        if gallery:
+            for number, example in enumerate(result.gallery, 1):
+                shown.append(_draw(example, number, result.settings.context, folder))
         page = folder / "report.html"
         page.write_text(report_page(report, shown), encoding="utf-8")
     return page
@@ -153,20 +153,20 @@ def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[
     }
 
 
-def _draw(picture: Any, number: int, context: int, folder: Path) -> dict[str, str]:
+def _draw(example: Any, number: int, context: int, folder: Path) -> dict[str, str]:
     """Draws one example; file names by figure, with the clip's name."""
-    from hvp.evaluation import figures
+    from hvp.drawing import comparison
 
     files = {
-        "name": picture.name,
+        "name": example.name,
         "grid": f"grid_{number}.png",
         "comparison": f"comparison_{number}.gif",
     }
-    figures.save_grid(picture, context, folder / files["grid"])
-    figures.save_comparison_gif(picture, context, folder / files["comparison"])
-    if picture.stddev is not None:
+    comparison.save_grid(example, context, folder / files["grid"])
+    comparison.save_comparison_gif(example, context, folder / files["comparison"])
+    if example.stddev is not None:
         files["uncertainty"] = f"uncertainty_{number}.gif"
-        figures.save_uncertainty_gif(picture, context, folder / files["uncertainty"])
+        comparison.save_uncertainty_gif(example, context, folder / files["uncertainty"])
     return files
 
 

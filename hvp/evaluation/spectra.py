@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from hvp.evaluation.statistics import RunningMoments
+from hvp.metrics.statistics import RunningMoments
 
 KINDS = ("truth", "prediction", "error")
 

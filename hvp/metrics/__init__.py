@@ -3,7 +3,6 @@
     >>> hvp.metrics.psnr(true, pred)                       # (batch, time), in dB
     >>> hvp.metrics.psnr(true, pred, convention="cwvae")   # as Clockwork VAE's code computes it
     >>> hvp.metrics.LPIPS()(true, pred)
-    >>> hvp.metrics.frechet_distance(network.embed(real), network.embed(fake))  # of an I3D
 
 `METRICS` says what each metric and convention is; `PROTOCOLS` bundles conventions.
 """
@@ -13,14 +12,11 @@ from hvp._lazy import lazy_exports
 __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
-        "FeatureStatistics": "hvp.metrics.frechet",
-        "I3D": "hvp.metrics.i3d",
         "LPIPS": "hvp.metrics.perceptual",
         "METRICS": "hvp.metrics.registry",
         "PROTOCOLS": "hvp.metrics.protocols",
         "Metric": "hvp.metrics.registry",
         "Protocol": "hvp.metrics.protocols",
-        "frechet_distance": "hvp.metrics.frechet",
         "mae": "hvp.metrics.pixel_errors",
         "mse": "hvp.metrics.pixel_errors",
         "psnr": "hvp.metrics.signal_to_noise",
@@ -28,15 +24,11 @@ __getattr__, __dir__ = lazy_exports(
     },
     # No submodule carries the name of a function: importing it would hide the function.
     submodules=(
-        "frechet",
-        "i3d",
         "perceptual",
         "pixel_errors",
         "protocols",
         "registry",
         "signal_to_noise",
         "structural_similarity",
-        "video_distance",
-        "video_protocols",
     ),
 )

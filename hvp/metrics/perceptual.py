@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.metrics._frames import checked, choose, clipped
-from hvp.weights.download import weights_folder, weights_sha256
+from hvp.metrics.lpips_weights import weights_folder, weights_sha256
 
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
@@ -32,7 +32,7 @@ class LPIPS:
 
     Args:
         weights_dir: folder of the published AlexNet weights, or its parent; see
-            `hvp.weights.download.weights_folder` for where they are looked for otherwise.
+            `hvp.metrics.lpips_weights.weights_folder` for where they are looked for otherwise.
 
     Attributes:
         sha256: file name -> SHA-256 of the weights in use.

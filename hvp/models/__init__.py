@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from hvp._lazy import lazy_exports
-from hvp.models.registry import model_class
+from hvp.families import model_class
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
@@ -22,7 +22,7 @@ __getattr__, __dir__ = lazy_exports(
         "SDFNet": "hvp.models.sdfnet.model",
         "VideoModel": "hvp.models.base",
     },
-    submodules=("base", "dfdnet", "fusion", "hierarchical", "motion_gan", "registry", "sdfnet"),
+    submodules=("base", "dfdnet", "fusion", "hierarchical", "motion_gan", "sdfnet"),
 )
 
 

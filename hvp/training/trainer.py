@@ -18,20 +18,20 @@ from tqdm import tqdm
 
 from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit, model_input
+from hvp.drawing.training import prediction_frames, video_grid
 from hvp.errors import UserError
+from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model, writing_run
+from hvp.experiment.folder import open_run_folder
+from hvp.families import FAMILIES
 from hvp.models.base import VideoModel
-from hvp.models.registry import FAMILIES
-from hvp.training.checkpoints import RunCheckpoints, build_checked_model
 from hvp.training.distribution import (
     check_batch_size,
     is_chief,
     make_strategy,
     replica_batches,
 )
-from hvp.training.run_folder import open_run_folder
 from hvp.training.schedules import make_schedule
-from hvp.training.summaries import RunSummaries, gif_context, prediction_frames, video_grid
-from hvp.training.write_errors import writing_run
+from hvp.training.summaries import RunSummaries, gif_context
 
 MAX_GIF_VIDEOS = 4
 GENERATED_VIDEOS = 9
@@ -79,9 +79,9 @@ def train(
             f"{config.data.seq_len}; or set training.gifs_every to 0"
         )
     if training.fvd_every:
-        from hvp.training.video_distance import check_settings
+        from hvp.distances.in_training import check_training_distance
 
-        check_settings(config)
+        check_training_distance(config)
     folder = open_run_folder(config, logdir)
     strategy = make_strategy(training.strategy)
     check_batch_size(training.batch_size, strategy, "training.batch_size")
@@ -168,7 +168,7 @@ class _Loop:
         self.validation = self._validation_batches()
         self.video_distance = None
         if self.training.fvd_every and self.chief:
-            from hvp.training.video_distance import TrainingDistance
+            from hvp.distances.in_training import TrainingDistance
 
             self.video_distance = TrainingDistance(config, model, folder, report)
         self.gif_videos: dict[str, dict[str, np.ndarray]] = {}

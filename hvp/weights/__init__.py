@@ -1,4 +1,4 @@
-"""Published weights: downloads with checksums, and import of the originals' checkpoints."""
+"""Published weights: the originals' checkpoints and arguments as our models."""
 
 from hvp._lazy import lazy_exports
 
@@ -8,5 +8,5 @@ __getattr__, __dir__ = lazy_exports(
         "from_reference": "hvp.weights.reference",
         "import_checkpoint": "hvp.weights.importing",
     },
-    submodules=("download", "hierarchical", "importing", "reference"),
+    submodules=("hierarchical", "importing", "reference"),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.sdfnet.model import SDFNet
-from hvp.weights.reference import Target
+from hvp.named_weights import Target
 
 Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
 

@@ -9,8 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import yaml
+
+from hvp.config import ExperimentConfig, parse_config
+from hvp.errors import UserError
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.model import HierarchicalModel
 
@@ -128,3 +134,57 @@ def _decoder_names(decoder: Any, numbered: _Numbering) -> Iterator[tuple[str, An
             decoder.residual_cell, numbered, f"{scope}/resdual_cell_decoder_0"
         )
     yield from _layer(f"{scope}/{numbered.next('conv2d_transpose')}", decoder.output_convolution)
+
+
+ORIGINAL_DATASETS = {"mmnist": "moving_mnist", "kth": "kth", "mazes": "mazes"}
+
+# Keys of an original configuration and where they live in ours.
+ORIGINAL_KEYS = {
+    "data": {"channels": "channels", "seq_len": "seq_len"},
+    "training": {
+        "batch_size": "batch_size",
+        "num_epochs": "epochs",
+        "lr": "learning_rate",
+        "clip_grad_norm_by": "clip_norm",
+    },
+    "evaluation": {"open_loop_ctx": "context", "eval_seq_len": "seq_len"},
+}
+
+
+def original_config(path: Path) -> dict[str, Any] | None:
+    """The original's flat configuration in `path`, or `None` if the file is one of ours."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None  # load_config says what is wrong with it
+    is_flat = isinstance(content, dict) and "cell_stoch_size" in content
+    return content if is_flat else None
+
+
+def convert_config(
+    original: Mapping[str, Any],
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    overrides: tuple[str, ...],
+) -> ExperimentConfig:
+    """An original configuration in our sections."""
+    dataset = str(original.get("dataset"))
+    if dataset not in ORIGINAL_DATASETS:
+        raise UserError(
+            f"{path}: 'dataset' is {dataset!r}, known: {', '.join(ORIGINAL_DATASETS)}; pass one of "
+            "our configurations with --config"
+        )
+    residual = any("resdual_cell" in name for name in arrays)
+    model = "hierarchical_residual" if residual else "clockwork_vae"
+    sections: dict[str, dict[str, Any]] = {
+        section: {ours: original[theirs] for theirs, ours in keys.items() if theirs in original}
+        for section, keys in ORIGINAL_KEYS.items()
+    }
+    sections["data"]["dataset"] = ORIGINAL_DATASETS[dataset]
+    if Path(str(original.get("datadir"))).is_dir():
+        sections["data"]["datadir"] = str(original["datadir"])
+    known = {field.name for field in dataclasses.fields(HierarchicalConfig)}
+    settings = reference_settings({**original, "model": model})
+    sections["model"] = {"family": "hierarchical"}
+    sections["model"].update({key: value for key, value in settings.items() if key in known})
+    return parse_config({"name": dataset, **sections}, str(path), overrides)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hvp.config import ExperimentConfig
+from hvp.errors import UserError
 from hvp.models.motion_gan.discriminators import Discriminator, PairDiscriminator
 from hvp.models.motion_gan.generator import CodeMapping, Generator
 from hvp.models.motion_gan.model import MotionGAN
 from hvp.models.motion_gan.widths import frame_widths, video_widths
-from hvp.weights.reference import Target
+from hvp.named_weights import Target, assign_by_name
 
 Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
 
@@ -226,3 +229,41 @@ def _flattened(network: Discriminator) -> Callable[[np.ndarray], np.ndarray]:
         return places.transpose(2, 1, 0).reshape(-1, len(array))
 
     return convert
+
+
+def check_motion_gan(original: Mapping[str, Any], config: ExperimentConfig, path: Path) -> None:
+    """Raises a `UserError` where the original's `args` ask for another model than `config`."""
+    values = config.to_dict()
+    differing = [
+        f"{key}={value}"
+        for key, value in original_settings(original).items()
+        if values[key.partition(".")[0]][key.partition(".")[2]] != value
+    ]
+    if differing:
+        raise UserError(
+            f"{path}: was trained with other settings than {config.source} has; add "
+            f"{' '.join(f'--set {setting}' for setting in differing)}"
+        )
+
+
+def assign_motion_gan(
+    model: Any, networks: Mapping[str, Mapping[str, np.ndarray]], path: Path
+) -> None:
+    targets = {
+        "g": generator_targets(model.generator),
+        "g_ema": generator_targets(model.average),
+        "img_d": discriminator_targets(model.image_discriminator),
+        "vid_d": discriminator_targets(model.video_discriminator),
+    }
+    variables, arrays = {}, {}
+    for network in networks:
+        variables |= {f"{network}.{name}": target for name, target in targets[network].items()}
+        arrays |= {
+            f"{network}.{name}": array
+            for name, array in networks[network].items()
+            if not is_unused(network, name)
+        }
+    try:
+        assign_by_name(variables, arrays)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

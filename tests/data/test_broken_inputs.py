@@ -18,7 +18,8 @@ from hvp.config import DataConfig
 from hvp.data.archives import is_archive
 from hvp.data.sources import open_source
 from hvp.data.video_io import read_video
-from hvp.errors import UserError, one_line
+from hvp.errors import UserError
+from hvp.text import one_line
 
 SEED = 20240806
 GOOD = 3

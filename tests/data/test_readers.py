@@ -16,9 +16,10 @@ import pytest
 from av.video.frame import PictureType
 from PIL import Image
 
-from hvp.data import arrays, video_io
-from hvp.data.containers import frame_times, last_packed_picture
+from hvp.data import array_files as arrays
+from hvp.data import video_io
 from hvp.data.video_io import fit_frame, read_video, write_mp4
+from hvp.data.video_quirks import frame_times, last_packed_picture
 from hvp.errors import UserError
 
 PICTURE = re.compile(rb"\x00\x00\x01\xb6(.)", re.DOTALL)

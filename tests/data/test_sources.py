@@ -15,7 +15,7 @@ import pytest
 
 from hvp.config import DataConfig
 from hvp.data.digits import embedded_digits, read_idx_images
-from hvp.data.prepare_command import find_clips
+from hvp.data.find_clips import find_clips
 from hvp.data.sources import open_source
 from hvp.data.sources.moving_mnist import render
 from hvp.data.video_io import write_mp4

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 import hvp
-from hvp.evaluation.command import main
-from hvp.training.checkpoints import save_experiment
+from hvp.commands.evaluate import main
+from hvp.experiment.checkpoints import save_experiment
 
 CONFIG = {
     "name": "tiny",

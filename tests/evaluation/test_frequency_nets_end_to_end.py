@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from hvp.commands.evaluate import main
 from hvp.config import load_config
 from hvp.errors import UserError
-from hvp.evaluation.command import main
 from hvp.training.trainer import train
 
 SMALL = [

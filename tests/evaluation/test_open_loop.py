@@ -114,10 +114,10 @@ def test_batch_size_does_not_change_results_and_the_seed_does(batch_size):
     result = evaluate(model, batches(videos(), batch_size), settings(num_samples=6))
     for key, values in numbers(reference).items():
         np.testing.assert_allclose(numbers(result)[key], values, rtol=1e-4, err_msg=str(key))
-    for picture, expected in zip(result.pictures, reference.pictures, strict=True):
-        assert picture.name == expected.name
-        np.testing.assert_array_equal(picture.samples, expected.samples)
-        np.testing.assert_allclose(picture.stddev, expected.stddev, atol=1e-6)
+    for example, expected in zip(result.gallery, reference.gallery, strict=True):
+        assert example.name == expected.name
+        np.testing.assert_array_equal(example.samples, expected.samples)
+        np.testing.assert_allclose(example.stddev, expected.stddev, atol=1e-6)
     other = evaluate(model, batches(videos(), batch_size), settings(num_samples=6, seed=1))
     assert other.curves["mse"]["mean"].overall != result.curves["mse"]["mean"].overall
 
@@ -126,26 +126,26 @@ def test_samples_of_later_groups_differ_from_the_first():
     few = evaluate(Noisy(height=16, width=16), batches(videos(1), 1), settings(num_samples=5))
     more = evaluate(Noisy(height=16, width=16), batches(videos(1), 1), settings(num_samples=10))
     assert few.curves["mse"]["mean"].overall != more.curves["mse"]["mean"].overall
-    np.testing.assert_array_equal(few.pictures[0].samples, more.pictures[0].samples)
+    np.testing.assert_array_equal(few.gallery[0].samples, more.gallery[0].samples)
 
 
-def test_pictures_are_kept_of_the_first_examples_only():
+def test_examples_are_kept_of_the_first_examples_only():
     result = evaluate(
         Noisy(height=16, width=16),
         batches(videos(), 2),
-        settings(num_samples=4, num_pictures=3, picture_samples=2),
+        settings(num_samples=4, gallery_examples=3, gallery_samples=2),
     )
-    assert [picture.name for picture in result.pictures] == ["clip0", "clip1", "clip2"]
-    picture = result.pictures[2]
-    assert picture.truth.shape == (CONTEXT + HORIZON, 16, 16, 1)
-    assert picture.samples.shape == (2, HORIZON, 16, 16, 1)
-    assert picture.stddev.shape == (HORIZON, 16, 16)
-    assert 0.1 < picture.stddev.mean() < 0.3
+    assert [example.name for example in result.gallery] == ["clip0", "clip1", "clip2"]
+    example = result.gallery[2]
+    assert example.truth.shape == (CONTEXT + HORIZON, 16, 16, 1)
+    assert example.samples.shape == (2, HORIZON, 16, 16, 1)
+    assert example.stddev.shape == (HORIZON, 16, 16)
+    assert 0.1 < example.stddev.mean() < 0.3
     single = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), settings())
-    assert single.pictures[0].stddev is None
+    assert single.gallery[0].stddev is None
     assert not evaluate(
-        CopyLast(height=16, width=16), batches(videos(), 2), settings(num_pictures=0)
-    ).pictures
+        CopyLast(height=16, width=16), batches(videos(), 2), settings(gallery_examples=0)
+    ).gallery
 
 
 def test_only_the_context_reaches_the_model():

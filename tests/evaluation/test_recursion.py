@@ -10,13 +10,13 @@ from PIL import Image
 
 import hvp
 from hvp.__main__ import main
+from hvp.commands.evaluate import main as evaluate
+from hvp.commands.recursion import ABLATION
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.evaluation import recursion as recursion_module
-from hvp.evaluation.command import main as evaluate
-from hvp.evaluation.recursion_command import ABLATION
 from hvp.evaluation.spectra import Spectrum
-from hvp.training.checkpoints import load_experiment, save_experiment
+from hvp.experiment.checkpoints import load_experiment, save_experiment
 from hvp.training.trainer import train
 
 SMALL = {

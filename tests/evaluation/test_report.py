@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvp.drawing.examples import Example
 from hvp.errors import UserError
-from hvp.evaluation.gallery import Picture
 from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
 from hvp.evaluation.report import new_folder, write_report
 from hvp.evaluation.spectra import Spectrum
-from hvp.evaluation.statistics import CurveTally
+from hvp.metrics.statistics import CurveTally
 
 CONTEXT, HORIZON = 4, 6
 METRICS = ("mse", "psnr", "ssim")
@@ -33,7 +33,7 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
             for row, value in zip(examples, values.mean(1), strict=True):
                 row[f"{metric}_{kind}"] = value
     frame = (32, 24, channels)
-    picture = Picture(
+    example = Example(
         name="clip 0",
         truth=random.integers(0, 256, (CONTEXT + HORIZON, *frame), dtype=np.uint8),
         samples=random.integers(0, 256, (min(3, num_samples), HORIZON, *frame), dtype=np.uint8),
@@ -48,7 +48,7 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
         frame_shape=frame,
         curves=curves,
         examples=examples,
-        pictures=[picture],
+        gallery=[example],
         weights_sha256={"lpips/lin0.keras": "ab12"},
         clips_itself=False,
         spectra={
@@ -102,7 +102,7 @@ def test_numbers_are_those_of_the_result(tmp_path):
 
 
 def test_protocol_says_what_decided_the_numbers(tmp_path):
-    write_report(make_result(protocol="legacy"), tmp_path, ABOUT, pictures=False)
+    write_report(make_result(protocol="legacy"), tmp_path, ABOUT, gallery=False)
     protocol = json.loads((tmp_path / "metrics.json").read_text())["protocol"]
     expected = {
         "name": "legacy",
@@ -125,7 +125,7 @@ def test_protocol_says_what_decided_the_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_page_opens_from_disk_and_pictures_move(tmp_path, channels):
+def test_page_opens_from_disk_and_examples_move(tmp_path, channels):
     page = write_report(make_result(channels=channels), tmp_path, ABOUT)
     text = page.read_text(encoding="utf-8")
     sources = Sources(text)
@@ -146,7 +146,7 @@ def test_page_opens_from_disk_and_pictures_move(tmp_path, channels):
 def test_border_tells_context_from_prediction(tmp_path):
     result = make_result(channels=3)
     # Few colours, so that the palette keeps the border's.
-    result.pictures[0].truth[:], result.pictures[0].samples[:] = 0, 255
+    result.gallery[0].truth[:], result.gallery[0].samples[:] = 0, 255
     write_report(result, tmp_path, ABOUT)
     with Image.open(tmp_path / "comparison_1.gif") as gif:
         colours = []
@@ -158,8 +158,8 @@ def test_border_tells_context_from_prediction(tmp_path):
     assert colours[1][0] > colours[1][2] + 100  # orange
 
 
-def test_without_pictures_the_curves_stay(tmp_path):
-    write_report(make_result(), tmp_path, ABOUT, pictures=False)
+def test_without_gallery_the_curves_stay(tmp_path):
+    write_report(make_result(), tmp_path, ABOUT, gallery=False)
     files = {path.name for path in tmp_path.iterdir()}
     numbers = {"metrics.json", "metrics.csv", "examples.csv"}
     assert files == {*numbers, "curves.png", "spectra.png", "report.html"}

@@ -15,7 +15,7 @@ import tensorflow as tf
 import hvp
 from hvp.config import TrainingConfig
 from hvp.weights.hierarchical import original_names
-from hvp.weights.importing import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
+from hvp.weights.tensorflow1 import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
 
 CASES = [
     ("hierarchical_residual", "fresh_optimizer"),

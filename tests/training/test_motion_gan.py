@@ -13,9 +13,9 @@ import tensorflow as tf
 import train
 from hvp.__main__ import main
 from hvp.data.video_io import read_video
+from hvp.experiment.checkpoints import load_experiment
 from hvp.models.base import fold_in
 from hvp.models.motion_gan.model import Codes
-from hvp.training.checkpoints import load_experiment
 
 CONFIG = """\
 name: gan

@@ -8,7 +8,7 @@ import pytest
 
 from hvp.config import TrainingConfig, load_config
 from hvp.errors import UserError
-from hvp.training.run_folder import open_run_folder
+from hvp.experiment.folder import open_run_folder
 from hvp.training.schedules import make_schedule
 
 

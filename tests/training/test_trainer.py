@@ -20,9 +20,9 @@ from PIL import Image
 
 from hvp.config import load_config
 from hvp.errors import UserError
+from hvp.experiment.checkpoints import RunCheckpoints, load_experiment
+from hvp.files import replacing
 from hvp.models.hierarchical.model import HierarchicalModel
-from hvp.training.checkpoints import RunCheckpoints, load_experiment
-from hvp.training.run_folder import replacing
 from hvp.training.trainer import Interrupted, train
 
 ROOT = Path(__file__).resolve().parents[2]

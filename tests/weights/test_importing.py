@@ -10,8 +10,8 @@ import pytest
 import hvp
 from hvp.__main__ import main
 from hvp.errors import UserError
-from hvp.training.checkpoints import load_experiment
-from hvp.weights.reference import assign_by_name
+from hvp.experiment.checkpoints import load_experiment
+from hvp.named_weights import assign_by_name
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from hvp.__main__ import main
 from hvp.errors import UserError
-from hvp.training.checkpoints import load_experiment
-from hvp.weights.importing import read_state_dict
+from hvp.experiment.checkpoints import load_experiment
+from hvp.weights.pytorch import read_state_dict
 
 CONFIG = """\
 name: small

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.records import is_prepared
+from hvp.data.prepared_folder import is_prepared
 from hvp.errors import UserError
 
 # data.dataset -> module with `open_split(config, split, seq_len, seed) -> FrameSource`.

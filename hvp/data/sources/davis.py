@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
 from hvp.data.downloads import Download
 from hvp.data.frame_cache import decode_all
 from hvp.data.masks import check_masks, read_masks
-from hvp.data.sources.files import Splits, VideoFiles, require_folder, videos_in
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import Splits, VideoFiles, require_folder, videos_in
 from hvp.errors import UserError
 
 URL = "https://data.vision.ee.ethz.ch/csergi/share/davis/DAVIS-2017-trainval-480p.zip"

@@ -17,8 +17,8 @@ import re
 from pathlib import Path
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
-from hvp.data.sources.files import Splits, VideoFiles, open_found, videos_below
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import Splits, VideoFiles, open_found, videos_below
 
 PREPARATION = Preparation(256, 256, 3)
 SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}

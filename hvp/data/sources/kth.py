@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hvp.config import DataConfig
-from hvp.data.clips import Clip, Preparation
 from hvp.data.downloads import Download
-from hvp.data.sources.files import VideoFiles, open_split_folders, videos_below
+from hvp.data.preparation import Clip, Preparation
+from hvp.data.sources.stored import VideoFiles, open_split_folders, videos_below
 from hvp.errors import UserError
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")

@@ -9,9 +9,9 @@ Protocol: 36 -> 264 at 64x64.
 from __future__ import annotations
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
 from hvp.data.downloads import Download
-from hvp.data.sources.files import VideoFiles, open_split_folders, split_folders
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import VideoFiles, open_split_folders, split_folders
 
 URL = "https://archive.org/download/gqn_mazes/gqn_mazes.zip"
 PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))

@@ -10,9 +10,9 @@ Protocol: Clockwork VAE 36 -> 464 at 64x64, trained on windows of 100.
 from __future__ import annotations
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
 from hvp.data.downloads import Download
-from hvp.data.sources.files import VideoFiles, open_found, split_folders
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import VideoFiles, open_found, split_folders
 
 URL = "https://archive.org/download/minerl_navigate/minerl_navigate.zip"
 PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))

@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
 from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
 from hvp.data.downloads import Download
-from hvp.data.sources.files import Splits, VideoFiles, fit_frames, require_folder, videos_in
+from hvp.data.preparation import Preparation
 from hvp.data.sources.generated import GeneratedVideos
+from hvp.data.sources.stored import Splits, VideoFiles, fit_frames, require_folder, videos_in
 from hvp.errors import UserError
 
 URL = "https://archive.org/download/moving_mnist/moving_mnist_2digit.zip"

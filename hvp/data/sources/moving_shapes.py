@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.clips import Clip, Preparation
+from hvp.data.preparation import Clip, Preparation
 from hvp.data.sources.generated import GeneratedVideos
 from hvp.errors import UserError
 

@@ -1,6 +1,6 @@
 """What `python -m hvp prepare` made, of any data set.
 
-Layout of `data.datadir`: `info.json` and its TFRecord shards; see `hvp.data.records`. Any
+Layout of `data.datadir`: `info.json` and its TFRecord shards; see `hvp.data.prepared_folder`. Any
 `data.dataset` reads its own prepared folder; `prepared` reads that of whichever.
 Frames are read from the shards as they are needed, window by window: memory does not grow with the
 data set, and workers that share a training job each read other windows.
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.prepared_folder import read_info, shard_problem
 from hvp.data.raw_frames import RawFrames
-from hvp.data.records import read_info, shard_problem
-from hvp.data.sources.files import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.sources.stored import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
 
 ADVICE = "make it by python -m hvp prepare DATASET --out FOLDER"

@@ -15,8 +15,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
-from hvp.data.sources.files import Splits, VideoFiles, open_found, split_folders, videos_below
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import Splits, VideoFiles, open_found, split_folders, videos_below
 
 PREPARATION = Preparation(256, 256, 3)
 EVERY = 5

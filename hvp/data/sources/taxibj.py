@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.arrays import ARRAY_ERRORS
-from hvp.data.clips import Clip, Preparation
-from hvp.data.sources.files import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.array_files import ARRAY_ERRORS
+from hvp.data.preparation import Clip, Preparation
+from hvp.data.sources.stored import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
 
 PREPARATION = Preparation(32, 32, 3)

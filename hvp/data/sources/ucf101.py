@@ -18,8 +18,8 @@ import re
 from pathlib import Path
 
 from hvp.config import DataConfig
-from hvp.data.clips import Preparation
-from hvp.data.sources.files import Splits, VideoFiles, open_found, videos_below
+from hvp.data.preparation import Preparation
+from hvp.data.sources.stored import Splits, VideoFiles, open_found, videos_below
 from hvp.errors import UserError
 
 PREPARATION = Preparation(256, 256, 3, crop="center")

@@ -1,0 +1,175 @@
+"""`python -m hvp prepare DATASET`: downloads or unpacks a data set and decodes it once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hvp.data.downloads import fetch
+from hvp.data.find_clips import DOWNLOADS, find_clips
+from hvp.data.prepared_folder import check
+from hvp.data.sources import SOURCES
+from hvp.data.sources.stored import some_of
+from hvp.errors import UserError
+from hvp.files import file_sha256
+from hvp.text import one_line
+
+if TYPE_CHECKING:
+    from hvp.data.prepare import Options
+
+PREPARABLE = [name for name in SOURCES if name != "prepared"]
+ALIASES = {"toy": "moving_shapes"}
+NUM_VIDEOS = 10000  # that are generated, as many as the motion GAN's paper stores
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add(
+        "dataset",
+        type=lambda name: ALIASES.get(name, name),
+        choices=[*PREPARABLE, *ALIASES],
+        help="which data set; toy: moving_shapes",
+    )
+    add(
+        "--source",
+        nargs="+",
+        help="folders and .zip or .tar files of the data set as its authors publish it; without, "
+        "it is downloaded where that is allowed, else the command says what to fetch",
+    )
+    add("--out", required=True, help="folder to make; pass it as --datadir")
+    add("--size", help="N, or HEIGHTxWIDTH, in pixels; default: the paper's")
+    add("--channels", type=int, choices=(1, 3), help="1: grey, 3: RGB; default: the paper's")
+    add(
+        "--crop",
+        choices=("center", "none"),
+        help="center: the middle of the picture; none: squeezed; default: the paper's",
+    )
+    add("--every", type=int, default=1, help="keep every n-th frame")
+    add("--fps", type=float, help="frames a second, by the videos' own times; default: all frames")
+    add("--max-frames", type=int, help="frames of each video, from its start")
+    add("--num-videos", type=int, help="moving_shapes: training videos to generate (10000)")
+    add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
+    add("--workers", type=int, default=os.cpu_count(), help="shards made at a time")
+    add("--overwrite", action="store_true", help="start afresh instead of going on")
+    add("--check", action="store_true", help="only verify what is in --out")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command."""
+    out = Path(arguments.out)
+    if arguments.check:
+        _check(out)
+        return
+    module = importlib.import_module(SOURCES[arguments.dataset])
+    options = _options(arguments, module)
+    sequences = _sequences(arguments, module)
+    from hvp.data.prepare import alone, start_afresh
+
+    with alone(out):
+        if arguments.overwrite:
+            start_afresh(out)
+        _run(arguments, module, out, options, sequences)
+
+
+def _run(
+    arguments: argparse.Namespace, module: ModuleType, out: Path, options: Options, sequences: Any
+) -> None:
+    sources, clips, problems = [], [], []
+    if hasattr(module, "generated_clips"):
+        if arguments.source:
+            raise UserError(f"--source: {arguments.dataset} is generated, not read")
+        clips = module.generated_clips(arguments.num_videos or NUM_VIDEOS, arguments.max_frames)
+    else:
+        if arguments.num_videos:
+            raise UserError("--num-videos is for data that are generated, such as moving_shapes")
+        sources = [Path(source) for source in arguments.source or []]
+        sources = sources or _download(arguments.dataset, module, out)
+        clips, problems = find_clips(arguments.dataset, sources, out, sequences)
+    from hvp.data.prepare import prepare
+
+    outcome = prepare(
+        arguments.dataset, clips, out, options, [str(s) for s in sources], arguments.workers
+    )
+    problems += outcome.problems
+    for problem in problems:
+        print(f"left out: {one_line(problem)}", file=sys.stderr)
+    complete = outcome.made + outcome.kept
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {len(clips) + len(problems) - len(outcome.problems)} clips could "
+            f"not be used, {complete} clips are complete in {out}: {some_of(problems)}"
+        )
+    there = f", {outcome.kept} were there already" if outcome.kept else ""
+    print(f"{out}: {outcome.made} clips made{there}")
+    print(
+        f"train on it: python train.py --config CONFIG --set data.dataset={arguments.dataset} "
+        f"--datadir {out}"
+    )
+
+
+def _options(arguments: argparse.Namespace, module: ModuleType) -> Options:
+    from hvp.data.prepare import Options
+
+    usual = module.PREPARATION
+    height, width = _size(arguments.size) if arguments.size else (usual.height, usual.width)
+    for name in ("workers", "every", "max_frames", "num_videos"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
+    if arguments.fps is not None and not 0 < arguments.fps <= 1000:
+        raise UserError(f"--fps is {arguments.fps:g}; it must be from above 0 to 1000")
+    if arguments.fps is not None and arguments.every != 1:
+        raise UserError("--fps and --every exclude each other")
+    listing = arguments.sequences
+    return Options(
+        height=height,
+        width=width,
+        channels=arguments.channels or usual.channels,
+        crop=arguments.crop or usual.crop,
+        every=arguments.every,
+        fps=arguments.fps,
+        max_frames=arguments.max_frames,
+        sequences=file_sha256(Path(listing)) if listing and Path(listing).is_file() else None,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)
+    if match is None or not int(match[1]) or match[2] == "0":
+        raise UserError(f"--size is {text}; expected pixels, such as 64, or 48x64 (height x width)")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _sequences(arguments: argparse.Namespace, module: ModuleType) -> Any:
+    if not arguments.sequences:
+        return None
+    if not hasattr(module, "read_sequences"):
+        raise UserError(f"--sequences is for kth, not for {arguments.dataset}")
+    return module.read_sequences(Path(arguments.sequences))
+
+
+def _download(dataset: str, module: ModuleType, out: Path) -> list[Path]:
+    downloads = module.PREPARATION.downloads
+    if not downloads:
+        raise UserError(f"{dataset} cannot be downloaded by this command: {module.ADVICE}")
+    return [fetch(download, out / DOWNLOADS) for download in downloads]
+
+
+def _check(out: Path) -> None:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    clips, frames, problems = check(out)
+    if problems:
+        raise UserError(
+            f"{out}: {len(problems)} shards are damaged; run the command without --check, it makes "
+            f"them anew: {some_of(problems)}"
+        )
+    print(f"{out}: {clips} clips, {frames} frames, all as they were made")

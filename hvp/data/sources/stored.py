@@ -1,0 +1,175 @@
+"""Sources made of video files or frame folders, shared by the data sets that are stored so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from hvp.config import DataConfig
+from hvp.data.frame_cache import decode_all
+from hvp.data.raw_frames import RawFrames
+from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video, natural_key
+from hvp.errors import UserError
+from hvp.text import one_line
+
+if TYPE_CHECKING:
+    from hvp.data.sources import FrameSource
+
+NAMED_IN_ERRORS = 5
+# Split -> its videos. Only splits that a data set really has: `val` falls back to `test`.
+Splits = dict[str, list[Path]]
+Item = TypeVar("Item")
+
+
+class VideoFiles:
+    """Videos on disk, decoded once into the cache. See `FrameSource`.
+
+    Args:
+        paths: video files, arrays or frame folders.
+        config: frame size, channels, `max_video_len`, `unusable_videos`, cache.
+        seq_len: videos with fewer frames are unusable.
+        root: names are relative to this folder.
+    """
+
+    def __init__(self, paths: Sequence[Path], config: DataConfig, seq_len: int, root: Path):
+        self.names: list[str] = []
+        self.lengths: list[int] = []
+        self.skipped: list[str] = []
+        self._frames: list[RawFrames] = []
+        for path, result in zip(paths, decode_all(list(paths), config), strict=True):
+            if isinstance(result, UserError):
+                self.skipped.append(str(result))
+                continue
+            frames = RawFrames.of_array(result)
+            length = min(frames.shape[0], config.max_video_len or frames.shape[0])
+            if length < seq_len:
+                self.skipped.append(f"{path}: has {length} frames, {seq_len} are needed")
+                continue
+            self.names.append(str(path.relative_to(root)))
+            self.lengths.append(length)
+            self._frames.append(frames)
+        report_skipped(self, len(paths), config.unusable_videos, root)
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        return self._frames[video].read(start, length)
+
+
+def report_skipped(source: FrameSource, total: int, unusable_videos: str, root: Path) -> None:
+    """Refuses what is in `source.skipped`, or with `unusable_videos` = `skip` says it."""
+    if not source.skipped:
+        return
+    count = f"{len(source.skipped)} of {total} videos in {root} cannot be used"
+    listed = some_of(source.skipped)
+    if unusable_videos == "error":
+        raise UserError(f"{count}: {listed}. unusable_videos=skip leaves them out")
+    if not source.names:
+        raise UserError(f"{count}, so none is left: {listed}")
+    print(f"left out: {one_line(f'{count}: {listed}')}", file=sys.stderr)
+
+
+def some_of(problems: Sequence[str]) -> str:
+    """The first problems, and how many more there are, in one line."""
+    more = len(problems) - NAMED_IN_ERRORS
+    listed = "; ".join(problems[:NAMED_IN_ERRORS])
+    return f"{listed}; and {more} more" if more > 0 else listed
+
+
+def require_folder(config: DataConfig, advice: str) -> Path:
+    """`data.datadir` as an existing folder, or a `UserError` that ends in `advice`."""
+    if config.datadir is None:
+        raise UserError(f"data.datadir is not set for {config.dataset}: {advice}")
+    folder = Path(config.datadir)
+    if not folder.is_dir():
+        raise UserError(f"data.datadir: there is no folder {folder}: {advice}")
+    _contents(folder)
+    return folder
+
+
+def _contents(folder: Path) -> list[Path]:
+    try:
+        (folder / ".").stat()  # the right to list a folder is not yet the right to look inside
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """Videos and frame folders directly in `folder`, in natural order; hidden ones left out."""
+    if not folder.is_dir():
+        return []
+    found = [p for p in _contents(folder) if not p.name.startswith(".") and is_video(p)]
+    return sorted(found, key=natural_key)
+
+
+def videos_below(folder: Path) -> list[Path]:
+    """Videos and frame folders at any depth, in natural order; hidden ones left out."""
+    if not folder.is_dir():
+        return []
+    found: list[Path] = []
+
+    def stop(error: OSError) -> None:
+        raise UserError(f"{error.filename}: cannot be read: {error.strerror}")
+
+    for where, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        names = [name for name in files if not name.startswith(".")]
+        if any(Path(name).suffix.lower() in FRAME_SUFFIXES for name in names):
+            found.append(Path(where))
+        paths = (Path(where, name) for name in names)
+        found += [path for path in paths if is_video(path)]
+    return sorted(found, key=lambda path: [natural_key(Path(p)) for p in path.parts])
+
+
+def split_folders(root: Path) -> Splits:
+    """The videos directly in `train/`, `val/` and `test/`, as far as they are there."""
+    return {split: videos_in(root / split) for split in ("train", "val", "test")}
+
+
+def of_split(
+    splits: Mapping[str, list[Item]], split: str, tests_on_training: bool = False
+) -> list[Item]:
+    """A split's videos; where a data set has no `val`, those of `test`, and the other way round.
+
+    With `tests_on_training`, where it has neither, those of `train`.
+    """
+    order = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}[split]
+    if tests_on_training:
+        order = (*order, "train")
+    return next((splits[name] for name in order if splits.get(name)), [])
+
+
+def fit_frames(frames: np.ndarray, config: DataConfig) -> np.ndarray:
+    """uint8 frames `(time, height, width, channels)` as the config wants them."""
+    if frames.shape[1:] == (config.height, config.width, config.channels):
+        return frames
+    fitted = [
+        fit_frame(frame, config.height, config.width, config.channels, config.crop)
+        for frame in frames
+    ]
+    return np.stack(fitted)
+
+
+def open_found(
+    config: DataConfig,
+    split: str,
+    seq_len: int,
+    find: Callable[[Path], Splits],
+    advice: str,
+    tests_on_training: bool = False,
+) -> VideoFiles:
+    """The videos of one split of `data.datadir`, among those that `find` gives for the folder."""
+    root = require_folder(config, advice)
+    paths = of_split(find(root), split, tests_on_training)
+    if not paths:
+        raise UserError(f"data.datadir: {root} holds no videos for the {split} split: {advice}")
+    return VideoFiles(paths, config, seq_len, root)
+
+
+def open_split_folders(config: DataConfig, split: str, seq_len: int, advice: str) -> VideoFiles:
+    """The videos of `{train,test}/` in `data.datadir`; `val/` too, where there is one."""
+    return open_found(config, split, seq_len, split_folders, advice)

@@ -1,0 +1,238 @@
+"""FVD, the Fréchet video distance: cached statistics of real videos, and the number's record.
+
+Unterthiner et al., "Towards Accurate Generative Models of Video", 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+import hvp
+from hvp.data.array_files import ARRAY_ERRORS
+from hvp.distances.protocols import VideoProtocol
+from hvp.errors import UserError, writing
+from hvp.files import cache_folder
+
+if TYPE_CHECKING:
+    from hvp.distances.frechet import FeatureStatistics
+    from hvp.distances.i3d import I3D
+
+CACHE_VERSION = 1  # raise it whenever clips are chosen or embedded in another way
+
+
+class Clips(Protocol):
+    """A set of clips that FVD compares.
+
+    Attributes:
+        about: what they are, for the record.
+    """
+
+    about: dict[str, Any]
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """The clips: uint8 `(batch, num_frames, height, width, channels)`."""
+
+
+class RealClips(Clips, Protocol):
+    """Clips whose statistics are kept.
+
+    Attributes:
+        left_out: videos that were too short, known once the clips were read; kept along.
+    """
+
+    left_out: int
+
+    def content_sha256(self) -> str:
+        """Changes whenever a frame of a clip does."""
+
+
+class VideoDistance:
+    """FVD under one protocol; the statistics of real clips are kept on disk, by their content.
+
+    Args:
+        network: the embedding.
+        protocol: which clips are compared.
+        cache_dir: of the statistics; `None` for HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`.
+        devices: the network runs on all of them at a time; `None` for every GPU, or the CPU.
+        on_clips: called with the number of clips that were embedded, for a progress bar.
+    """
+
+    def __init__(
+        self,
+        network: I3D,
+        protocol: VideoProtocol,
+        cache_dir: str | Path | None = None,
+        on_clips: Callable[[int], None] | None = None,
+        devices: Sequence[str] | None = None,
+    ) -> None:
+        import tensorflow as tf
+
+        self.network, self.protocol, self.on_clips = network, protocol, on_clips
+        gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+        self.devices = list(devices or gpus or ["/CPU:0"])
+        self.cache_dir = cache_folder("fvd") if cache_dir is None else Path(cache_dir)
+
+    @property
+    def label(self) -> str:
+        """The name that a number goes by."""
+        return metric_label(self.protocol, self.network)
+
+    def statistics(self, clips: Iterable[np.ndarray]) -> FeatureStatistics:
+        """Embeds batches of clips and gathers their statistics, a batch a device at a time.
+
+        Raises:
+            UserError: unless there are as many clips as the protocol asks for.
+        """
+        from hvp.distances.frechet import FeatureStatistics
+        from hvp.distances.i3d import NUM_CLASSES
+
+        gathered = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
+        batches = iter(clips)
+        with ThreadPoolExecutor(len(self.devices)) as pool:
+            while group := list(itertools.islice(batches, len(self.devices))):
+                # In the order of the batches, so that rounding is the same every time.
+                for features in pool.map(self._embed, group, self.devices):
+                    gathered = gathered.merged(FeatureStatistics.of(features))
+                    if self.on_clips:
+                        self.on_clips(len(features))
+        if gathered.count != self.protocol.num_videos:
+            raise UserError(
+                f"{self.protocol.name} compares {self.protocol.num_videos} clips, found "
+                f"{gathered.count}"
+            )
+        return gathered
+
+    def _embed(self, batch: np.ndarray, device: str) -> np.ndarray:
+        import tensorflow as tf
+
+        with tf.device(device):  # holds for this thread alone
+            return self.network.embed(batch)
+
+    def real_statistics(self, clips: RealClips) -> FeatureStatistics:
+        """`statistics(clips.batches())`, or what was kept of it."""
+        from hvp.distances.frechet import FeatureStatistics
+
+        facts = (CACHE_VERSION, clips.content_sha256(), self.network.values_sha256)
+        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        path = self.cache_dir / f"{self.protocol.name}-{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                found = FeatureStatistics(int(kept["count"]), kept["mean"], kept["deviations"])
+                clips.left_out = int(kept["left_out"])
+        except ARRAY_ERRORS:  # absent, or cut off by a crash
+            found = None
+        if found is not None:
+            if self.on_clips:
+                self.on_clips(found.count)
+            return found
+        with writing(self.cache_dir):  # before the work
+            self.cache_dir.mkdir(parents=True, exist_ok=True)
+        found = self.statistics(clips.batches())
+        temporary = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.partial")
+        with writing(self.cache_dir):
+            try:
+                with temporary.open("wb") as file:
+                    np.savez(file, left_out=clips.left_out, **dataclasses.asdict(found))
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return found
+
+
+def measure(distance: VideoDistance, real: RealClips, fake: Clips) -> dict[str, Any]:
+    """FVD of two sets of clips.
+
+    Returns:
+        The record: `metric` (the label), `value`, and all that decides it, as plain values.
+    """
+    real_statistics = distance.real_statistics(real)
+    fake_statistics = distance.statistics(fake.batches())
+    return record_of(
+        distance.protocol,
+        distance.network,
+        real_statistics,
+        fake_statistics,
+        {"real": dict(real.about), "fake": dict(fake.about)},
+    )
+
+
+def record_of(
+    protocol: VideoProtocol,
+    network: I3D,
+    real: FeatureStatistics,
+    fake: FeatureStatistics,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The distance of two statistics, with everything that decides it; see `measure`."""
+    import tensorflow as tf
+
+    from hvp.distances.frechet import frechet_distance_of_statistics
+    from hvp.distances.i3d import RESOLUTION
+
+    value = frechet_distance_of_statistics(real, fake)
+    if not np.isfinite(value):
+        raise UserError(f"{protocol.name} is not finite: the clips or the weights hold NaN or Inf")
+    return {
+        "metric": metric_label(protocol, network),
+        "value": value,
+        "protocol": protocol.name,
+        "num_real": real.count,
+        "num_fake": fake.count,
+        "num_frames": protocol.num_frames,
+        "frame_stride": protocol.stride,
+        "frames_of_video": protocol.span,
+        "context": None if protocol.context is None else list(protocol.context),
+        **about,
+        "embedding": (
+            f"400 logits of I3D, averaged over time; 8-bit frames resized to {RESOLUTION}x"
+            f"{RESOLUTION} by TensorFlow 1's resize_bilinear, then 2x/255 - 1"
+        ),
+        "distance": "Fréchet, unbiased covariances (TF-GAN)",
+        "weights": {
+            "source": network.source,
+            "sha256": network.sha256,
+            "values_sha256": network.values_sha256,
+        },
+        "hvp_version": hvp.__version__,
+        "tensorflow_version": tf.__version__,
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def metric_label(protocol: VideoProtocol, network: I3D) -> str:
+    """The protocol's name, plain for the Hub module's weights alone, which the literature uses."""
+    if network.source == "hub":
+        return protocol.name
+    if network.source == "rgb_imagenet":
+        return f"{protocol.name}_rgb_imagenet"
+    return f"{protocol.name}_weights_{network.values_sha256[:8]}"
+
+
+def write_record(record: Mapping[str, Any], path: str | Path) -> None:
+    """Writes a record as JSON, making the folder."""
+    path = Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def record_path(experiment: Path, step: int, label: str) -> Path:
+    """Where an experiment keeps the record of a checkpoint."""
+    return experiment / "fvd" / f"step{step}_{label}.json"
+
+
+def to_uint8(frames: np.ndarray) -> np.ndarray:
+    """Frames in [0, 1] as the 8 bits that a file would hold, so that both are judged alike."""
+    return np.rint(np.clip(frames, 0.0, 1.0) * 255).astype(np.uint8)

@@ -1,0 +1,68 @@
+"""FVD of a predictor's futures, gathered while it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.distances.distance import record_of, to_uint8
+from hvp.distances.frechet import FeatureStatistics
+from hvp.distances.i3d import I3D, NUM_CLASSES
+from hvp.distances.protocols import VideoProtocol, check_frames
+
+
+class PredictionDistance:
+    """FVD between true videos and predicted ones, one clip a context.
+
+    Args:
+        network: the embedding.
+        context, horizon: frames shown and frames predicted.
+        where: `in` compares whole videos, whose context frames are the same in both sets; `out`
+            the predicted frames alone. The two are different measures: the name states which.
+
+    Raises:
+        UserError: if the clips are too short for the network.
+
+    Example:
+        >>> distance = PredictionDistance(network, context=10, horizon=20, where="out")
+        >>> evaluate(model, batches, settings, distance=distance)
+        >>> distance.record({})["value"]
+    """
+
+    def __init__(
+        self, network: I3D, context: int, horizon: int, where: Literal["in", "out"]
+    ) -> None:
+        self.network, self.context, self.horizon, self.where = network, context, horizon, where
+        check_frames(self.num_frames)
+        self._real = self._fake = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip."""
+        return self.horizon + (self.context if self.where == "in" else 0)
+
+    def update(self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor) -> None:
+        """Adds a batch: `(batch, time, height, width, channels)` each, float in [0, 1]."""
+        self._real = self._real.merged(self._embedded(context, future))
+        self._fake = self._fake.merged(self._embedded(context, predicted))
+
+    def record(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """The distance and all that decides it; see `hvp.distances.distance.measure`.
+
+        Raises:
+            ValueError: after fewer than two videos.
+        """
+        protocol = VideoProtocol(
+            self._real.count, self.num_frames, context=(self.where, self.context)
+        )
+        clips = "one a context: the truth, and the first sample, not chosen"
+        return record_of(protocol, self.network, self._real, self._fake, {"clips": clips, **about})
+
+    def _embedded(self, context: tf.Tensor, frames: tf.Tensor) -> FeatureStatistics:
+        clips = np.asarray(frames)
+        if self.where == "in":
+            clips = np.concatenate([np.asarray(context), clips], 1)
+        return FeatureStatistics.of(self.network.embed(to_uint8(clips)))

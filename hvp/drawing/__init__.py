@@ -1,0 +1,1 @@
+"""What people look at: frames, examples, contact sheets, comparison GIFs, pages."""

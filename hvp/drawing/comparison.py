@@ -1,0 +1,151 @@
+"""Truth, samples and their spread side by side: grids and GIFs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from hvp.data.video_io import write_gif
+from hvp.drawing.examples import Example
+from hvp.drawing.frames import (
+    CONTEXT_COLOUR,
+    GAP,
+    PREDICTION_COLOUR,
+    enlarged,
+    enlargement,
+    font,
+    heat,
+    rgb,
+    scale_top,
+    side_by_side,
+    with_scale,
+)
+from hvp.errors import writing
+
+GIF_FPS = 12
+
+_ENDED = 208  # grey of frames that the video does not have
+
+
+def save_grid(example: Example, context: int, path: Path) -> None:
+    """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns)."""
+    horizon = example.samples.shape[1]
+    steps = [
+        *spread_out(0, context - 1, min(3, context)),
+        *spread_out(context, context + horizon - 1, min(7, horizon)),
+    ]
+    scale = enlargement(example.truth)
+    blank = np.full((*example.truth.shape[1:3], 3), 255, np.uint8)
+    rows = {"truth": [_true_frame(example, t) for t in steps]}
+    for number, sample in enumerate(example.samples, 1):
+        rows[f"sample {number}"] = [
+            blank if t < context else rgb(sample[t - context]) for t in steps
+        ]
+    if example.stddev is not None:
+        top = scale_top(example.stddev)
+        rows[f"std. dev.\n0 to {top:.2g}"] = [
+            blank if t < context else heat(example.stddev[t - context], top) for t in steps
+        ]
+    height, width = (size * scale for size in example.truth.shape[1:3])
+    left, head, bar = 100, 42, 5
+    canvas = Image.new(
+        "RGB",
+        (
+            left + len(steps) * (width + GAP) + GAP,
+            head + bar + GAP + len(rows) * (height + GAP),
+        ),
+        "white",
+    )
+    draw, letters = ImageDraw.Draw(canvas), font(13)
+    for column, t in enumerate(steps):
+        x = left + column * (width + GAP)
+        colour = CONTEXT_COLOUR if t < context else PREDICTION_COLOUR
+        if t in (0, context):
+            word = "context" if t < context else "predicted"
+            draw.text((x, head // 4), word, colour, letters, anchor="lm")
+        draw.text((x + width // 2, head * 3 // 4), f"t = {t + 1}", "black", letters, anchor="mm")
+        draw.rectangle((x, head, x + width - 1, head + bar - 1), fill=colour)
+        for row, frames in enumerate(rows.values()):
+            y = head + bar + GAP + row * (height + GAP)
+            canvas.paste(enlarged(frames[column], scale), (x, y))
+    for row, label in enumerate(rows):
+        y = head + bar + GAP + row * (height + GAP) + height // 2
+        draw.multiline_text((left - 10, y), label, "black", letters, anchor="rm", align="right")
+    with writing(path):
+        canvas.save(path)
+
+
+def spread_out(first: int, last: int, count: int) -> Iterator[int]:
+    """At most `count` different whole numbers from `first` to `last`, about equally far apart."""
+    return (int(t) for t in np.unique(np.rint(np.linspace(first, last, count))))
+
+
+def save_comparison_gif(example: Example, context: int, path: Path) -> None:
+    """Writes `comparison_frames` as a GIF."""
+    write_gif(path, np.stack(list(comparison_frames(example, context))), GIF_FPS)
+
+
+def comparison_frames(example: Example, context: int, spread: bool = False) -> Iterator[np.ndarray]:
+    """Truth and samples side by side, over context and predictions, in coloured borders.
+
+    Args:
+        example: its truth may end before its predictions do.
+        context: frames of it that were shown to the model.
+        spread: adds the per-pixel standard deviation over all samples and its colour scale.
+
+    Returns:
+        uint8 `(height, width, 3)`, one a frame.
+
+    Raises:
+        ValueError: if the spread of a single sample is asked for.
+    """
+    top = scale_top(_spread(example)) if spread else 0.0
+    for t in range(context + example.samples.shape[1]):
+        seen = t < context
+        colour = CONTEXT_COLOUR if seen else PREDICTION_COLOUR
+        title = f"context {t + 1}" if seen else f"predicted {t + 1 - context}"
+        images = {"truth" if t < len(example.truth) else "video ended": _true_frame(example, t)}
+        for number, sample in enumerate(example.samples, 1):
+            # A sample's context is what it was shown.
+            images[f"sample {number}"] = rgb(example.truth[t] if seen else sample[t - context])
+        if spread:  # all samples agree on the context
+            stddev = np.zeros_like(example.stddev[0]) if seen else example.stddev[t - context]
+            images["std. dev."] = heat(stddev, top)
+        colours = [CONTEXT_COLOUR, *[colour] * (len(images) - 1)]
+        frame = side_by_side(images, colours, title)
+        yield with_scale(frame, top) if spread else frame
+
+
+def save_uncertainty_gif(example: Example, context: int, path: Path) -> None:
+    """Truth, first sample and the per-pixel standard deviation over all samples, predictions only.
+
+    Raises:
+        ValueError: if there is a single sample, which has no spread.
+    """
+    top = scale_top(_spread(example))
+    frames = []
+    for t, spread in enumerate(example.stddev):
+        images = {
+            "truth": rgb(example.truth[context + t]),
+            "sample 1": rgb(example.samples[0, t]),
+            "std. dev.": heat(spread, top),
+        }
+        colours = [CONTEXT_COLOUR, PREDICTION_COLOUR, PREDICTION_COLOUR]
+        frames.append(with_scale(side_by_side(images, colours, f"predicted {t + 1}"), top))
+    write_gif(path, np.stack(frames), GIF_FPS)
+
+
+def _true_frame(example: Example, t: int) -> np.ndarray:
+    """uint8 `(height, width, 3)`; plain grey after the end of the video."""
+    if t < len(example.truth):
+        return rgb(example.truth[t])
+    return np.full((*example.truth.shape[1:3], 3), _ENDED, np.uint8)
+
+
+def _spread(example: Example) -> np.ndarray:
+    if example.stddev is None:
+        raise ValueError("the spread over samples needs at least two samples")
+    return example.stddev

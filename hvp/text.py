@@ -1,0 +1,67 @@
+"""Names of files as people can read them, and as folders can be called. They need not be text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+LONGEST = 80  # characters of a folder's name; file systems take 255 bytes
+
+
+def printable(name: object) -> str:
+    """`name` on one line, with what is no valid text escaped, so that any terminal takes it."""
+    return "".join(
+        character if character == " " or character.isprintable() else ascii(character)[1:-1]
+        for character in valid_text(name)
+    )
+
+
+def one_line(message: object) -> str:
+    """A message as one line that any terminal shows: white space becomes single blanks."""
+    return printable(" ".join(str(message).split()))
+
+
+def valid_text(name: object) -> str:
+    """`name` with what is no valid text (bytes of a file's name, say) escaped."""
+    return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def shortened(name: str, length: int) -> str:
+    """At most `length` characters of `name`: its beginning and its end."""
+    if len(name) <= length:
+        return name
+    end = (length - 1) // 2
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
+
+
+def folder_names(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
+    """A folder's name for each of some videos: plain, different from each other, never hidden.
+
+    Args:
+        paths: of the videos.
+        taken: names that must not be given.
+
+    Example:
+        >>> folder_names([Path("a.avi"), Path("b.avi"), Path("b.mp4")])
+        ['a', 'b', 'b.mp4']
+    """
+    taken = {name.casefold() for name in taken}
+    names = []
+    for path in paths:
+        plain = _plain(path.name if path.is_dir() else path.stem)
+        candidates = [plain, _plain(path.name)]
+        candidates += [f"{plain}-{number}" for number in range(2, len(paths) + 2)]
+        # Some file systems do not tell A from a.
+        name = next(candidate for candidate in candidates if candidate.casefold() not in taken)
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _plain(name: str) -> str:
+    text = unicodedata.normalize("NFC", printable(name))
+    plain = re.sub(r"[^\w.+-]+", "_", text).lstrip(".")
+    # Cut by bytes, which are what file systems count.
+    return plain.encode("utf-8")[:LONGEST].decode("utf-8", "ignore").rstrip(".") or "video"

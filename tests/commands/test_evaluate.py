@@ -1,0 +1,188 @@
+"""The command line of evaluation, on a stand-in for the trained model and the data."""
+
+import json
+import sys
+import types
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+import hvp.experiment.checkpoints
+from hvp.commands.evaluate import main
+from hvp.models.base import VideoModel
+
+CLIPS, FRAMES = 5, 10
+
+
+class CopyLast(VideoModel):
+    def rollout(self, context, horizon, num_samples=1, seed=None):
+        return tf.repeat(tf.repeat(context[:, -1:], horizon, 1)[None], num_samples, 0)
+
+
+class Split:
+    """As `hvp.data.dataset.VideoSplit`, of random frames."""
+
+    asked: ClassVar = {}
+
+    def __init__(self, config, split, *, seq_len=None, seed=0, unusable_videos=None):
+        Split.asked = {"config": config, "split": split, "unusable_videos": unusable_videos}
+        self.num_windows, self.skipped, self.seq_len = CLIPS, ["broken.avi"], seq_len
+
+    def evaluation_batches(self, batch_size, limit=None):
+        frames = np.random.default_rng(0).uniform(size=(CLIPS, self.seq_len, 16, 16, 1))
+        names = [f"clip{i}.avi" for i in range(CLIPS)]
+        data = {"video": frames.astype(np.float32)[:limit], "name": names[:limit]}
+        return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    """A run's folder, `logs/toy`, whose model and data are stand-ins."""
+    folder = tmp_path / "logs" / "toy"
+    (folder / "model").mkdir(parents=True)
+    evaluation = {"context": 4, "seq_len": FRAMES, "metrics": ["mse", "psnr"], "batch_size": 2}
+    config = {"name": "toy", "seed": 3, "evaluation": evaluation}
+    (folder / "config.yml").write_text(yaml.safe_dump(config))
+    dataset = types.ModuleType("hvp.data.dataset")
+    dataset.VideoSplit = Split
+    monkeypatch.setitem(sys.modules, "hvp.data.dataset", dataset)
+    checkpoints = hvp.experiment.checkpoints
+    monkeypatch.setattr(checkpoints, "find_checkpoint", lambda folder, which: f"{folder}/{which}")
+    monkeypatch.setattr(
+        checkpoints,
+        "load_experiment",
+        lambda path, checkpoint, overrides: (None, CopyLast(height=16, width=16), 42),
+    )
+    return folder
+
+
+def reports(experiment):
+    return sorted(experiment.glob("eval_*"))
+
+
+def test_model_folder_and_defaults_of_the_experiment(experiment, capsys):
+    assert main(["--logdir", str(experiment / "model")]) == 0
+    (folder,) = reports(experiment)
+    report = json.loads((folder / "metrics.json").read_text())
+    protocol = report["protocol"]
+    assert (protocol["context"], protocol["horizon"], protocol["num_contexts"]) == (4, 6, CLIPS)
+    assert protocol["checkpoint_step"] == 42
+    assert protocol["checkpoint"].endswith("latest")
+    assert protocol["videos_left_out"] == ["broken.avi"]
+    assert list(report["summary"]) == ["mse", "psnr"]
+    assert (folder / "comparison_1.gif").is_file()
+    printed = capsys.readouterr().out
+    assert f"report: {folder / 'report.html'}" in printed
+    assert "copy last frame" in printed
+
+
+def test_flags(experiment):
+    flags = (
+        "--eval-seq-len 8 --open-loop-ctx 3 --num-examples 3 --num-samples 2 --batch-size 1 "
+        "--seed 9 --protocol legacy --metrics ssim,mae --checkpoint best --no-save-grid "
+        "--unusable-videos skip --datadir /some/where --use-obs TTF --set data.channels=1"
+    )
+    assert main(["--logdir", str(experiment), *flags.split()]) == 0
+    (folder,) = reports(experiment)
+    protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
+    expected = {
+        "context": 3,
+        "horizon": 5,
+        "num_contexts": 3,
+        "num_samples": 2,
+        "batch_size": 1,
+        "seed": 9,
+        "data_seed": 3,  # other samples of the same test videos
+        "name": "legacy",
+        "use_obs": "TTF",
+        "datadir": "/some/where",
+        "split": "test",
+    }
+    assert {key: protocol[key] for key in expected} == expected
+    assert list(protocol["conventions"]) == ["ssim", "mae"]
+    assert protocol["checkpoint"].endswith("best")
+    assert Split.asked["unusable_videos"] == "skip"
+    assert Split.asked["config"].datadir == "/some/where"
+    assert not list(folder.glob("*.gif"))
+    assert (folder / "curves.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--open-loop-ctx 10", "(--open-loop-ctx) is 10 and leaves nothing to predict"),
+        ("--open-loop-ctx 0", "(--open-loop-ctx) must be at least 1, found 0"),
+        ("--num-samples 0", "(--num-samples) must be at least 1"),
+        ("--batch-size -1", "(--batch-size) must be at least 1"),
+        ("--metrics mse,fvd", "unknown metric 'fvd'; valid: mse, mae, psnr, ssim, lpips"),
+        ("--protocol nonsense", "unknown protocol 'nonsense'; valid: default, legacy"),
+        ("--use-obs TXF", "use_obs must be letters T and F"),
+        ("--use-obs TF", "use_obs has 2 entries for 3 levels"),
+        ("--set evaluation.contxt=3", "did you mean 'evaluation.context'?"),
+        ("--metrics lpips --weights-dir /nowhere", "/nowhere: slice_1_base.keras of lpips_alex"),
+        ("--metrics mse,lpips --weights-dir /nowhere", "without LPIPS: --metrics mse"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(experiment, capsys, flags, message):
+    assert main(["--logdir", str(experiment), *flags.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not reports(experiment)
+
+
+def test_folders_that_are_no_experiment(tmp_path, capsys):
+    assert main(["--logdir", str(tmp_path / "absent")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert main(["--logdir", str(tmp_path)]) == 2
+    assert "holds no config.yml" in capsys.readouterr().err
+
+
+def test_use_obs_of_another_family(experiment, capsys, monkeypatch):
+    import hvp.commands.evaluate as module
+
+    flat = types.SimpleNamespace(model=types.SimpleNamespace(family="sdfnet"))
+    monkeypatch.setattr(module, "load_config", lambda path, overrides=(): flat)
+    assert main(["--logdir", str(experiment), "--use-obs", "TTF"]) == 2
+    assert "a sdfnet model has no levels" in capsys.readouterr().err
+
+
+def test_unwritable_experiment(experiment, capsys, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    assert main(["--logdir", str(experiment)]) == 2
+    assert "choose a folder that you can write to" in capsys.readouterr().err
+
+
+def test_full_disk_while_writing(experiment, capsys, monkeypatch):
+    def full(self, *args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    assert main(["--logdir", str(experiment)]) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert not reports(experiment)
+
+
+def test_interrupted(experiment, capsys, monkeypatch):
+    def interrupted(self, batch_size, limit=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Split, "evaluation_batches", interrupted)
+    assert main(["--logdir", str(experiment)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not reports(experiment)
+
+
+def test_frames_too_small_for_lpips(experiment, capsys, shared):
+    flags = ["--metrics", "lpips", "--weights-dir", str(shared / "weights")]
+    assert main(["--logdir", str(experiment), *flags]) == 2
+    error = capsys.readouterr().err
+    assert "at least 31x31 pixels, these have 16x16" in error
+    assert error.count("\n") == 1

@@ -1,0 +1,96 @@
+"""FVD of a predictor, alone and through `eval_with_lpips.py`."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import hvp
+from hvp.commands.evaluate import main
+from hvp.distances.of_predictions import PredictionDistance
+from hvp.errors import UserError
+from hvp.experiment.checkpoints import save_experiment
+
+CONFIG = {
+    "name": "tiny",
+    "data": {"dataset": "moving_mnist", "height": 32, "width": 32, "test_videos": 3},
+    "model": {
+        "levels": 1,
+        "enc_dense_layers": 1,
+        "enc_dense_embed_size": 8,
+        "cell_stoch_size": 4,
+        "cell_deter_size": 8,
+        "cell_embed_size": 8,
+        "channels_mult": 0.125,
+    },
+    "evaluation": {"context": 2, "seq_len": 11, "num_samples": 6, "batch_size": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("experiment")
+    (folder / "tiny.yml").write_text(yaml.safe_dump(CONFIG))
+    config = hvp.load_config(folder / "tiny.yml")
+    model = hvp.build_model(config)
+    model.configure_training(config.training)
+    return save_experiment(config, model, folder / "logs")
+
+
+def test_context_in_and_out(i3d_network):
+    network = i3d_network
+    random = np.random.default_rng(0)
+    videos = random.uniform(size=(3, 11, 16, 16, 1)).astype(np.float32)
+    context, future = videos[:, :2], np.rint(videos[:, 2:] * 255) / 255
+    predicted = 1 - future
+    for where, real, fake in (
+        ("out", future, predicted),
+        ("in", np.concatenate([context, future], 1), np.concatenate([context, predicted], 1)),
+    ):
+        distance = PredictionDistance(network, 2, 9, where)
+        for first, last in ((0, 2), (2, 3)):
+            distance.update(context[first:last], future[first:last], predicted[first:last])
+        record = distance.record({"height": 16})
+        expected = hvp.metrics.frechet_distance(
+            *(network.embed(np.rint(clips * 255).astype(np.uint8)) for clips in (real, fake))
+        )
+        assert record["value"] == pytest.approx(expected, rel=1e-4)
+        frames = real.shape[1]
+        assert record["protocol"] == f"fvd3_{frames}f_context2{where}"
+        assert record["metric"].startswith(f"{record['protocol']}_weights_")
+        assert (record["num_frames"], record["context"]) == (frames, [where, 2])
+
+
+def test_short_predictions_need_their_context(i3d_network):
+    with pytest.raises(UserError, match="at least 9 frames, found 6"):
+        PredictionDistance(i3d_network, context=5, horizon=6, where="out")
+    assert PredictionDistance(i3d_network, context=5, horizon=6, where="in").num_frames == 11
+
+
+def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, capsys):
+    monkeypatch.setattr("hvp.distances.i3d.I3D", {str(i3d_checkpoint): i3d_network}.get)
+    arguments = ["--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
+    assert main([*arguments, "--fvd-weights", str(i3d_checkpoint)]) == 0
+    (folder,) = run.glob("eval_*")
+    fvd = json.loads((folder / "metrics.json").read_text())["fvd"]
+    assert fvd["protocol"] == "fvd3_9f_context2out"
+    assert fvd["value"] > 0
+    assert (fvd["height"], fvd["width"], fvd["num_real"]) == (32, 32, 3)
+    assert sorted(fvd["weights"]["sha256"]) == [
+        "model.ckpt.data-00000-of-00001",
+        "model.ckpt.index",
+    ]
+    page = (folder / "report.html").read_text()
+    assert fvd["metric"] in page
+    assert "without the 2 of" in " ".join(page.split())
+    assert f"{fvd['metric']}: {fvd['value']:.3f}" in capsys.readouterr().out
+
+
+def test_missing_weights_and_too_few_contexts_are_errors(run, i3d_checkpoint, tmp_path, capsys):
+    arguments = ["--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
+    assert main([*arguments, "--fvd-weights", str(tmp_path)]) == 2
+    assert f"--fvd-weights {tmp_path}: holds no checkpoint of I3D" in capsys.readouterr().err
+    one = ["--fvd-weights", str(i3d_checkpoint), "--num-examples", "1"]
+    assert main([*arguments, *one]) == 2
+    assert "at least 2 contexts" in capsys.readouterr().err
