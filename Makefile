@@ -16,13 +16,13 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python train.py --config configs/demo.yml --logdir $(LOGDIR)
 	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model
 
-test: $(VENV)/.installed-test
-	$(VENV)/bin/ruff check .
+test: lint
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 10) <= v < (3, 14) or sys.exit("hvp needs Python 3.10-3.13, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
