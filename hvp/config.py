@@ -9,7 +9,6 @@ differs. The `model` section belongs to the family that `model.family` names.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
@@ -21,6 +20,7 @@ import yaml
 
 from hvp.errors import UserError, writing
 from hvp.families import FAMILIES, model_config_class
+from hvp.text import nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _section_classes(content: Mapping[str, Any], origin: str) -> dict[str, type]
     model = content.get("model")
     family = model.get("family", "hierarchical") if isinstance(model, Mapping) else "hierarchical"
     if family not in FAMILIES:
-        raise UserError(f"{origin}: model.family is {family!r}{_nearest(str(family), FAMILIES)}")
+        raise UserError(f"{origin}: model.family is {family!r}{nearest(str(family), FAMILIES)}")
     return {
         "data": DataConfig,
         "model": model_config_class(family),
@@ -218,7 +218,7 @@ def _check_entry(key: str, value: Any, sections: Mapping[str, type], origin: str
     if key in ("name", "seed"):
         return _checked(value, {"name": str, "seed": int}[key], key, origin)
     raise UserError(
-        f"{origin}: unknown key {key!r}{_nearest(str(key), [*sections, 'name', 'seed', 'base'])}"
+        f"{origin}: unknown key {key!r}{nearest(str(key), [*sections, 'name', 'seed', 'base'])}"
     )
 
 
@@ -227,9 +227,7 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         nearby = [str(p) for p in sorted(path.parent.glob("*.yml"))] if path.parent.is_dir() else []
-        raise UserError(
-            f"{path}: no such configuration file{_nearest(str(path), nearby)}"
-        ) from None
+        raise UserError(f"{path}: no such configuration file{nearest(str(path), nearby)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a configuration file: {error}") from None
     except yaml.YAMLError as error:
@@ -298,7 +296,7 @@ def _checked_keys(section_class: type, value: Any, section: str, origin: str) ->
         if key not in hints:
             raise UserError(
                 f"{origin}: unknown key '{section}.{key}'"
-                f"{_nearest(str(key), hints, prefix=section + '.')}"
+                f"{nearest(str(key), hints, prefix=section + '.')}"
             )
         checked[key] = _checked(item, hints[key], f"{section}.{key}", origin)
     return checked
@@ -366,11 +364,3 @@ def _describe(hint: Any) -> str:
         types.NoneType: "null",
     }
     return names[hint]
-
-
-def _nearest(word: str, candidates: Iterable[str], prefix: str = "") -> str:
-    candidates = list(candidates)
-    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean '{prefix}{close[0]}'?"
-    return f"; valid: {', '.join(candidates)}" if candidates else ""

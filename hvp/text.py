@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,23 @@ def one_line(message: object) -> str:
 def valid_text(name: object) -> str:
     """`name` with what is no valid text (bytes of a file's name, say) escaped."""
     return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def nearest(word: str, candidates: Iterable[str], prefix: str = "") -> str:
+    """How a message about an unknown name goes on: the nearest valid one, else all of them.
+
+    Args:
+        prefix: of the name that is shown, such as `data.`.
+
+    Example:
+        >>> nearest("khr", ["kth", "mazes"])
+        "; did you mean 'kth'?"
+    """
+    candidates = list(candidates)
+    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{prefix}{close[0]}'?"
+    return f"; valid: {', '.join(candidates)}" if candidates else ""
 
 
 def shortened(name: str, length: int) -> str:
