@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import yaml
 
+from hvp.config_files import find_config
 from hvp.errors import UserError, writing
 from hvp.families import FAMILIES, model_config_class
 from hvp.text import nearest
@@ -154,7 +155,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentCo
     """Reads a configuration file and applies overrides.
 
     Args:
-        path: a YAML file. Its `base:` file, if it names one, is read first.
+        path: a YAML file, or the name of a packaged one (`kth`; see `find_config`). Its `base:`
+            file, if it names one, is read first.
         overrides: strings `section.key=value`, the value in YAML (`training.batch_size=8`).
 
     Raises:
@@ -166,7 +168,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentCo
         >>> config.training.steps
         10
     """
-    path = Path(path)
+    path = find_config(path)
     content = _read_with_base(path, seen=())
     content.setdefault("name", path.stem)
     return dataclasses.replace(parse_config(content, str(path), overrides), source=str(path))
@@ -243,7 +245,7 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     base = content.pop("base", None)
     if base is None:
         return content
-    base_path = (path.parent / str(base)).resolve()
+    base_path = find_config(str(base), relative_to=path.parent).resolve()
     if base_path in seen or base_path == path.resolve():
         raise UserError(f"{path}: 'base: {base}' leads back to itself")
     return _merge(_read_with_base(base_path, (*seen, path.resolve())), content)
