@@ -65,6 +65,7 @@ class TrainingConfig:
     adam_epsilon: float = 1e-4
     clip_norm: float | None = 10000.0  # global gradient norm
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = "auto"
+    sync_batch_norm: bool = False  # over all replicas, so that N train as one would
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     xla: bool = False
     log_every: int = 100  # steps between TensorBoard scalars

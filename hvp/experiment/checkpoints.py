@@ -63,7 +63,7 @@ class RunCheckpoints:
         with _explained(self.latest):
             status = self.checkpoint.restore(self.latest)
             status.assert_existing_objects_matched()
-        return int(self.step)
+        return int(self.step.numpy())  # int() alone does not take a mirrored variable
 
     def save(self, step: int) -> str:
         """Writes the checkpoint of `step`."""
@@ -130,7 +130,7 @@ def load_experiment(
         status = tf.train.Checkpoint(model=variables_by_name(model), step=step).restore(prefix)
         status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
-    return config, model, int(step)
+    return config, model, int(step.numpy())
 
 
 def build_checked_model(config: ExperimentConfig) -> VideoModel:

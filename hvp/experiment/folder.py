@@ -22,6 +22,7 @@ FREE_KEYS = {
         "epochs",
         "steps",
         "strategy",
+        "sync_batch_norm",
         "log_every",
         "gifs_every",
         "gif_samples",

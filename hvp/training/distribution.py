@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import keras
 import tensorflow as tf
 
 from hvp.errors import UserError
@@ -38,6 +39,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             )
         return tf.distribute.OneDeviceStrategy("/GPU:0")
     devices = gpus or tf.config.list_logical_devices("CPU")
+    # Keys of collectives are remembered for the process: a second model must not use the first's.
+    tf.distribute.MirroredStrategy._collective_key_base += 1000
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
@@ -63,6 +66,17 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes checkpoints and summaries."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id == 0
+
+
+def synchronize_batch_norms(model: keras.Model) -> None:
+    """Lets batch normalisation see the whole batch, on however many replicas it is.
+
+    Without, every replica normalises by the statistics of its own part. Call it before the model's
+    steps are compiled.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, key: str) -> None:

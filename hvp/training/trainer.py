@@ -29,6 +29,7 @@ from hvp.training.distribution import (
     is_chief,
     make_strategy,
     replica_batches,
+    synchronize_batch_norms,
 )
 from hvp.training.schedules import make_schedule
 from hvp.training.summaries import RunSummaries, gif_context
@@ -93,6 +94,8 @@ def train(
         with strategy.scope():
             model = build_checked_model(config)
             _check_window(config, model)
+            if training.sync_batch_norm and strategy.num_replicas_in_sync > 1:
+                synchronize_batch_norms(model)
             model.configure_training(training, make_schedule(training, total))
             checkpoints = RunCheckpoints(folder, model, training.keep_checkpoints)
         step = checkpoints.restore()
