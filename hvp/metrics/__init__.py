@@ -19,6 +19,7 @@ __getattr__, __dir__ = lazy_exports(
         "Protocol": "hvp.metrics.protocols",
         "mae": "hvp.metrics.pixel_errors",
         "mse": "hvp.metrics.pixel_errors",
+        "register_metric": "hvp.metrics.registry",
         "psnr": "hvp.metrics.signal_to_noise",
         "ssim": "hvp.metrics.structural_similarity",
     },

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from hvp.errors import UserError
+from hvp.registry import Registry, load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,23 +17,28 @@ class Metric:
     Attributes:
         name: its key everywhere.
         label: for titles of tables and curves, with the unit.
-        implementation: `module:name` of the function (or class, for one with weights).
+        implementation: the function (or class, for one with weights), or its `module:name`. It
+            takes `true` and `pred` `(..., time, height, width, channels)`, float in [0, 1], and
+            `convention`, and returns `(..., time)`: one number a frame, from that frame alone.
         higher_is_better: which sample is the best of N.
-        conventions: convention name -> what it computes, in words.
+        conventions: convention name -> what it computes, in words; `default` is one of them.
         decimals: digits worth printing.
     """
 
     name: str
     label: str
-    implementation: str
+    implementation: str | Callable[..., Any]
     higher_is_better: bool
     conventions: Mapping[str, str]
     decimals: int = 4
 
     def load(self) -> Any:
         """The function or class itself (imports TensorFlow)."""
-        module, name = self.implementation.split(":")
-        return getattr(importlib.import_module(module), name)
+        return (
+            load(self.implementation)
+            if isinstance(self.implementation, str)
+            else (self.implementation)
+        )
 
 
 _CLIPPED = "predictions clipped to [0, 1]; "
@@ -42,7 +49,7 @@ _PER_CHANNEL = (
 )
 _UNIFORM = "7x7 uniform window, sample covariance, border of 3 pixels left out, mean over channels"
 
-METRICS: dict[str, Metric] = {
+_OWN: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
@@ -112,3 +119,49 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+
+
+class Metrics(Mapping[str, Metric]):
+    """Metrics by name: the package's own, then registered ones, then those of installed packages.
+
+    A package gives one by an entry point of the group `hvp.metrics` that refers to a `Metric`.
+    """
+
+    def __init__(self) -> None:
+        self._others = Registry("metric", {}, group="hvp.metrics")
+
+    def __getitem__(self, name: str) -> Metric:
+        if name not in self:
+            raise KeyError(name)
+        return _OWN[name] if name in _OWN else self._others.find(name, asked_by="the metric")
+
+    def __contains__(self, name: object) -> bool:
+        return name in _OWN or name in self._others.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*_OWN, *self._others.names()]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def register(self, metric: Metric) -> None:
+        """See `register_metric`."""
+        if metric.name in _OWN:
+            raise UserError(f"metric {metric.name!r} is there already; choose another name")
+        if "default" not in metric.conventions:
+            raise UserError(f"metric {metric.name!r}: its conventions need one called 'default'")
+        self._others.register(metric.name, metric)
+
+
+METRICS = Metrics()
+
+
+def register_metric(metric: Metric) -> None:
+    """Adds a metric for this process: `evaluation.metrics` and `METRICS` then know its name.
+
+    One that was registered before under this name is replaced, as a notebook's cell needs it.
+
+    Raises:
+        UserError: if the name is taken or no plain word, or `default` is not among its conventions.
+    """
+    METRICS.register(metric)
