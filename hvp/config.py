@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -152,13 +152,28 @@ class ExperimentConfig:
         return dataclasses.replace(self, **{section: changed})
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentConfig:
+class Override(NamedTuple):
+    """A value for one key, not written as YAML: a path may hold quotes, brackets and colons.
+
+    Attributes:
+        key: `section.key`.
+        value: as YAML would give it.
+        origin: what errors name, such as the flag `--datadir /data/kth`.
+    """
+
+    key: str
+    value: Any
+    origin: str
+
+
+def load_config(path: str | Path, overrides: Iterable[str | Override] = ()) -> ExperimentConfig:
     """Reads a configuration file and applies overrides.
 
     Args:
         path: a YAML file, or the name of a packaged one (`kth`; see `find_config`). Its `base:`
             file, if it names one, is read first.
-        overrides: strings `section.key=value`, the value in YAML (`training.batch_size=8`).
+        overrides: strings `section.key=value`, the value in YAML (`training.batch_size=8`), or
+            `Override`s.
 
     Raises:
         UserError: naming file and key, for a missing or malformed file, an unknown key (with the
@@ -176,21 +191,23 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentCo
 
 
 def parse_config(
-    content: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()
+    content: Mapping[str, Any], origin: str, overrides: Iterable[str | Override] = ()
 ) -> ExperimentConfig:
     """Checks nested plain values, as YAML gives them. `origin` names their file in errors."""
-    overrides = list(overrides)
-    for override in overrides:
-        content = _apply_override(content, override)
-        key = override.partition("=")[0].strip().split(".")[0]
-        _check_entry(key, content[key], _section_classes(content, origin), f"--set {override}")
+    parsed = [_parsed_override(override) for override in overrides]
+    for override in parsed:
+        section, _, key = override.key.partition(".")
+        above = {section: {key: override.value}} if key else {section: override.value}
+        content = _merge(content, above)
+        sections = _section_classes(content, origin)
+        _check_entry(section, content[section], sections, override.origin)
     sections = _section_classes(content, origin)
     values = {key: _check_entry(key, value, sections, origin) for key, value in content.items()}
     for section, section_class in sections.items():
         try:
             values[section] = section_class(**values.get(section, {}))
         except ValueError as error:  # a section's own check of its values
-            origins = [origin, *(f"--set {override}" for override in overrides)]
+            origins = [origin, *(override.origin for override in parsed)]
             raise UserError(f"{', '.join(origins)}: {section}: {error}") from None
     name = values.get("name")
     if not name or Path(name).name != name:
@@ -275,7 +292,9 @@ def _check_least(section: Any, least: int, *keys: str) -> None:
             raise ValueError(f"{key} must be at least {least}, found {value}")
 
 
-def _apply_override(merged: Mapping[str, Any], override: str) -> dict[str, Any]:
+def _parsed_override(override: str | Override) -> Override:
+    if isinstance(override, Override):
+        return override
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or len(parts) > 2 or not all(parts):
@@ -284,8 +303,7 @@ def _apply_override(merged: Mapping[str, Any], override: str) -> dict[str, Any]:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value {text!r} is not valid YAML") from None
-    above = {parts[0]: value} if len(parts) == 1 else {parts[0]: {parts[1]: value}}
-    return _merge(merged, above)
+    return Override(key.strip(), value, f"--set {override}")
 
 
 def _checked_keys(section_class: type, value: Any, section: str, origin: str) -> dict[str, Any]:

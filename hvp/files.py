@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,15 +34,36 @@ def file_sha256(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
     """Yields a path to write to, which takes the place of `path` once it is written whole.
 
     A full disk or a killed process then leaves the old content.
+
+    Args:
+        path: of the file; its folder must be there.
+        alone: whether no other process or thread writes `path` at the same time. What a killed
+            process leaves then lies in the next one's way and goes, however large it is.
+
+    Raises:
+        UserError: if it cannot be written. Do nothing else in the `with` block.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    name = f"{path.name}.partial" if alone else f".{path.name}.{uuid.uuid4().hex}.partial"
+    temporary = path.with_name(name)
     try:
         with writing(path):
             yield temporary
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Makes `folder` if need be and writes to it, so that work is not lost to a wrong place.
+
+    Raises:
+        UserError: if it cannot be made or written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"writable")

@@ -12,6 +12,7 @@ from hvp.config import (
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
+    Override,
     TrainingConfig,
     load_config,
 )
@@ -138,6 +139,37 @@ def test_mistakes_in_overrides(override, expected):
     ) as caught:
         load_config(CONFIGS / "demo.yml", [override])
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        'a "b" [c] \\d',
+        "'",
+        "*anchor",
+        "key: value",
+        "#",
+        "{x}",
+        "~",
+        "null",
+        "1e3",
+        "é😀\udcff",
+        " ",
+    ],
+)
+def test_overrides_that_are_no_yaml(path, tmp_path):
+    """A flag's value arrives as it was typed, and in the configuration that is written of it."""
+    override = Override("data.datadir", path, f"--datadir {path}")
+    config = load_config(CONFIGS / "demo.yml", ["data.datadir=/elsewhere", override])
+    assert config.data.datadir == path
+    config.save(tmp_path / "config.yml")
+    assert load_config(tmp_path / "config.yml").data.datadir == path
+
+
+def test_a_flag_is_named_in_errors():
+    override = Override("evaluation.num_samples", "x", "--num-samples x")
+    with pytest.raises(UserError, match=r"^--num-samples x: 'evaluation.num_samples' must be an i"):
+        load_config(CONFIGS / "demo.yml", [override])
 
 
 def test_overrides_count_together_and_later_ones_win():

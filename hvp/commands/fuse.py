@@ -108,11 +108,12 @@ def _panels(frames: np.ndarray, made: Pictures) -> np.ndarray:
     import numpy as np
 
     from hvp.drawing.frames import CONTEXT_COLOUR, rgb, side_by_side
+    from hvp.pixels import to_uint8
 
     maps = {"edges": made.edges, "segmentation": made.segmentation, "fusion": made.fused}
     videos = {"frame": rgb(frames)}
     for name, video in maps.items():
-        videos[name] = rgb(np.rint(np.asarray(video)[0] * 255).astype(np.uint8))
+        videos[name] = rgb(to_uint8(np.asarray(video)[0]))
     return np.stack(
         [
             side_by_side(

@@ -88,13 +88,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     import_tensorflow()
     from hvp.experiment.checkpoints import load_experiment
+    from hvp.pixels import to_uint8
 
     _, model, step = load_experiment(experiment, arguments.checkpoint)
     _check_leftovers(out, arguments.num_videos)
     time_range = tuple(arguments.range) if arguments.range else None
     for number, codes in enumerate(_codes(model, arguments, seed)):
         videos = model.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
-        video = np.rint(videos[0].numpy() * 255).astype(np.uint8)
+        video = to_uint8(videos[0])
         for name in formats:
             _WRITERS[name](out / f"video_{number:05d}", video, arguments.fps)
     about = {

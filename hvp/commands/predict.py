@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from hvp.commands.options import add_overrides, check_fps, check_seed, parse_for
 from hvp.config import DataConfig, ExperimentConfig, load_config
 from hvp.data.prepared_folder import is_prepared, read_info
 from hvp.errors import UserError, writing
+from hvp.files import require_writable
 
 if TYPE_CHECKING:
     from hvp.data.video_io import Crop
@@ -242,7 +242,4 @@ def _make_folder(out: Path, inputs: list[str]) -> None:
     """Before any work, so that an unwritable place shows at once."""
     if any(out.resolve() == Path(path).resolve() for path in inputs):
         raise UserError(f"--out {out}: is the input; choose another folder")
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out) as probe:
-            probe.write(b"writable")
+    require_writable(out)

@@ -6,7 +6,6 @@ import argparse
 import csv
 import json
 import statistics
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from hvp.commands.options import add_overrides
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError, writing
 from hvp.families import FAMILIES
+from hvp.files import require_writable
 
 if TYPE_CHECKING:
     from hvp.data.dataset import VideoSplit
@@ -47,10 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, overrides)
     name = f"{config.name}-{arguments.split}"
     out = Path(arguments.out) if arguments.out else Path("show") / name
-    with writing(out):  # before the work, so that an unwritable place shows at once
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out) as probe:
-            probe.write(b"writable")
+    require_writable(out)
     try:
         _show(config, arguments.split, arguments.num_clips, out)
     finally:
@@ -118,6 +115,7 @@ def shown_clips(split: VideoSplit, split_name: str, count: int) -> list[ShownCli
         count: of clips, at most; a split may have fewer.
     """
     from hvp.drawing.contact_sheet import ShownClip
+    from hvp.pixels import to_uint8
 
     count = min(count, split.num_windows)
     if split_name == "train":
@@ -126,7 +124,7 @@ def shown_clips(split: VideoSplit, split_name: str, count: int) -> list[ShownCli
         windows = [int(n) for n in np.linspace(0, split.num_windows - 1, count).round()]
     clips = []
     for number, batch in zip(windows, split.evaluation_batches(1, windows=windows), strict=True):
-        frames = np.rint(batch["video"][0].numpy() * 255).astype(np.uint8)
+        frames = to_uint8(batch["video"][0])
         masks = batch["masks"][0].numpy() if "masks" in batch else None
         clips.append(ShownClip(*split.window(number), frames, masks))
     return clips

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hvp.errors import UserError
+from hvp.pixels import to_uint8
 
 NUMPY_SUFFIXES = (".npy", ".npz")
 MAX_FRAME_PIXELS = 2**26  # that files may ask for: an 8K frame has 2**25
@@ -125,7 +126,7 @@ def _checked_frames(
         if frame.dtype == np.uint8:
             yield frame
         elif 0 <= frame.min() <= frame.max() <= 1:
-            yield np.rint(frame.astype(np.float32) * 255).astype(np.uint8)
+            yield to_uint8(frame.astype(np.float32))
         else:
             raise UserError(
                 f"{path}: holds {frame.dtype} from {frame.min()} to {frame.max()}; expected uint8, "

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hvp.errors import UserError
+from hvp.pixels import to_uint8
 
 DIGIT_SIZE = 28
 INK_SIZE = 20  # MNIST centres digits of 20x20 in 28x28
@@ -30,7 +31,7 @@ def embedded_digits(split: str) -> np.ndarray:
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         images = archive["images"]
     images = images[:EMBEDDED_TRAIN] if split == "train" else images[EMBEDDED_TRAIN:]
-    levels = np.rint(images * (255 / 16)).astype(np.uint8)
+    levels = to_uint8(images / 16)
     margin = (DIGIT_SIZE - INK_SIZE) // 2
     digits = np.zeros((len(levels), DIGIT_SIZE, DIGIT_SIZE), np.uint8)
     for digit, small in zip(digits, levels, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from hvp.config import DataConfig
 from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
-from hvp.files import cache_folder
+from hvp.files import cache_folder, replacing
 
 VERSION = 2  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
@@ -49,15 +48,10 @@ def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = r
         return target
     frames = read(path, config)
     # Another process may be decoding the same video: each writes its own file, the last one wins.
-    temporary = target.with_name(f"{target.stem}.{uuid.uuid4().hex}.partial")
     with writing(folder):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.save(file, frames, allow_pickle=False)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        np.save(file, frames, allow_pickle=False)
     return target
 
 

@@ -291,12 +291,9 @@ def _make(
             finally:
                 progress.update()
 
-    try:
-        note = write_shard(out / shard.file, usable())
-        if not note["clips"]:
-            (out / shard.file).unlink()
-    finally:
-        (out / f"{shard.file}.partial").unlink(missing_ok=True)
+    note = write_shard(out / shard.file, usable())
+    if not note["clips"]:
+        (out / shard.file).unlink()
     note = {**note, "split": shard.split, "made_from": shard.made_from, "problems": problems}
     write_json(out / WORK / f"{shard.file}.json", note)
     return note

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from hvp.errors import UserError, writing
-from hvp.files import file_sha256
+from hvp.errors import UserError
+from hvp.files import file_sha256, replacing
 
 INFO = "info.json"
 FORMAT = 1
@@ -42,25 +42,23 @@ def write_shard(path: Path, clips: Iterable[tuple[str, np.ndarray]]) -> dict[str
     """
     import tensorflow as tf
 
-    partial = path.with_name(f"{path.name}.partial")
     entries, position = [], 0
-    try:
-        with tf.io.TFRecordWriter(str(partial)) as writer:
-            for name, frames in clips:
-                content = frames.tobytes()
-                record = _example(name, frames.shape, content).SerializeToString()
-                writer.write(record)
-                # A record: its length (8 bytes), a checksum of that (4), the record, a checksum.
-                offset = position + 12 + record.index(content)
-                entries.append({"name": name, "length": len(frames), "offset": offset})
-                position += 12 + len(record) + 4
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot write to {path}: {error.message}") from error
-    with writing(path):
+    with replacing(path, alone=True) as partial:
+        try:
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for name, frames in clips:
+                    content = frames.tobytes()
+                    record = _example(name, frames.shape, content).SerializeToString()
+                    writer.write(record)
+                    # A record: its length (8 bytes), a checksum of that (4), itself, a checksum.
+                    offset = position + 12 + record.index(content)
+                    entries.append({"name": name, "length": len(frames), "offset": offset})
+                    position += 12 + len(record) + 4
+        except tf.errors.OpError as error:
+            raise UserError(f"cannot write to {path}: {error.message}") from error
         if partial.stat().st_size != position:
             raise OSError("it has not been written completely; is the disk full?")
         facts = {"file": path.name, "bytes": position, "sha256": file_sha256(partial)}
-        os.replace(partial, path)
     return {**facts, "clips": entries}
 
 
@@ -80,10 +78,8 @@ def _example(name: str, shape: tuple[int, ...], content: bytes) -> Any:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a JSON file, which appears only once it is complete."""
-    partial = path.with_name(f"{path.name}.partial")
-    with writing(path):
+    with replacing(path, alone=True) as partial:
         partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        os.replace(partial, path)
 
 
 def read_info(folder: Path) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit
 from hvp.data.sources.stored import videos_below
 from hvp.data.video_io import FRAME_SUFFIXES, natural_key, read_video
-from hvp.distances.distance import to_uint8
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.models.base import VideoModel
+from hvp.pixels import to_uint8
 
 BATCH = 8  # clips that are read at a time
 

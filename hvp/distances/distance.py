@@ -6,12 +6,9 @@ Unterthiner et al., "Towards Accurate Generative Models of Video", 2018.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 import itertools
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-import hvp
 from hvp.data.array_files import ARRAY_ERRORS
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError, writing
-from hvp.files import cache_folder
+from hvp.files import cache_folder, replacing
+from hvp.provenance import made_with
 
 if TYPE_CHECKING:
     from hvp.distances.frechet import FeatureStatistics
@@ -140,14 +137,8 @@ class VideoDistance:
         with writing(self.cache_dir):  # before the work
             self.cache_dir.mkdir(parents=True, exist_ok=True)
         found = self.statistics(clips.batches())
-        temporary = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.partial")
-        with writing(self.cache_dir):
-            try:
-                with temporary.open("wb") as file:
-                    np.savez(file, left_out=clips.left_out, **dataclasses.asdict(found))
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, left_out=clips.left_out, **dataclasses.asdict(found))
         return found
 
 
@@ -176,8 +167,6 @@ def record_of(
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The distance of two statistics, with everything that decides it; see `measure`."""
-    import tensorflow as tf
-
     from hvp.distances.frechet import frechet_distance_of_statistics
     from hvp.distances.i3d import RESOLUTION
 
@@ -205,9 +194,7 @@ def record_of(
             "sha256": network.sha256,
             "values_sha256": network.values_sha256,
         },
-        "hvp_version": hvp.__version__,
-        "tensorflow_version": tf.__version__,
-        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        **made_with(),
     }
 
 
@@ -231,8 +218,3 @@ def write_record(record: Mapping[str, Any], path: str | Path) -> None:
 def record_path(experiment: Path, step: int, label: str) -> Path:
     """Where an experiment keeps the record of a checkpoint."""
     return experiment / "fvd" / f"step{step}_{label}.json"
-
-
-def to_uint8(frames: np.ndarray) -> np.ndarray:
-    """Frames in [0, 1] as the 8 bits that a file would hold, so that both are judged alike."""
-    return np.rint(np.clip(frames, 0.0, 1.0) * 255).astype(np.uint8)

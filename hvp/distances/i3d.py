@@ -88,7 +88,7 @@ class I3D(keras.Model):
         UserError: if the weights are missing, damaged or another network's.
 
     Example:
-        >>> network = hvp.metrics.I3D("i3d-kinetics-400_1")
+        >>> network = hvp.distances.I3D("i3d-kinetics-400_1")
         >>> network.embed(videos)                     # (batch, 400), what FVD compares
     """
 

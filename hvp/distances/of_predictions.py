@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from hvp.distances.distance import record_of, to_uint8
+from hvp.distances.distance import record_of
 from hvp.distances.frechet import FeatureStatistics
 from hvp.distances.i3d import I3D, NUM_CLASSES
 from hvp.distances.protocols import VideoProtocol, check_frames
+from hvp.pixels import to_uint8
 
 
 class PredictionDistance:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.metrics.statistics import RunningMoments
+from hvp.pixels import to_uint8
 
 
 @dataclasses.dataclass
@@ -41,7 +42,7 @@ class Gallery:
 
     def __init__(self, video: tf.Tensor, names: list[str], gallery_samples: int) -> None:
         self._names, self._gallery_samples = names, gallery_samples
-        self._truth = _to_bytes(video)
+        self._truth = to_uint8(video)
         self._shown: list[np.ndarray] = []  # each (samples, examples, horizon, H, W, C)
         self._moments = RunningMoments()
 
@@ -53,7 +54,7 @@ class Gallery:
         self._moments.update(frames)
         left = self._gallery_samples - sum(map(len, self._shown))
         if left > 0:
-            self._shown.append(_to_bytes(frames[:left]))
+            self._shown.append(to_uint8(frames[:left]))
 
     def examples(self) -> list[Example]:
         """What was gathered, one `Example` for each."""
@@ -65,7 +66,3 @@ class Gallery:
             Example(self._names[i], truth, shown[:, i], None if spread is None else spread[i])
             for i, truth in enumerate(self._truth)
         ]
-
-
-def _to_bytes(video: tf.Tensor | np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(video, 0.0, 1.0) * 255.0).astype(np.uint8)

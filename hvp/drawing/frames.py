@@ -6,6 +6,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hvp.pixels import to_uint8
+
 # Blue and orange stay apart for colour-blind readers too.
 CONTEXT_COLOUR, PREDICTION_COLOUR = (37, 99, 235), (217, 119, 6)
 BORDER, GAP, CAPTION = 3, 6, 16  # pixels
@@ -77,7 +79,7 @@ def scale_top(stddev: np.ndarray) -> float:
 def heat(values: np.ndarray, top: float) -> np.ndarray:
     """`(height, width)` from 0 to `top` as colours, uint8 `(height, width, 3)`."""
     colours = matplotlib.colormaps["inferno"](np.clip(values / top, 0, 1))
-    return np.rint(colours[..., :3] * 255).astype(np.uint8)
+    return to_uint8(colours[..., :3])
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

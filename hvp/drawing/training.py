@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvp.models.base import VideoModel
+from hvp.pixels import to_uint8
 
 GAP = 2  # white pixels between panels
 
@@ -41,7 +42,7 @@ def prediction_frames(
     tiled = panels.transpose(2, 1, 3, 0, 4, 5).reshape(
         time, batch * height, count * width, channels
     )[:, :-GAP, :-GAP]
-    return np.rint(np.clip(tiled, 0, 1) * 255).astype(np.uint8)
+    return to_uint8(tiled)
 
 
 def video_grid(videos: np.ndarray) -> np.ndarray:
@@ -59,4 +60,4 @@ def video_grid(videos: np.ndarray) -> np.ndarray:
     _, time, height, width, channels = videos.shape
     tiled = videos.reshape(-1, columns, time, height, width, channels)
     tiled = tiled.transpose(2, 0, 3, 1, 4, 5).reshape(time, -1, columns * width, channels)
-    return np.rint(np.clip(tiled[:, :-GAP, :-GAP], 0, 1) * 255).astype(np.uint8)
+    return to_uint8(tiled[:, :-GAP, :-GAP])

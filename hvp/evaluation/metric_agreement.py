@@ -22,6 +22,7 @@ from hvp.drawing.examples import Example
 from hvp.errors import UserError, writing
 from hvp.losses.frequency import Frequency3D, WeightedFrequency
 from hvp.metrics import mse, psnr, ssim
+from hvp.pixels import to_uint8
 
 TRADITIONAL: dict[str, tuple[Callable, bool]] = {  # metric, higher is better
     "MSE": (mse, False),
@@ -102,8 +103,8 @@ def compare(
                     *FREQUENCY.items(),
                 )
             }
-            samples = np.stack([_uint8(p[i]) for p in predictions])
-            example = Example(name.decode(), _uint8(video[i]), samples, stddev=None)
+            samples = np.stack([to_uint8(p[i]) for p in predictions])
+            example = Example(name.decode(), to_uint8(video[i]), samples, stddev=None)
             comparisons.append(Comparison(example, scores))
     if not comparisons:
         raise UserError("there is nothing to compare: the data set gave no videos")
@@ -220,7 +221,3 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
     lines += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
     return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _uint8(frames: tf.Tensor) -> np.ndarray:
-    return np.rint(np.clip(np.asarray(frames), 0, 1) * 255).astype(np.uint8)

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-import hvp
 from hvp.errors import writing
 from hvp.evaluation.open_loop import KINDS, SAMPLES_AT_ONCE, OpenLoopResult
 from hvp.evaluation.page import report_page
 from hvp.metrics.protocols import find_protocol
 from hvp.metrics.statistics import CONFIDENCE
+from hvp.provenance import made_with
 
 _KIND_NAMES = {"best": "best_of_n", "mean": "mean_over_samples", "copy_last": "copy_last_frame"}
 
@@ -118,8 +118,6 @@ def write_report(
 
 def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that decides the numbers, as plain values."""
-    import tensorflow as tf
-
     settings = result.settings
     protocol = find_protocol(settings.protocol)
     height, width, channels = result.frame_shape
@@ -147,9 +145,7 @@ def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[
         "confidence_intervals": CONFIDENCE,
         "network_weights_sha256": result.weights_sha256,
         **about,
-        "hvp_version": hvp.__version__,
-        "tensorflow_version": tf.__version__,
-        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        **made_with(),
     }
 
 

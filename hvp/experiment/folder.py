@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from hvp.config import ExperimentConfig, load_config
-from hvp.errors import UserError, writing
+from hvp.errors import UserError
 from hvp.families import FAMILIES
-from hvp.files import replacing
+from hvp.files import replacing, require_writable
 
 CONFIG_FILE = "config.yml"
 MODEL_FOLDER = "model"
@@ -45,10 +44,7 @@ def open_run_folder(config: ExperimentConfig, logdir: str | Path) -> Path:
     """
     folder = Path(logdir) / config.name
     path = folder / CONFIG_FILE
-    with writing(folder):
-        (folder / MODEL_FOLDER).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder / MODEL_FOLDER) as probe:
-            probe.write(b"writable")
+    require_writable(folder / MODEL_FOLDER)
     if path.is_file() and any((folder / MODEL_FOLDER).glob("*.index")):
         changed = changed_keys(load_config(path), config)
         if changed:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.data.video_io import encode_gif
+from hvp.files import replacing
 
 GIF_FPS = 10
 
@@ -86,8 +87,6 @@ def drop_events_after(folder: Path, step: int) -> None:
             else:
                 kept.append(record)
         if dropped:
-            temporary = path.with_name("rewriting-" + path.name)
-            with tf.io.TFRecordWriter(str(temporary)) as writer:
+            with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
                 for record in kept:
                     writer.write(record)
-            temporary.replace(path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hvp
-from hvp.distances.distance import VideoDistance, measure, metric_label, to_uint8, write_record
+from hvp.distances.distance import VideoDistance, measure, metric_label, write_record
 from hvp.distances.frechet import FeatureStatistics
 from hvp.distances.protocols import VideoProtocol, find_video_protocol
 from hvp.errors import UserError
@@ -89,7 +89,9 @@ def test_record_holds_the_distance_and_what_decides_it(tmp_path):
     embedded = []
     distance = VideoDistance(network, PROTOCOL, tmp_path / "cache", on_clips=embedded.append)
     record = measure(distance, real, fake)
-    expected = hvp.metrics.frechet_distance(network.embed(real.frames), network.embed(fake.frames))
+    expected = hvp.distances.frechet_distance(
+        network.embed(real.frames), network.embed(fake.frames)
+    )
     assert record["value"] == pytest.approx(expected, rel=1e-6)
     assert embedded == [3, 3, 2] * 2
     assert record["metric"] == distance.label == "fvd8_9f_weights_abababab"
@@ -189,8 +191,3 @@ def test_clips_that_are_not_finite_are_refused(tmp_path):
 
     with pytest.raises(UserError, match="not finite"):
         record_of(PROTOCOL, distance.network, broken, broken, {})
-
-
-def test_to_uint8_rounds_and_clips():
-    frames = np.array([-0.1, 0.0, 0.4999 / 255, 0.51 / 255, 1.0, 1.2])
-    np.testing.assert_array_equal(to_uint8(frames), [0, 0, 0, 1, 255, 255])

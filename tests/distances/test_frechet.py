@@ -12,7 +12,7 @@ def test_golden(golden, prefix):
     stored = golden("frechet")
     a, b = stored[f"inputs/{prefix}activations1"], stored[f"inputs/{prefix}activations2"]
     expected = float(stored[f"outputs/{prefix}distance"])
-    assert hvp.metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert hvp.distances.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
     statistics = FeatureStatistics.of(a), FeatureStatistics.of(b)
     assert frechet_distance_of_statistics(*statistics) == pytest.approx(expected, rel=1e-6)
 
@@ -36,7 +36,7 @@ def test_distance_of_statistics_is_that_of_activations():
     a = random.normal(size=(300, 40)) @ mixing
     b = random.normal(0.3, 1.2, (25, 40)) @ mixing  # fewer vectors than features
     merged = FeatureStatistics.of(a[:100]).merged(FeatureStatistics.of(a[100:]))
-    expected = hvp.metrics.frechet_distance(a, b)
+    expected = hvp.distances.frechet_distance(a, b)
     measured = frechet_distance_of_statistics(merged, FeatureStatistics.of(b))
     assert measured == pytest.approx(expected, rel=1e-6)
     same = frechet_distance_of_statistics(merged, FeatureStatistics.of(a))
@@ -45,9 +45,9 @@ def test_distance_of_statistics_is_that_of_activations():
 
 def test_refuses_what_has_no_covariance():
     with pytest.raises(ValueError, match="at least two"):
-        hvp.metrics.frechet_distance(np.ones((1, 3)), np.ones((4, 3)))
+        hvp.distances.frechet_distance(np.ones((1, 3)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="same features"):
-        hvp.metrics.frechet_distance(np.ones((4, 2)), np.ones((4, 3)))
+        hvp.distances.frechet_distance(np.ones((4, 2)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="at least two feature vectors, found 1"):
         frechet_distance_of_statistics(
             FeatureStatistics.of(np.ones((1, 3))), FeatureStatistics.of(np.ones((4, 3)))

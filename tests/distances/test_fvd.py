@@ -176,7 +176,7 @@ def test_two_folders(tmp_path, i3d_checkpoint, i3d_network, cache, capsys):
     network = i3d_network
     clips = [np.load(real / f"{i}.npy") for i in range(3)]
     generated = [hvp.data.video_io.read_video(fake / f"{i}.gif") for i in range(3)]
-    expected = hvp.metrics.frechet_distance(
+    expected = hvp.distances.frechet_distance(
         network.embed(np.stack(clips)), network.embed(np.stack(generated))
     )
     assert record["value"] == pytest.approx(expected, rel=1e-4)

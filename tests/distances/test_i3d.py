@@ -83,7 +83,7 @@ def test_embedding_resizes_as_tensorflow_1_does(network, monkeypatch):
 def test_stays_float32_under_another_policy(i3d_weights):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        network = hvp.metrics.I3D(i3d_weights)
+        network = hvp.distances.I3D(i3d_weights)
         endpoints = network.endpoints(np.zeros((1, 9, 16, 16, 3), np.float32))
     finally:
         keras.mixed_precision.set_global_policy("float32")
@@ -121,7 +121,7 @@ def test_both_kinds_of_checkpoint(i3d_checkpoint, i3d_weights, tmp_path):
     assert find_i3d_checkpoint(module).source == "other"  # any SavedModel has such a folder
     (module / "saved_model.pb").write_bytes(b"")
     (module / "tfhub_module.pb").write_bytes(b"")
-    network = hvp.metrics.I3D(module)
+    network = hvp.distances.I3D(module)
     assert network.source == "hub"
     assert network.values_sha256 == values_sha256(i3d_weights)
     assert find_i3d_checkpoint(module / "variables").source == "hub"
@@ -169,7 +169,7 @@ def test_another_networks_checkpoint(tmp_path, i3d_weights):
         tensors=[np.zeros(3, np.float32)],
     )
     with pytest.raises(UserError, match="is not the RGB network"):
-        hvp.metrics.I3D(tmp_path)
+        hvp.distances.I3D(tmp_path)
     incomplete = dict(list(i3d_weights.items())[:-1])
     with pytest.raises(UserError, match="missing RGB/inception_i3d/"):
-        hvp.metrics.I3D(incomplete)
+        hvp.distances.I3D(incomplete)

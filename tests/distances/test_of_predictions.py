@@ -52,7 +52,7 @@ def test_context_in_and_out(i3d_network):
         for first, last in ((0, 2), (2, 3)):
             distance.update(context[first:last], future[first:last], predicted[first:last])
         record = distance.record({"height": 16})
-        expected = hvp.metrics.frechet_distance(
+        expected = hvp.distances.frechet_distance(
             *(network.embed(np.rint(clips * 255).astype(np.uint8)) for clips in (real, fake))
         )
         assert record["value"] == pytest.approx(expected, rel=1e-4)

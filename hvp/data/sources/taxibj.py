@@ -26,6 +26,7 @@ from hvp.data.array_files import ARRAY_ERRORS
 from hvp.data.preparation import Clip, Preparation
 from hvp.data.sources.stored import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
+from hvp.pixels import to_uint8
 
 PREPARATION = Preparation(32, 32, 3)
 PATTERN = "BJ*_InOut.h5"
@@ -80,7 +81,7 @@ def _runs(path: Path) -> list[tuple[list[str], np.ndarray]]:
         raise UserError(f"{path}: cannot be read as a file of TaxiBJ: {error}") from error
     if flows.ndim != 4 or flows.shape[1] != 2 or len(flows) != len(stamps):
         raise UserError(f"{path}: 'data' has shape {flows.shape}; expected (time, 2, 32, 32)")
-    levels = np.rint(np.clip(flows / LARGEST_FLOW, 0, 1) * 255).astype(np.uint8)
+    levels = to_uint8(flows / LARGEST_FLOW)
     frames = np.zeros((len(levels), *levels.shape[2:], 3), np.uint8)
     frames[..., :2] = np.moveaxis(levels, 1, -1)
     wanted = [f"{slot:02}" for slot in range(1, FRAMES_A_DAY + 1)]
