@@ -60,8 +60,9 @@ def prepare(source: Path, out: Path, workers: int) -> None:
     from hvp.data.find_clips import find_clips
     from hvp.data.prepare import Options
     from hvp.data.prepare import prepare as prepare_clips
+    from hvp.data.sources import data_set
 
-    clips, _ = find_clips("folder", [source], out)
+    clips, _ = find_clips(data_set("folder"), [source], out)
     prepare_clips("folder", clips, out, Options(SIZE, SIZE, 3), [str(source)], workers)
 
 

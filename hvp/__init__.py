@@ -18,6 +18,7 @@ __getattr__, __dir__ = lazy_exports(
         "UserError": "hvp.errors",
         "build_model": "hvp.models",
         "load_config": "hvp.config",
+        "register_dataset": "hvp.data.sources",
     },
     submodules=(
         "data",

@@ -6,7 +6,7 @@ Nothing is imported before it is asked for, so that one broken package disturbs 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -33,15 +33,16 @@ class Registry:
         return list(dict.fromkeys([*self._own, *self._registered, *self._entry_points()]))
 
     def register(self, name: str, thing: Any) -> None:
-        """Adds one for this process. What is defined again, as by a notebook's cell, replaces it.
+        """Adds a class or function for this process.
+
+        What is defined again, as by a notebook's cell that runs twice, replaces the former.
 
         Raises:
             UserError: if the name is taken, or is none.
         """
         if not isinstance(name, str) or not name.isidentifier():
             raise UserError(f"{self._what} {name!r}: a name consists of letters, digits and _")
-        again = name in self._registered and _origin(self._registered[name]) == _origin(thing)
-        if name in self.names() and not again:
+        if set(self._givers(name)) - {_reference(thing)}:
             raise UserError(f"{self._what} {name!r} is there already; choose another name")
         self._registered[name] = thing
 
@@ -55,54 +56,52 @@ class Registry:
             UserError: for an unknown name (with the nearest one), a name that several packages
                 give, and a package that cannot be imported.
         """
-        installed = self._entry_points().get(name, []) if isinstance(name, str) else []
-        givers = [point.dist.name if point.dist else point.value for point in installed]
-        if name in self._own or name in self._registered:
-            givers.append("hvp" if name in self._own else "register")
+        givers = self._givers(name)
         if not givers:
             raise UserError(f"{asked_by} is {name!r}{nearest(str(name), self.names())}")
         if len(givers) > 1:
             raise UserError(
-                f"{asked_by} is {name!r}, which several packages give: {', '.join(givers)}; rename "
-                f"or uninstall one (entry points of the group {self._group})"
+                f"{asked_by} is {name!r}, which several packages give: "
+                f"{', '.join(givers.values())}; rename or uninstall one (entry points of the group "
+                f"{self._group})"
             )
         if name in self._registered:
             return self._registered[name]
+        ((reference, giver),) = givers.items()
         if name in self._own:
-            return load(self._own[name])
+            return load(reference)
         try:
-            return installed[0].load()
+            return load(reference)
         except Exception as error:
             raise UserError(
-                f"{asked_by} is {name!r}, of the package {givers[0]}, which cannot be imported: "
+                f"{asked_by} is {name!r}, of the package {giver}, which cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
+    def _givers(self, name: str) -> dict[str, str]:
+        """Who gives a name, by reference `module:name` of what it stands for."""
+        givers = {}
+        if name in self._own:
+            givers[self._own[name]] = "hvp"
+        if name in self._registered:
+            givers[_reference(self._registered[name])] = "this process"
+        for point in self._entry_points().get(name, []):
+            givers[point.value] = point.dist.name if point.dist else point.value
+        return givers
+
     def _entry_points(self) -> dict[str, list[metadata.EntryPoint]]:
         if self._installed is None:
-            self._installed = _by_name(metadata.entry_points(group=self._group))
+            self._installed = {}
+            for point in metadata.entry_points(group=self._group):
+                self._installed.setdefault(point.name, []).append(point)
         return self._installed
 
 
-def _origin(thing: Any) -> tuple[str | None, str | None]:
-    return getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+def _reference(thing: Any) -> str:
+    return f"{thing.__module__}:{thing.__qualname__}"
 
 
 def load(reference: str) -> Any:
     """What `module:name` refers to."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _by_name(
-    points: Iterable[metadata.EntryPoint],
-) -> dict[str, list[metadata.EntryPoint]]:
-    """A package found twice on Python's path gives one entry point."""
-    found: dict[str, list[metadata.EntryPoint]] = {}
-    for point in points:
-        same = found.setdefault(point.name, [])
-        if (point.value, point.dist and point.dist.name) not in [
-            (other.value, other.dist and other.dist.name) for other in same
-        ]:
-            same.append(point)
-    return found

@@ -59,13 +59,13 @@ def test_names_that_are_taken(registry, name):
     registry.register("half", again)  # as a notebook's cell does that runs twice
     assert registry.find("half", "n") is again
     with pytest.raises(UserError, match=f"number '{name}' is there already"):
-        registry.register(name, Fraction)
+        registry.register(name, dict)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", None])
 def test_names_that_are_none(registry, name):
     with pytest.raises(UserError, match="a name consists of letters"):
-        registry.register(name, 1)
+        registry.register(name, dict)
 
 
 def test_installed_packages(registry, install):
@@ -81,11 +81,18 @@ def test_installed_packages(registry, install):
     with pytest.raises(UserError, match="of the package broken, which cannot be imported: OSError"):
         registry.find("eight", "n")
     with pytest.raises(UserError, match="'seven' is there already"):
-        registry.register("seven", 1)
+        registry.register("seven", dict)
+
+
+def test_an_installed_package_may_register_its_own(registry, install):
+    install("good", ["seven = good:Seven"], "class Seven: pass")
+    found = registry.find("seven", "n")
+    registry.register("seven", found)
+    assert registry.find("seven", "n") is found
 
 
 def test_packages_that_give_the_same_name(registry, install):
     install("rival", ["third = rival:NUMBER"], "NUMBER = 3")
-    with pytest.raises(UserError, match="'third', which several packages give: rival, hvp; rename"):
+    with pytest.raises(UserError, match="'third', which several packages give: hvp, rival; rename"):
         registry.find("third", "n")
     assert "rival" not in sys.modules

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hvp.data.data_set import DataSet, Listing
 from hvp.data.downloads import fetch
-from hvp.data.find_clips import DOWNLOADS, find_clips
+from hvp.data.find_clips import DOWNLOADS, find_clips, generated_clips
 from hvp.data.prepared_folder import check
-from hvp.data.sources import SOURCES
-from hvp.data.sources.stored import some_of
+from hvp.data.sources import DATA_SETS, PREPARED, data_set
+from hvp.data.stored_videos import some_of
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.text import one_line
@@ -23,9 +22,9 @@ from hvp.text import one_line
 if TYPE_CHECKING:
     from hvp.data.prepare import Options
 
-PREPARABLE = [name for name in SOURCES if name != "prepared"]
 ALIASES = {"toy": "moving_shapes"}
 NUM_VIDEOS = 10000  # that are generated, as many as the motion GAN's paper stores
+NUM_FRAMES = 16  # of each
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "dataset",
         type=lambda name: ALIASES.get(name, name),
-        choices=[*PREPARABLE, *ALIASES],
-        help="which data set; toy: moving_shapes",
+        help=f"which data set: {', '.join(n for n in DATA_SETS.names() if n != PREPARED)}; or toy, "
+        "which is moving_shapes",
     )
     add(
         "--source",
@@ -67,35 +66,43 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.check:
         _check(out)
         return
-    module = importlib.import_module(SOURCES[arguments.dataset])
-    options = _options(arguments, module)
-    sequences = _sequences(arguments, module)
+    if arguments.dataset == PREPARED:
+        raise UserError(f"DATASET is {PREPARED!r}, which is what this command makes of another one")
+    chosen = data_set(arguments.dataset, asked_by="DATASET")
+    options = _options(arguments, chosen)
+    listing = chosen.read_listing(Path(arguments.sequences)) if arguments.sequences else None
     from hvp.data.prepare import alone, start_afresh
 
     with alone(out):
         if arguments.overwrite:
             start_afresh(out)
-        _run(arguments, module, out, options, sequences)
+        _run(arguments, chosen, out, options, listing)
 
 
 def _run(
-    arguments: argparse.Namespace, module: ModuleType, out: Path, options: Options, sequences: Any
+    arguments: argparse.Namespace,
+    chosen: DataSet,
+    out: Path,
+    options: Options,
+    listing: Listing | None,
 ) -> None:
     sources, clips, problems = [], [], []
-    if hasattr(module, "generated_clips"):
+    if not chosen.stored:
         if arguments.source:
-            raise UserError(f"--source: {arguments.dataset} is generated, not read")
-        clips = module.generated_clips(arguments.num_videos or NUM_VIDEOS, arguments.max_frames)
+            raise UserError(f"--source: {chosen.name} is generated, not read")
+        clips = generated_clips(
+            chosen, arguments.num_videos or NUM_VIDEOS, arguments.max_frames or NUM_FRAMES
+        )
     else:
         if arguments.num_videos:
             raise UserError("--num-videos is for data that are generated, such as moving_shapes")
         sources = [Path(source) for source in arguments.source or []]
-        sources = sources or _download(arguments.dataset, module, out)
-        clips, problems = find_clips(arguments.dataset, sources, out, sequences)
+        sources = sources or _download(chosen, out)
+        clips, problems = find_clips(chosen, sources, out, listing)
     from hvp.data.prepare import prepare
 
     outcome = prepare(
-        arguments.dataset, clips, out, options, [str(s) for s in sources], arguments.workers
+        chosen.name, clips, out, options, [str(s) for s in sources], arguments.workers
     )
     problems += outcome.problems
     for problem in problems:
@@ -108,16 +115,18 @@ def _run(
         )
     there = f", {outcome.kept} were there already" if outcome.kept else ""
     print(f"{out}: {outcome.made} clips made{there}")
+    if chosen.protocol:
+        print(f"used in the papers as: {chosen.protocol}")
     print(
-        f"train on it: python train.py --config CONFIG --set data.dataset={arguments.dataset} "
+        f"train on it: python train.py --config CONFIG --set data.dataset={chosen.name} "
         f"--datadir {out}"
     )
 
 
-def _options(arguments: argparse.Namespace, module: ModuleType) -> Options:
+def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
     from hvp.data.prepare import Options
 
-    usual = module.PREPARATION
+    usual = chosen.preparation
     height, width = _size(arguments.size) if arguments.size else (usual.height, usual.width)
     for name in ("workers", "every", "max_frames", "num_videos"):
         value = getattr(arguments, name)
@@ -147,19 +156,10 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _sequences(arguments: argparse.Namespace, module: ModuleType) -> Any:
-    if not arguments.sequences:
-        return None
-    if not hasattr(module, "read_sequences"):
-        raise UserError(f"--sequences is for kth, not for {arguments.dataset}")
-    return module.read_sequences(Path(arguments.sequences))
-
-
-def _download(dataset: str, module: ModuleType, out: Path) -> list[Path]:
-    downloads = module.PREPARATION.downloads
-    if not downloads:
-        raise UserError(f"{dataset} cannot be downloaded by this command: {module.ADVICE}")
-    return [fetch(download, out / DOWNLOADS) for download in downloads]
+def _download(chosen: DataSet, out: Path) -> list[Path]:
+    if not chosen.downloads:
+        raise UserError(f"{chosen.name} cannot be downloaded by this command: {chosen.advice}")
+    return [fetch(download, out / DOWNLOADS) for download in chosen.downloads]
 
 
 def _check(out: Path) -> None:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from hvp.config import DataConfig
 from hvp.data.archives import CANNOT_UNPACK, is_archive, unpack
-from hvp.data.preparation import Clip
-from hvp.data.sources import SOURCES
-from hvp.data.sources.stored import some_of
+from hvp.data.data_set import Clip, DataSet, Listing
+from hvp.data.generated_videos import GeneratedVideos
+from hvp.data.stored_videos import some_of
 from hvp.errors import UserError
-from hvp.text import valid_text
-
-if TYPE_CHECKING:
-    pass
-
-
-# Whose folders may hold archives that are not meant.
-ANY_FOLDER = ("folder", "frame_folders")
 
 DOWNLOADS, UNPACKED = "downloads", ".work/unpacked"
 
@@ -29,10 +22,7 @@ DEPTH = 2  # folders around the layout, such as the one that an archive holds ev
 
 
 def find_clips(
-    dataset: str,
-    sources: list[Path],
-    out: Path,
-    sequences: Mapping[str, list[tuple[int, int]]] | None = None,
+    data_set: DataSet, sources: list[Path], out: Path, listing: Listing | None = None
 ) -> tuple[list[Clip], list[str]]:
     """The clips of a data set in folders and archives, each name once, and what is broken.
 
@@ -41,14 +31,13 @@ def find_clips(
     Raises:
         UserError: if there are none, or a source is missing.
     """
-    module = importlib.import_module(SOURCES[dataset])
     archives, roots, problems = [], [], []
     for source in sources:
         if not source.exists():
             raise UserError(f"--source: there is no {source}")
         if source.is_dir():
             roots.append(source)
-            archives += [] if dataset in ANY_FOLDER else _archives_below(source, out)
+            archives += _archives_below(source, out) if data_set.archives else []
         elif source.name.lower().endswith(CANNOT_UNPACK):
             raise UserError(f"--source: unpack {source} yourself and name the folder")
         elif is_archive(source):
@@ -66,21 +55,21 @@ def find_clips(
         roots.append(out / UNPACKED)
     clips: dict[tuple[str, str], Clip] = {}
     for root in roots:
-        for clip in _clips_in(module, root, sequences):
+        for clip in _clips_in(data_set, root, listing):
             clips.setdefault((clip.split, clip.name), clip)
     if not clips:
         where = ", ".join(map(str, sources))
         broken = f" ({some_of(problems)})" if problems else ""
-        wanted = "video" if dataset in ANY_FOLDER else dataset
-        raise UserError(f"--source: there is no {wanted} in {where}{broken}: {module.ADVICE}")
+        wanted = data_set.name if data_set.archives else "video"
+        raise UserError(f"--source: there is no {wanted} in {where}{broken}: {data_set.advice}")
     return sorted(clips.values(), key=lambda clip: clip.name), problems
 
 
-def _clips_in(module: ModuleType, root: Path, sequences: Any) -> list[Clip]:
+def _clips_in(data_set: DataSet, root: Path, listing: Listing | None) -> list[Clip]:
     """The clips of a folder, or of the folders in it, at the first depth that has any."""
     folders = [root]
     for _ in range(DEPTH + 1):
-        clips = [clip for folder in folders for clip in _clips_of(module, folder, sequences)]
+        clips = [clip for folder in folders for clip in data_set.find_clips(folder, listing)]
         if clips:
             return clips
         folders = [
@@ -92,15 +81,20 @@ def _clips_in(module: ModuleType, root: Path, sequences: Any) -> list[Clip]:
     return []
 
 
-def _clips_of(module: ModuleType, folder: Path, sequences: Any) -> Iterable[Clip]:
-    if sequences is not None:
-        return module.find_clips(folder, sequences)
-    if hasattr(module, "find_clips"):
-        return module.find_clips(folder)
+def generated_clips(data_set: DataSet, num_videos: int, num_frames: int) -> list[Clip]:
+    """What `prepare` stores: training videos of seed 0, and a tenth as many of the test videos."""
+
+    @functools.cache  # one source a split: each names all videos of its split
+    def source(config: DataConfig, split: str) -> GeneratedVideos:
+        return data_set.generate(config, split, num_frames, 0)
+
+    def reader(split: str, number: int) -> Callable[[Path, DataConfig], np.ndarray]:
+        return lambda _, config: source(config, split).read(number, 0, num_frames)
+
     return [
-        Clip(valid_text(path.relative_to(folder)), split, path)
-        for split, paths in module.find_videos(folder).items()
-        for path in paths
+        Clip(f"generated-{split}-{number}", split, Path("generated"), read=reader(split, number))
+        for split, count in (("train", num_videos), ("test", max(1, num_videos // 10)))
+        for number in range(count)
     ]
 
 

@@ -24,8 +24,8 @@ import numpy as np
 from tqdm import tqdm
 
 from hvp.config import DataConfig
+from hvp.data.data_set import Clip
 from hvp.data.frame_cache import file_facts
-from hvp.data.preparation import Clip
 from hvp.data.prepared_folder import (
     FORMAT,
     INFO,
@@ -35,7 +35,7 @@ from hvp.data.prepared_folder import (
     write_json,
     write_shard,
 )
-from hvp.data.sources.stored import some_of
+from hvp.data.stored_videos import some_of
 from hvp.data.video_io import read_video
 from hvp.errors import UserError, writing
 from hvp.files import file_sha256

@@ -18,7 +18,7 @@ import numpy as np
 
 from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit
-from hvp.data.sources.stored import videos_below
+from hvp.data.stored_videos import videos_below
 from hvp.data.video_io import FRAME_SUFFIXES, natural_key, read_video
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hvp.data.sources.stored import videos_in
+from hvp.data.stored_videos import videos_in
 from hvp.data.video_io import (
     ARRAY_SUFFIXES,
     FRAME_SUFFIXES,

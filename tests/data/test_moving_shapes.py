@@ -1,7 +1,5 @@
 import numpy as np
-import pytest
 
-from hvp.config import DataConfig
 from hvp.data.sources.moving_shapes import SPEEDS, draw_parameters, render
 
 
@@ -46,28 +44,3 @@ def test_draws_are_within_their_ranges():
     colors = np.stack([d["color"] for d in draws])
     assert colors.min() >= 100
     assert colors.max() <= 254
-
-
-def test_as_a_data_set():
-    from hvp.data.dataset import VideoSplit
-
-    config = DataConfig(
-        dataset="moving_shapes", channels=3, seq_len=4, train_videos=6, test_videos=3
-    )
-    first, again = (
-        next(iter(VideoSplit(config, "train", seed=1).training_batches(6))) for _ in range(2)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert first.shape == (6, 4, 64, 64, 3)
-    assert float(np.max(first)) <= 254 / 255
-    test = [next(iter(VideoSplit(config, "test", seed=s).evaluation_batches(3))) for s in (1, 2)]
-    np.testing.assert_array_equal(test[0]["video"], test[1]["video"])
-
-
-def test_an_unprepared_folder_is_refused(tmp_path):
-    from hvp.data.dataset import VideoSplit
-    from hvp.errors import UserError
-
-    config = DataConfig(dataset="moving_shapes", datadir=str(tmp_path), seq_len=4, channels=3)
-    with pytest.raises(UserError, match="hvp prepare moving_shapes"):
-        VideoSplit(config, "train")

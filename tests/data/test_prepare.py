@@ -374,33 +374,17 @@ def test_mistakes(official, tmp_path, capsys, monkeypatch, arguments, expected):
     assert message.count("\n") == 1
 
 
-def test_generated_data_can_be_stored(tmp_path, capsys):
-    out = tmp_path / "toy"
-    arguments = ["prepare", "moving_shapes", "--out", str(out), "--num-videos", "20"]
-    assert main([*arguments, "--max-frames", "6"]) == 0
-    assert "22 clips made" in capsys.readouterr().out
-    settings = {"dataset": "moving_shapes", "channels": 3, "train_videos": 20, "test_videos": 2}
-    for split in ("train", "test"):
-        stored = open_source(DataConfig(datadir=str(out), **settings), split, 6, seed=0)
-        generated = open_source(DataConfig(**settings), split, 6, seed=0)
-        assert sorted(stored.names) == sorted(generated.names)
-        place = stored.names.index(f"generated-{split}-1")
-        np.testing.assert_array_equal(stored.read(place, 0, 6), generated.read(1, 0, 6))
-    assert main(["prepare", "folder", "--out", str(out), "--num-videos", "20"]) == 2
-    assert "--num-videos is for data that are generated" in capsys.readouterr().err
-
-
-def test_what_cannot_be_downloaded_says_what_to_fetch(tmp_path, capsys):
-    for dataset, expected in (
-        ("human36m", "register at http://vision.imar.ro/human3.6m"),
-        ("ucf101", "UCF101.rar"),
-        ("taxibj", "BJ13_M32x32_T30_InOut.h5"),
-        ("sky", "Google Drive"),
-        ("sjtu4k", "medialab.sjtu.edu.cn"),
+def test_what_cannot_be_prepared(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    for arguments, expected in (
+        (["kht"], "DATASET is 'kht'; did you mean 'kth'?"),
+        (["prepared"], "DATASET is 'prepared', which is what this command makes"),
+        (["folder", "--num-videos", "20"], "--num-videos is for data that are generated"),
+        (["toy", "--source", "."], "--source: moving_shapes is generated, not read"),
+        (["mazes", "--sequences", "x"], "--sequences: mazes comes with no listing of sequences"),
     ):
-        assert main(["prepare", dataset, "--out", str(tmp_path / dataset)]) == 2
+        assert main(["prepare", *arguments, *out]) == 2
         message = capsys.readouterr().err
-        assert f"{dataset} cannot be downloaded by this command: " in message
         assert expected in message
         assert message.count("\n") == 1
 

@@ -1,56 +1,87 @@
-"""Data sets by name, one file each. A source gives random access to one split's uint8 frames."""
+"""Data sets by name, one file each, and how one is opened.
+
+A new one is a file here with a subclass of `hvp.data.data_set.DataSet`, and a line in `DATA_SETS`;
+or anywhere else, with `hvp.register_dataset` or an entry point of the group `hvp.datasets`.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Protocol
-
-import numpy as np
+from typing import TypeVar
 
 from hvp.config import DataConfig
+from hvp.data.data_set import DataSet
+from hvp.data.frame_source import EveryNth, FrameSource
 from hvp.data.prepared_folder import is_prepared
 from hvp.errors import UserError
+from hvp.registry import Registry
 
-# data.dataset -> module with `open_split(config, split, seq_len, seed) -> FrameSource`.
-SOURCES = {
-    "moving_mnist": "hvp.data.sources.moving_mnist",
-    "kth": "hvp.data.sources.kth",
-    "mazes": "hvp.data.sources.mazes",
-    "folder": "hvp.data.sources.folder",
-    "frame_folders": "hvp.data.sources.frame_folders",
-    "prepared": "hvp.data.sources.prepared",
-    "human36m": "hvp.data.sources.human36m",
-    "sjtu4k": "hvp.data.sources.sjtu4k",
-    "taxibj": "hvp.data.sources.taxibj",
-    "minerl": "hvp.data.sources.minerl",
-    "ucf101": "hvp.data.sources.ucf101",
-    "sky": "hvp.data.sources.sky",
-    "davis": "hvp.data.sources.davis",
-    "moving_shapes": "hvp.data.sources.moving_shapes",
-}
-WITH_MASKS = ("davis",)  # those whose sources have `read_masks` under `data.masks`
+DATA_SETS = Registry(
+    "data set",
+    {
+        "moving_mnist": "hvp.data.sources.moving_mnist:MovingMNIST",
+        "kth": "hvp.data.sources.kth:KTH",
+        "mazes": "hvp.data.sources.mazes:Mazes",
+        "folder": "hvp.data.sources.folder:Folder",
+        "frame_folders": "hvp.data.sources.frame_folders:FrameFolders",
+        "prepared": "hvp.data.sources.prepared:Prepared",
+        "human36m": "hvp.data.sources.human36m:Human36M",
+        "sjtu4k": "hvp.data.sources.sjtu4k:SJTU4K",
+        "taxibj": "hvp.data.sources.taxibj:TaxiBJ",
+        "minerl": "hvp.data.sources.minerl:MineRL",
+        "ucf101": "hvp.data.sources.ucf101:UCF101",
+        "sky": "hvp.data.sources.sky:Sky",
+        "davis": "hvp.data.sources.davis:DAVIS",
+        "moving_shapes": "hvp.data.sources.moving_shapes:MovingShapes",
+    },
+    group="hvp.datasets",
+)
+PREPARED = "prepared"
 SPLITS = ("train", "val", "test")
+DataSetClass = TypeVar("DataSetClass", bound=type[DataSet])
 
 
-class FrameSource(Protocol):
-    """One split of a data set.
+def register_dataset(data_set: DataSetClass) -> DataSetClass:
+    """Adds a data set for this process, under its `name`; also as a decorator of the class.
 
-    Attributes:
-        names: one a video.
-        lengths: frames of each video.
-        skipped: why videos were left out, one line each.
+    An installed package adds one for all processes, the command lines too, by an entry point of the
+    group `hvp.datasets`: `NAME = "module:Class"`.
+
+    Raises:
+        UserError: if the name is taken, or the class lacks a field.
+
+    Example:
+        >>> @hvp.register_dataset
+        ... class Clocks(hvp.data.DataSet):
+        ...     name, advice = "clocks", "it should hold train/ and test/ with videos of clocks"
     """
+    _check_class(data_set, "register_dataset")
+    DATA_SETS.register(data_set.name, data_set)
+    return data_set
 
-    names: list[str]
-    lengths: list[int]
-    skipped: list[str]
 
-    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        """Frames `[start, start + length)` of a video: uint8 `(length, height, width, channels)`.
+def data_set(name: str, asked_by: str = "data.dataset") -> DataSet:
+    """The data set of a name.
 
-        `epoch` matters to generators of endless data only. With `config.masks` there is
-        `read_masks(video, start, length)` too: object labels, uint8 `(length, height, width)`.
-        """
+    Args:
+        asked_by: the key or argument that holds the name, for messages.
+
+    Raises:
+        UserError: for an unknown name (with the nearest one), and for a package whose data set
+            cannot be used.
+    """
+    found = DATA_SETS.find(name, asked_by)
+    _check_class(found, f"{asked_by} is {name!r}")
+    if found.name != name:
+        raise UserError(f"{asked_by} is {name!r}, but {found.__qualname__} is named {found.name!r}")
+    return found()
+
+
+def _check_class(found: object, where: str) -> None:
+    if not (isinstance(found, type) and issubclass(found, DataSet)):
+        raise UserError(f"{where}: {found!r} is no subclass of hvp.data.DataSet")
+    missing = [field for field in ("name", "advice") if not hasattr(found, field)]
+    if missing:
+        raise UserError(f"{where}: {found.__qualname__} lacks {' and '.join(missing)}")
 
 
 def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> FrameSource:
@@ -65,39 +96,37 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
         UserError: for an unknown data set, missing data (saying where to get it) and unusable
             videos, unless `config.unusable_videos` is `skip`.
     """
-    if config.dataset not in SOURCES:
-        raise UserError(f"data.dataset is {config.dataset!r}; valid: {', '.join(SOURCES)}")
-    if config.masks and config.dataset not in WITH_MASKS:
-        raise UserError(
-            f"data.masks is true, but {config.dataset} has no masks; {', '.join(WITH_MASKS)} has"
-        )
+    opened = data_set(config.dataset)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
-    if config.masks and config.crop != "none":
+    if config.masks:
+        _check_masks(config, opened)
+    if is_prepared(config.datadir):
+        opened = data_set(PREPARED)
+    source = opened.open(config, split, seq_len * config.frame_step, seed)
+    return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
+
+
+def _check_masks(config: DataConfig, opened: DataSet) -> None:
+    if not opened.masks:
+        raise UserError(
+            f"data.masks is true, but {config.dataset} has no masks; {', '.join(_with_masks())} has"
+        )
+    if config.crop != "none":
         raise UserError("data.masks is true, and masks are not cropped: data.crop must be none")
-    name = "prepared" if is_prepared(config.datadir) else config.dataset
-    if config.masks and name == "prepared":
+    if is_prepared(config.datadir):
         raise UserError(
             f"data.masks is true, but {config.datadir} was made by prepare, which keeps no masks; "
             "give the data set's own folder"
         )
-    module = importlib.import_module(SOURCES[name])
-    source = module.open_split(config, split, seq_len * config.frame_step, seed)
-    return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
 
 
-class EveryNth:
-    """Every n-th frame of a source's videos. See `FrameSource`."""
-
-    def __init__(self, source: FrameSource, step: int):
-        self._source, self._step = source, step
-        self.names, self.skipped = source.names, source.skipped
-        self.lengths = [length // step for length in source.lengths]
-
-    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        step = self._step
-        return self._source.read(video, start * step, length * step, epoch)[::step]
-
-    def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
-        step = self._step
-        return self._source.read_masks(video, start * step, length * step)[::step]
+def _with_masks() -> list[str]:
+    names = []
+    for name in DATA_SETS.names():
+        try:
+            if data_set(name).masks:
+                names.append(name)
+        except UserError:  # of a package that cannot be imported; not what was asked for
+            continue
+    return names

@@ -18,15 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.data_set import DataSet, Preparation
 from hvp.data.downloads import Download
 from hvp.data.frame_cache import decode_all
 from hvp.data.masks import check_masks, read_masks
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, require_folder, videos_in
+from hvp.data.stored_videos import Splits, VideoFiles, require_folder, videos_in
 from hvp.errors import UserError
 
 URL = "https://data.vision.ee.ethz.ch/csergi/share/davis/DAVIS-2017-trainval-480p.zip"
-PREPARATION = Preparation(480, 640, 3, downloads=(Download(URL),))
 FRAMES, MASKS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets"
 RELEASES = ("2017", "480p", "2016", ".")  # folders of LISTS; 480p is what 2016's own archive has
 EVERY = 10
@@ -36,25 +35,32 @@ ADVICE = (
 )
 
 
-def find_videos(root: Path) -> Splits:
-    """The sequences of both splits, without their masks: what `prepare` makes clips of."""
-    paths = videos_in(root / FRAMES)
-    return {
-        split: _of_split(root, paths, listed) if paths else []
-        for split, listed in (("train", "train"), ("test", "val"))
-    }
+class DAVIS(DataSet):
+    name = "davis"
+    preparation = Preparation(480, 640, 3)
+    protocol = "step-by-step synthesis network, 16 -> 32"
+    downloads = (Download(URL),)
+    masks = True
+    advice = ADVICE
 
+    def find_videos(self, root: Path) -> Splits:
+        """The sequences of both splits, without their masks: what `prepare` makes clips of."""
+        paths = videos_in(root / FRAMES)
+        return {
+            split: _of_split(root, paths, listed) if paths else []
+            for split, listed in (("train", "train"), ("test", "val"))
+        }
 
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    root = require_folder(config, ADVICE)
-    paths = videos_in(root / FRAMES)
-    if not paths:
-        raise UserError(f"data.datadir: {root / FRAMES} holds no sequences: {ADVICE}")
-    paths = _of_split(root, paths, "train" if split == "train" else "val")
-    if config.masks:
-        return MaskedVideoFiles(paths, config, seq_len, root)
-    return VideoFiles(paths, config, seq_len, root)
+    def open(self, config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
+        """Opens a split, with its masks under `data.masks`."""
+        root = require_folder(config, ADVICE)
+        paths = videos_in(root / FRAMES)
+        if not paths:
+            raise UserError(f"data.datadir: {root / FRAMES} holds no sequences: {ADVICE}")
+        paths = _of_split(root, paths, "train" if split == "train" else "val")
+        if config.masks:
+            return MaskedVideoFiles(paths, config, seq_len, root)
+        return VideoFiles(paths, config, seq_len, root)
 
 
 def _of_split(root: Path, paths: list[Path], split: str) -> list[Path]:

@@ -11,25 +11,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hvp.config import DataConfig
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, open_found, split_folders, videos_below
-
-PREPARATION = Preparation(256, 256, 3, crop="center")
-TESTS_ON_TRAINING = True
-ADVICE = "it should hold a folder for each video, with its frames as .jpg or .png"
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.stored_videos import Splits, split_folders, videos_below
 
 
-def find_videos(root: Path) -> Splits:
-    """The videos of `train/` and `test/`, or all of them for training."""
-    splits = {
-        s: [path for path in paths if path.is_dir()] for s, paths in split_folders(root).items()
-    }
-    if any(splits.values()):
-        return splits
-    return {"train": [path for path in videos_below(root) if path.is_dir() and path != root]}
+class FrameFolders(DataSet):
+    name = "frame_folders"
+    preparation = Preparation(256, 256, 3, crop="center")
+    protocol = "motion GAN (as StyleGAN-V), 16 frames of 256x256"
+    splits = ("train",)
+    archives = False
+    advice = "it should hold a folder for each video, with its frames as .jpg or .png"
 
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_found(config, split, seq_len, find_videos, ADVICE, TESTS_ON_TRAINING)
+    def find_videos(self, root: Path) -> Splits:
+        """The videos of `train/` and `test/`, or all of them for training."""
+        splits = {
+            split: [path for path in paths if path.is_dir()]
+            for split, paths in split_folders(root).items()
+        }
+        if any(splits.values()):
+            return splits
+        return {"train": [path for path in videos_below(root) if path.is_dir() and path != root]}

@@ -16,35 +16,33 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hvp.config import DataConfig
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, open_found, videos_below
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.stored_videos import Splits, videos_below
 
-PREPARATION = Preparation(256, 256, 3)
 SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 SUBJECT = re.compile(r"(?:^|/)(?:S(\d{1,2})/|s_(\d\d)_act_)")
 NO_VIDEOS = ("MySegmentsMat", "MyPoseFeatures")
-ADVICE = (
-    "register at http://vision.imar.ro/human3.6m, fetch Videos_S1.tgz (and S5, S6, S7, S8, S9, "
-    "S11) and name their folder by --source, or put S1/Videos/*.mp4, ... there; folders of frames "
-    "named s_01_act_02_subact_01_ca_01 do too"
-)
 
 
-def find_videos(root: Path) -> Splits:
-    """Videos and frame folders by the subject that their path names."""
-    splits: Splits = {"train": [], "test": []}
-    for path in videos_below(root):
-        place = path.relative_to(root)
-        subject = SUBJECT.search(f"{place.as_posix()}/")
-        if subject is None or place.name.startswith("_") or set(place.parts) & set(NO_VIDEOS):
-            continue
-        for split, subjects in SUBJECTS.items():
-            if int(subject[1] or subject[2]) in subjects:
-                splits[split].append(path)
-    return splits
+class Human36M(DataSet):
+    name = "human36m"
+    preparation = Preparation(256, 256, 3)
+    protocol = "SDFNet and DFDNet (as OpenSTL) 4 -> 4 at 256x256, every fifth frame"
+    advice = (
+        "register at http://vision.imar.ro/human3.6m, fetch Videos_S1.tgz (and S5, S6, S7, S8, "
+        "S9, S11) and name their folder by --source, or put S1/Videos/*.mp4, ... there; folders "
+        "of frames named s_01_act_02_subact_01_ca_01 do too"
+    )
 
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_found(config, split, seq_len, find_videos, ADVICE)
+    def find_videos(self, root: Path) -> Splits:
+        """Videos and frame folders by the subject that their path names."""
+        splits: Splits = {"train": [], "test": []}
+        for path in videos_below(root):
+            place = path.relative_to(root)
+            subject = SUBJECT.search(f"{place.as_posix()}/")
+            if subject is None or place.name.startswith("_") or set(place.parts) & set(NO_VIDEOS):
+                continue
+            for split, subjects in SUBJECTS.items():
+                if int(subject[1] or subject[2]) in subjects:
+                    splits[split].append(path)
+        return splits

@@ -12,52 +12,52 @@ out); SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet 10 -> 20 and 10 -> 40 at 1
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from hvp.config import DataConfig
+from hvp.data.data_set import Clip, DataSet, Listing, Preparation
 from hvp.data.downloads import Download
-from hvp.data.preparation import Clip, Preparation
-from hvp.data.sources.stored import VideoFiles, open_split_folders, videos_below
+from hvp.data.stored_videos import videos_below
 from hvp.errors import UserError
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
-PREPARATION = Preparation(
-    64,
-    64,
-    1,
-    downloads=tuple(Download(f"http://www.csc.kth.se/cvap/actions/{a}.zip") for a in ACTIONS),
-)
 TEST_PERSONS = range(21, 26)
 CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)(_uncomp)?\.(avi|mp4)", re.IGNORECASE)
 RANGES = re.compile(r"(person\d\d_[a-z]+_d\d)\s+(?:frames\s+([\d,\s-]+)|\*missing\*)\s*")
-ADVICE = (
-    "get the six zip files from https://www.csc.kth.se/cvap/actions/, then run "
-    "python -m hvp prepare kth --source FOLDER_OF_ZIPS --out data/kth and pass --datadir data/kth"
-)
 
 
-def find_clips(
-    root: Path, sequences: Mapping[str, list[tuple[int, int]]] | None = None
-) -> list[Clip]:
-    """The official clips at any depth, each name once.
+class KTH(DataSet):
+    name = "kth"
+    preparation = Preparation(64, 64, 1)
+    protocol = (
+        "hierarchical model 36 -> 164 at 64x64; SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet "
+        "10 -> 20 and 10 -> 40 at 128x128"
+    )
+    downloads = tuple(Download(f"http://www.csc.kth.se/cvap/actions/{a}.zip") for a in ACTIONS)
+    advice = (
+        "get the six zip files from https://www.csc.kth.se/cvap/actions/, then run "
+        "python -m hvp prepare kth --source FOLDER_OF_ZIPS --out data/kth and pass "
+        "--datadir data/kth"
+    )
 
-    Args:
-        sequences: see `read_sequences`: clips are cut into the ranges it lists.
-    """
-    clips: dict[str, Clip] = {}
-    for path in videos_below(root):
-        match = CLIP.fullmatch(path.name)
-        if match is None:
-            continue
-        name, split = match[1].lower(), "test" if int(match[2]) in TEST_PERSONS else "train"
-        parts = None
-        if sequences is not None:
-            if name not in sequences:
-                raise UserError(f"{path}: is not listed in --sequences")
-            parts = tuple((first - 1, last) for first, last in sequences[name])
-        clips.setdefault(name, Clip(name, split, path, parts))
-    return list(clips.values())
+    def find_clips(self, root: Path, listing: Listing | None = None) -> list[Clip]:
+        """The official clips at any depth, each name once; cut into the ranges of `listing`."""
+        clips: dict[str, Clip] = {}
+        for path in videos_below(root):
+            match = CLIP.fullmatch(path.name)
+            if match is None:
+                continue
+            name, split = match[1].lower(), "test" if int(match[2]) in TEST_PERSONS else "train"
+            parts = None
+            if listing is not None:
+                if name not in listing:
+                    raise UserError(f"{path}: is not listed in --sequences")
+                parts = tuple((first - 1, last) for first, last in listing[name])
+            clips.setdefault(name, Clip(name, split, path, parts))
+        return list(clips.values())
+
+    def read_listing(self, path: Path) -> Listing:
+        """`00sequences.txt`. Clips that it marks as missing have no ranges."""
+        return read_sequences(path)
 
 
 def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
@@ -82,8 +82,3 @@ def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
     if not ranges:
         raise UserError(f"--sequences {path}: lists no clips; is it the official 00sequences.txt?")
     return ranges
-
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_split_folders(config, split, seq_len, ADVICE)

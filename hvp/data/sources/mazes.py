@@ -8,20 +8,18 @@ Protocol: 36 -> 264 at 64x64.
 
 from __future__ import annotations
 
-from hvp.config import DataConfig
+from hvp.data.data_set import DataSet, Preparation
 from hvp.data.downloads import Download
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import VideoFiles, open_split_folders, split_folders
 
 URL = "https://archive.org/download/gqn_mazes/gqn_mazes.zip"
-PREPARATION = Preparation(64, 64, 3, downloads=(Download(URL),))
-ADVICE = (
-    f"get {URL}, unpack it so that there are "
-    "data/mazes/train and data/mazes/test, and pass --datadir data/mazes"
-)
-find_videos = split_folders
 
 
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_split_folders(config, split, seq_len, ADVICE)
+class Mazes(DataSet):
+    name = "mazes"
+    preparation = Preparation(64, 64, 3)
+    protocol = "hierarchical model 36 -> 264 at 64x64"
+    downloads = (Download(URL),)
+    advice = (
+        f"get {URL}, unpack it so that there are "
+        "data/mazes/train and data/mazes/test, and pass --datadir data/mazes"
+    )

@@ -25,53 +25,61 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.data_set import DataSet, Preparation
 from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
 from hvp.data.downloads import Download
-from hvp.data.preparation import Preparation
-from hvp.data.sources.generated import GeneratedVideos
-from hvp.data.sources.stored import Splits, VideoFiles, fit_frames, require_folder, videos_in
+from hvp.data.frame_source import FrameSource
+from hvp.data.generated_videos import GeneratedVideos
+from hvp.data.stored_videos import Splits, VideoFiles, fit_frames, require_folder, videos_in
 from hvp.errors import UserError
 
 URL = "https://archive.org/download/moving_mnist/moving_mnist_2digit.zip"
-PREPARATION = Preparation(64, 64, 1, downloads=(Download(URL),))
 VIDEO_FOLDERS = {"train": "train-seq100", "test": "test-seq1000"}
 TEST_ARRAY = "mnist_test_seq.npy"
 ARRAY_FRAMES = 20
 CANVAS = 64
 STEP = 0.1  # of the free range, per frame
 TEST_SEED = 20150706
-ADVICE = (
-    f"it should hold train-seq100/ and test-seq1000/ ({URL}), mnist_test_seq.npy "
-    "(http://www.cs.toronto.edu/~nitish/unsupervised_video/) for testing, or MNIST's "
-    "train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz; data.datadir=null generates "
-    "sequences from the digits that ship with hvp"
-)
 
 
-def find_videos(root: Path) -> Splits:
-    """The videos of the first form; the others need no preparation."""
-    return {split: videos_in(root / folder) for split, folder in VIDEO_FOLDERS.items()}
+class MovingMNIST(DataSet):
+    name = "moving_mnist"
+    preparation = Preparation(CANVAS, CANVAS, 1)
+    protocol = "hierarchical model 36 -> 464; SimVP, SDFNet and DFDNet 10 -> 10; 64x64"
+    downloads = (Download(URL),)
+    generated = True
+    advice = (
+        f"it should hold train-seq100/ and test-seq1000/ ({URL}), mnist_test_seq.npy "
+        "(http://www.cs.toronto.edu/~nitish/unsupervised_video/) for testing, or MNIST's "
+        "train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz; data.datadir=null generates "
+        "sequences from the digits that ship with hvp"
+    )
 
+    def find_videos(self, root: Path) -> Splits:
+        """The videos of the first form; the others need no preparation."""
+        return {split: videos_in(root / folder) for split, folder in VIDEO_FOLDERS.items()}
 
-def open_split(
-    config: DataConfig, split: str, seq_len: int, seed: int
-) -> VideoFiles | TestArray | GeneratedDigits:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    split = "train" if split == "train" else "test"
-    if config.datadir is None:
+    def open(self, config: DataConfig, split: str, seq_len: int, seed: int) -> FrameSource:
+        """Opens a split in the first form that is there."""
+        split = "train" if split == "train" else "test"
+        if config.datadir is None:
+            return self.generate(config, split, seq_len, seed)
+        root = require_folder(config, self.advice)
+        videos = videos_in(root / VIDEO_FOLDERS[split])
+        if videos:
+            return VideoFiles(videos, config, seq_len, root)
+        if split == "test" and (root / TEST_ARRAY).is_file():
+            return TestArray(root / TEST_ARRAY, config, seq_len)
+        digits = _mnist_digits(root, split)
+        if digits is None:
+            raise UserError(
+                f"data.datadir: {root} holds no Moving MNIST for the {split} split: {self.advice}"
+            )
+        return GeneratedDigits(digits, config, split, seq_len, seed)
+
+    def generate(self, config: DataConfig, split: str, seq_len: int, seed: int) -> GeneratedDigits:
+        """Sequences of the digits that ship with hvp."""
         return GeneratedDigits(embedded_digits(split), config, split, seq_len, seed)
-    root = require_folder(config, ADVICE)
-    videos = videos_in(root / VIDEO_FOLDERS[split])
-    if videos:
-        return VideoFiles(videos, config, seq_len, root)
-    if split == "test" and (root / TEST_ARRAY).is_file():
-        return TestArray(root / TEST_ARRAY, config, seq_len)
-    digits = _mnist_digits(root, split)
-    if digits is None:
-        raise UserError(
-            f"data.datadir: {root} holds no Moving MNIST for the {split} split: {ADVICE}"
-        )
-    return GeneratedDigits(digits, config, split, seq_len, seed)
 
 
 def _mnist_digits(root: Path, split: str) -> np.ndarray | None:

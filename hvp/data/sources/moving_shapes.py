@@ -11,19 +11,14 @@ from the wall, however far it would have gone beyond.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.preparation import Clip, Preparation
-from hvp.data.sources.generated import GeneratedVideos
-from hvp.errors import UserError
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.generated_videos import GeneratedVideos
 
-PREPARATION = Preparation(64, 64, 3)
-FRAMES = 16
 CANVAS = 64
 COLUMNS = (16, 32, 48)
 RADIUS = 4  # rows of a centre: from this to CANVAS - this
@@ -50,6 +45,22 @@ _SPANS = {
         None,
     ],
 }
+
+
+class MovingShapes(DataSet):
+    name = "moving_shapes"
+    preparation = Preparation(CANVAS, CANVAS, 3)
+    protocol = "clips of 16 frames"
+    generated = True
+    stored = False
+    advice = (
+        "make one by python -m hvp prepare moving_shapes --out DIR, or set data.datadir to null: "
+        "moving_shapes are generated"
+    )
+
+    def generate(self, config: DataConfig, split: str, seq_len: int, seed: int) -> RandomShapes:
+        """Videos that `draw_parameters` and `render` make."""
+        return RandomShapes(config, split, seq_len, seed)
 
 
 def draw_parameters(random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -123,33 +134,7 @@ def _stencil(shape: int, row: int) -> np.ndarray:
     return mask
 
 
-def generated_clips(num_videos: int, num_frames: int | None) -> list[Clip]:
-    """What `prepare` stores: training videos of seed 0, and a tenth as many of the test videos."""
-    length = num_frames or FRAMES
-    # One source a split: each names all videos of its split.
-    source = functools.cache(lambda config, split: MovingShapes(config, split, length, 0))
-
-    def reader(split: str, number: int) -> Callable[[Path, DataConfig], np.ndarray]:
-        return lambda _, config: source(config, split).read(number, 0, length)
-
-    return [
-        Clip(f"generated-{split}-{number}", split, Path("generated"), read=reader(split, number))
-        for split, count in (("train", num_videos), ("test", max(1, num_videos // 10)))
-        for number in range(count)
-    ]
-
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> MovingShapes:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    if config.datadir is not None:
-        raise UserError(
-            f"data.datadir: {config.datadir} is no prepared set; make one by python -m hvp prepare "
-            "moving_shapes --out DIR, or set data.datadir to null: moving_shapes are generated"
-        )
-    return MovingShapes(config, split, seq_len, seed)
-
-
-class MovingShapes(GeneratedVideos):
+class RandomShapes(GeneratedVideos):
     """Random shapes."""
 
     test_seed = TEST_SEED

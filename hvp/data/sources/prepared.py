@@ -8,18 +8,27 @@ data set, and workers that share a training job each read other windows.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
 
 from hvp.config import DataConfig
+from hvp.data.data_set import DataSet
 from hvp.data.prepared_folder import read_info, shard_problem
 from hvp.data.raw_frames import RawFrames
-from hvp.data.sources.stored import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
 
 ADVICE = "make it by python -m hvp prepare DATASET --out FOLDER"
+
+
+class Prepared(DataSet):
+    name = "prepared"
+    advice = ADVICE
+
+    def open(self, config: DataConfig, split: str, seq_len: int, seed: int) -> PreparedClips:
+        """Opens a split of what was made of any data set, divided as that data set is."""
+        return PreparedClips(config, split, seq_len)
 
 
 class PreparedClips:
@@ -80,13 +89,10 @@ def _check_options(folder: Path, info: dict, config: DataConfig) -> None:
         )
 
 
-def _tests_on_training(dataset: str) -> bool:
-    from hvp.data.sources import SOURCES
+def _tests_on_training(name: str) -> bool:
+    from hvp.data.sources import data_set
 
-    module = SOURCES.get(dataset)
-    return getattr(importlib.import_module(module), "TESTS_ON_TRAINING", False) if module else False
-
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> PreparedClips:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return PreparedClips(config, split, seq_len)
+    try:
+        return data_set(name).tests_on_training
+    except UserError:  # of a package that is no longer there; its clips still are
+        return False

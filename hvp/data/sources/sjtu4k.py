@@ -14,29 +14,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hvp.config import DataConfig
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, open_found, split_folders, videos_below
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.stored_videos import Splits, every_nth_for_testing, split_folders, videos_below
 
-PREPARATION = Preparation(256, 256, 3)
 EVERY = 5
-ADVICE = (
-    "fetch the sequences by hand from https://medialab.sjtu.edu.cn/post/sjtu-4k-video-sequences/, "
-    "convert the raw files by ffmpeg -f rawvideo -pix_fmt yuv420p -s 3840x2160 -r 30 -i X.yuv "
-    "-crf 0 X.mkv, and name their folder"
-)
 
 
-def find_videos(root: Path) -> Splits:
-    """The sequences of `train/` and `test/`, or every fifth one for testing."""
-    splits = split_folders(root)
-    if any(splits.values()):
-        return splits
-    paths = videos_below(root)
-    test = paths[EVERY - 1 :: EVERY] or paths[-1:]
-    return {"train": [path for path in paths if path not in test], "test": test}
+class SJTU4K(DataSet):
+    name = "sjtu4k"
+    preparation = Preparation(256, 256, 3)
+    protocol = "DFDNet 4 -> 4, squeezed to 256x256"
+    advice = (
+        "fetch the sequences by hand from https://medialab.sjtu.edu.cn/post/"
+        "sjtu-4k-video-sequences/, convert the raw files by ffmpeg -f rawvideo -pix_fmt yuv420p "
+        "-s 3840x2160 -r 30 -i X.yuv -crf 0 X.mkv, and name their folder"
+    )
 
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_found(config, split, seq_len, find_videos, ADVICE)
+    def find_videos(self, root: Path) -> Splits:
+        """The sequences of `train/` and `test/`, or every fifth one for testing."""
+        splits = split_folders(root)
+        if any(splits.values()):
+            return splits
+        return every_nth_for_testing(videos_below(root), EVERY)

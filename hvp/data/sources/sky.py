@@ -14,27 +14,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hvp.config import DataConfig
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, open_found, videos_below
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.stored_videos import Splits, videos_below
 
-PREPARATION = Preparation(256, 256, 3, crop="center")
 FOLDERS = {"train": ("sky_train", "train"), "test": ("sky_test", "test")}
-ADVICE = (
-    "fetch sky_timelapse by hand from Google Drive (the link is in the README of "
-    "https://github.com/weixiong-ur/mdgan) and name the folder of sky_train/ and sky_test/, "
-    "or the archive itself when preparing"
-)
 
 
-def find_videos(root: Path) -> Splits:
-    """The folders of frames at any depth below each split's folder."""
-    return {
-        split: [path for name in names for path in videos_below(root / name)]
-        for split, names in FOLDERS.items()
-    }
+class Sky(DataSet):
+    name = "sky"
+    preparation = Preparation(256, 256, 3, crop="center")
+    protocol = "motion GAN, 16 frames of 256x256, the centre of the picture"
+    advice = (
+        "fetch sky_timelapse by hand from Google Drive (the link is in the README of "
+        "https://github.com/weixiong-ur/mdgan) and name the folder of sky_train/ and sky_test/, "
+        "or the archive itself when preparing"
+    )
 
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_found(config, split, seq_len, find_videos, ADVICE)
+    def find_videos(self, root: Path) -> Splits:
+        """The folders of frames at any depth below each split's folder."""
+        return {
+            split: [path for name in names for path in videos_below(root / name)]
+            for split, names in FOLDERS.items()
+        }

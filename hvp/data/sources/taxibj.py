@@ -23,42 +23,59 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.array_files import ARRAY_ERRORS
-from hvp.data.preparation import Clip, Preparation
-from hvp.data.sources.stored import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.data_set import Clip, DataSet, Listing, Preparation
+from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
 from hvp.pixels import to_uint8
 
-PREPARATION = Preparation(32, 32, 3)
 PATTERN = "BJ*_InOut.h5"
 LARGEST_FLOW = 1292
 FRAMES_A_DAY = 48
 TEST_DAYS = 28
-ADVICE = (
-    "fetch BJ13_M32x32_T30_InOut.h5 to BJ16_M32x32_T30_InOut.h5 by hand from "
-    "https://1drv.ms/f/s!Akh6N7xv3uVmhOhDKwx3bm5zpHkDOQ and name their folder"
-)
 
 
-def find_clips(root: Path) -> list[Clip]:
-    """Runs of whole days, the last four weeks for testing."""
-    runs = [
-        (path, dates, frames)
-        for path in sorted(root.rglob(PATTERN))
-        for dates, frames in _runs(path)
-    ]
-    test_day = None
-    if runs:
-        days = sorted({date for _, dates, _ in runs for date in dates})
-        test_day = days[-TEST_DAYS] if len(days) > TEST_DAYS else days[-1]
-    clips = []
-    for path, dates, frames in runs:
-        first_test = sum(date < test_day for date in dates) * FRAMES_A_DAY
-        for split, part in (("train", frames[:first_test]), ("test", frames[first_test:])):
-            if len(part):
-                first = dates[0 if split == "train" else first_test // FRAMES_A_DAY]
-                name = f"{path.name[:4]}-{first}"
-                clips.append(Clip(name, split, path, read=_reader(part)))
-    return clips
+class TaxiBJ(DataSet):
+    name = "taxibj"
+    preparation = Preparation(32, 32, 3)
+    protocol = "SimVP and its successors 4 -> 4 at 32x32"
+    advice = (
+        "fetch BJ13_M32x32_T30_InOut.h5 to BJ16_M32x32_T30_InOut.h5 by hand from "
+        "https://1drv.ms/f/s!Akh6N7xv3uVmhOhDKwx3bm5zpHkDOQ and name their folder"
+    )
+
+    def find_clips(self, root: Path, listing: Listing | None = None) -> list[Clip]:
+        """Runs of whole days, the last four weeks for testing."""
+        runs = [
+            (path, dates, frames)
+            for path in sorted(root.rglob(PATTERN))
+            for dates, frames in _runs(path)
+        ]
+        test_day = None
+        if runs:
+            days = sorted({date for _, dates, _ in runs for date in dates})
+            test_day = days[-TEST_DAYS] if len(days) > TEST_DAYS else days[-1]
+        clips = []
+        for path, dates, frames in runs:
+            first_test = sum(date < test_day for date in dates) * FRAMES_A_DAY
+            for split, part in (("train", frames[:first_test]), ("test", frames[first_test:])):
+                if len(part):
+                    first = dates[0 if split == "train" else first_test // FRAMES_A_DAY]
+                    name = f"{path.name[:4]}-{first}"
+                    clips.append(Clip(name, split, path, read=_reader(part)))
+        return clips
+
+    def open(self, config: DataConfig, split: str, seq_len: int, seed: int) -> TaxiFlows:
+        """Opens a split, in memory."""
+        root = require_folder(config, self.advice)
+        splits: dict[str, list[Clip]] = {}
+        for clip in self.find_clips(root):
+            splits.setdefault(clip.split, []).append(clip)
+        clips = of_split(splits, split)
+        if not clips:
+            raise UserError(
+                f"data.datadir: {root} holds no days for the {split} split: {self.advice}"
+            )
+        return TaxiFlows(clips, config, seq_len, root)
 
 
 def _reader(frames: np.ndarray) -> Any:
@@ -107,14 +124,7 @@ def _iso(day: str) -> str:
 class TaxiFlows:
     """One split, in memory (70 MB at most). See `FrameSource`."""
 
-    def __init__(self, config: DataConfig, split: str, seq_len: int):
-        root = require_folder(config, ADVICE)
-        splits: dict[str, list[Clip]] = {}
-        for clip in find_clips(root):
-            splits.setdefault(clip.split, []).append(clip)
-        clips = of_split(splits, split)
-        if not clips:
-            raise UserError(f"data.datadir: {root} holds no days for the {split} split: {ADVICE}")
+    def __init__(self, clips: list[Clip], config: DataConfig, seq_len: int, root: Path):
         self.names, self.lengths, self.skipped = [], [], []
         self._frames = []
         for clip in clips:
@@ -129,8 +139,3 @@ class TaxiFlows:
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         return self._frames[video][start : start + length]
-
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> TaxiFlows:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return TaxiFlows(config, split, seq_len)

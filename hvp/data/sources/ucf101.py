@@ -17,32 +17,35 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hvp.config import DataConfig
-from hvp.data.preparation import Preparation
-from hvp.data.sources.stored import Splits, VideoFiles, open_found, videos_below
+from hvp.data.data_set import DataSet, Preparation
+from hvp.data.stored_videos import Splits, videos_below
 from hvp.errors import UserError
 
-PREPARATION = Preparation(256, 256, 3, crop="center")
 CLIP = re.compile(r"v_[a-z]+_g(\d\d)_c\d\d", re.IGNORECASE)
 TEST_GROUPS = range(1, 8)
-ADVICE = (
-    "fetch https://www.crcv.ucf.edu/data/UCF101/UCF101.rar and "
-    "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip by hand, "
-    "unpack both (unrar x UCF101.rar) and name their folder"
-)
 
 
-def find_videos(root: Path) -> Splits:
-    """Clips by the official lists, or by their group where there are no lists."""
-    clips = {m[0].lower(): p for p in videos_below(root) if (m := CLIP.match(p.name))}
-    listed = {split: _listed(root, split) for split in ("train", "test")}
-    if all(listed.values()):
-        return {s: [p for name, p in clips.items() if name in listed[s]] for s in listed}
-    test = {name for name in clips if int(CLIP.match(name)[1]) in TEST_GROUPS}
-    return {
-        "train": [path for name, path in clips.items() if name not in test],
-        "test": [path for name, path in clips.items() if name in test],
-    }
+class UCF101(DataSet):
+    name = "ucf101"
+    preparation = Preparation(256, 256, 3, crop="center")
+    protocol = "motion GAN, 16 frames of 256x256, the centre of the picture, trained on both splits"
+    advice = (
+        "fetch https://www.crcv.ucf.edu/data/UCF101/UCF101.rar and "
+        "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip by hand, "
+        "unpack both (unrar x UCF101.rar) and name their folder"
+    )
+
+    def find_videos(self, root: Path) -> Splits:
+        """Clips by the official lists, or by their group where there are no lists."""
+        clips = {m[0].lower(): p for p in videos_below(root) if (m := CLIP.match(p.name))}
+        listed = {split: _listed(root, split) for split in ("train", "test")}
+        if all(listed.values()):
+            return {s: [p for name, p in clips.items() if name in listed[s]] for s in listed}
+        test = {name for name in clips if int(CLIP.match(name)[1]) in TEST_GROUPS}
+        return {
+            "train": [path for name, path in clips.items() if name not in test],
+            "test": [path for name, path in clips.items() if name in test],
+        }
 
 
 def _listed(root: Path, split: str) -> set[str]:
@@ -59,8 +62,3 @@ def _listed(root: Path, split: str) -> set[str]:
     if not any(CLIP.fullmatch(name) for name in names):
         raise UserError(f"{files[0]}: lists no clips; is it the official {files[0].name}?")
     return names
-
-
-def open_split(config: DataConfig, split: str, seq_len: int, seed: int) -> VideoFiles:
-    """Opens a split; see `hvp.data.sources.open_source`."""
-    return open_found(config, split, seq_len, find_videos, ADVICE)

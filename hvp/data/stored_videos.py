@@ -6,19 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.frame_cache import decode_all
+from hvp.data.frame_source import FrameSource
 from hvp.data.raw_frames import RawFrames
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video, natural_key
 from hvp.errors import UserError
 from hvp.text import one_line
-
-if TYPE_CHECKING:
-    from hvp.data.sources import FrameSource
 
 NAMED_IN_ERRORS = 5
 # Split -> its videos. Only splits that a data set really has: `val` falls back to `test`.
@@ -130,6 +128,12 @@ def split_folders(root: Path) -> Splits:
     return {split: videos_in(root / split) for split in ("train", "val", "test")}
 
 
+def every_nth_for_testing(paths: list[Path], every: int) -> Splits:
+    """All but every n-th video for training; the last one for testing where there are fewer."""
+    test = paths[every - 1 :: every] or paths[-1:]
+    return {"train": [path for path in paths if path not in test], "test": test}
+
+
 def of_split(
     splits: Mapping[str, list[Item]], split: str, tests_on_training: bool = False
 ) -> list[Item]:
@@ -168,8 +172,3 @@ def open_found(
     if not paths:
         raise UserError(f"data.datadir: {root} holds no videos for the {split} split: {advice}")
     return VideoFiles(paths, config, seq_len, root)
-
-
-def open_split_folders(config: DataConfig, split: str, seq_len: int, advice: str) -> VideoFiles:
-    """The videos of `{train,test}/` in `data.datadir`; `val/` too, where there is one."""
-    return open_found(config, split, seq_len, split_folders, advice)

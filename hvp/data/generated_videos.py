@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.sources.stored import fit_frames
+from hvp.data.stored_videos import fit_frames
 
 
 class GeneratedVideos:

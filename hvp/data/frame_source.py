@@ -1,0 +1,45 @@
+"""What every opened split of a data set looks like: random access to uint8 frames."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+
+class FrameSource(Protocol):
+    """One split of a data set.
+
+    Attributes:
+        names: one a video.
+        lengths: frames of each video.
+        skipped: why videos were left out, one line each.
+    """
+
+    names: list[str]
+    lengths: list[int]
+    skipped: list[str]
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        """Frames `[start, start + length)` of a video: uint8 `(length, height, width, channels)`.
+
+        `epoch` matters to generators of endless data only. With `config.masks` there is
+        `read_masks(video, start, length)` too: object labels, uint8 `(length, height, width)`.
+        """
+
+
+class EveryNth:
+    """Every n-th frame of a source's videos. See `FrameSource`."""
+
+    def __init__(self, source: FrameSource, step: int):
+        self._source, self._step = source, step
+        self.names, self.skipped = source.names, source.skipped
+        self.lengths = [length // step for length in source.lengths]
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        step = self._step
+        return self._source.read(video, start * step, length * step, epoch)[::step]
+
+    def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
+        step = self._step
+        return self._source.read_masks(video, start * step, length * step)[::step]
