@@ -33,7 +33,7 @@ class Registry:
         return list(dict.fromkeys([*self._own, *self._registered, *self._entry_points()]))
 
     def register(self, name: str, thing: Any) -> None:
-        """Adds a class or function for this process.
+        """Adds a class, function or object for this process.
 
         What is defined again, as by a notebook's cell that runs twice, replaces the former.
 
@@ -98,6 +98,9 @@ class Registry:
 
 
 def _reference(thing: Any) -> str:
+    """Where a class or function is defined; of objects, their class."""
+    if not hasattr(thing, "__qualname__"):
+        return f"an object of {type(thing).__module__}:{type(thing).__qualname__}"
     return f"{thing.__module__}:{thing.__qualname__}"
 
 

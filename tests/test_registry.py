@@ -62,6 +62,14 @@ def test_names_that_are_taken(registry, name):
         registry.register(name, dict)
 
 
+def test_objects_too(registry):
+    for half in (Fraction(1, 2), Fraction(2, 4)):
+        registry.register("half", half)
+        assert registry.find("half", "n") is half
+    with pytest.raises(UserError, match="number 'half' is there already"):
+        registry.register("half", 0.5)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "../up", None])
 def test_names_that_are_none(registry, name):
     with pytest.raises(UserError, match="a name consists of letters"):
