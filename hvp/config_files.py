@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import isfile  # which takes a name that no file can have, too
 from pathlib import Path
 
 from hvp.errors import UserError
@@ -35,14 +36,14 @@ def find_config(path: str | Path, relative_to: str | Path = ".") -> Path:
     """
     path = Path(path)
     file = Path(relative_to) / path
-    if file.is_file() or path.is_absolute():
+    if isfile(file) or path.is_absolute():
         return file
     packaged = packaged_configs()
-    if path.parent == Path("configs") and (packaged / path.name).is_file():
+    if path.parent == Path("configs") and isfile(packaged / path.name):
         return packaged / path.name
     if path.suffix or path.parent != Path("."):
         return file
-    if (packaged / f"{path}.yml").is_file():
+    if isfile(packaged / f"{path}.yml"):
         return packaged / f"{path}.yml"
     names = sorted(file.stem for file in packaged.glob("*.yml"))
     raise UserError(f"{path}: no such configuration file{nearest(str(path), names)}")

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-LONGEST = 80  # characters of a folder's name; file systems take 255 bytes
+LONGEST = 80  # bytes of a folder's name; file systems take 255
 
 
 def printable(name: object) -> str:
@@ -44,6 +44,26 @@ def nearest(word: str, candidates: Iterable[str], prefix: str = "") -> str:
     if close:
         return f"; did you mean '{prefix}{close[0]}'?"
     return f"; valid: {', '.join(candidates)}" if candidates else ""
+
+
+def name_problem(name: str) -> str | None:
+    """Why `name` cannot name a folder of ours, as the end of a line; `None` where it can.
+
+    Example:
+        >>> name_problem("kth")
+        >>> name_problem("a/b")
+        "is 'a/b'; it names a folder, so use a plain name without slashes"
+    """
+    found = f"is {shortened(name, LONGEST)!r}; it names a folder, so use"
+    if not name or "/" in name or "\\" in name:
+        return f"{found} a plain name without slashes"
+    if name.startswith("."):
+        return f"{found} one that does not begin with a dot"
+    if valid_text(name) != name or any(ord(character) < 32 for character in name):
+        return f"{found} one of plain characters"
+    if len(name.encode()) > LONGEST:
+        return f"{found} one of at most {LONGEST} bytes"
+    return None
 
 
 def shortened(name: str, length: int) -> str:

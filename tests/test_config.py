@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,20 @@ from hvp.config import (
     Override,
     TrainingConfig,
     load_config,
+    memory,
+    parsing,
 )
+from hvp.config.schema import descriptions
 from hvp.errors import UserError
+from hvp.families import FAMILIES, model_config_class
 from hvp.models.hierarchical.config import HierarchicalConfig
 
+SECTIONS = {
+    "data": DataConfig,
+    "model": HierarchicalConfig,
+    "training": TrainingConfig,
+    "evaluation": EvaluationConfig,
+}
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -38,6 +49,29 @@ def test_base_lists_every_default():
     for section in ("data", "model", "training", "evaluation"):
         fields = {field.name for field in dataclasses.fields(getattr(defaults, section))}
         assert set(content[section]) == fields
+
+
+def test_base_says_what_the_fields_say():
+    """One source: the line under each field. `base.yml` carries a copy for those who read it."""
+    section, found = ExperimentConfig, {}
+    for line in (CONFIGS / "base.yml").read_text().splitlines()[1:]:
+        if top := re.fullmatch(r"(\w+):", line):
+            section = SECTIONS[top[1]]
+        elif setting := re.fullmatch(r"\s*(\w+): .*?# (.*)", line):
+            found[section, setting[1]] = setting[2].casefold()
+    expected = {
+        (section, key): text.rstrip(".").casefold()
+        for section in (ExperimentConfig, *SECTIONS.values())
+        for key, text in descriptions(section).items()
+        if section is not ExperimentConfig or key == "seed"
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_setting_is_described(family):
+    missing = [key for key, text in descriptions(model_config_class(family)).items() if not text]
+    assert not missing
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yml")), ids=lambda path: path.stem)
@@ -111,6 +145,40 @@ def test_what_is_saved_loads_equal(tmp_path):
         ("data: {seq_len: 5", "line 2: not valid YAML"),
         ("base: nothing.yml", "nothing.yml: no such configuration file"),
         ("base: mine.yml", "leads back to itself"),
+        ("base: [mine.yml]", "'base' must be the name of a file, found ['mine.yml']"),
+        (r'base: "a\0b"', "'base' must be the name of a file"),
+        (f"base: {'x' * 5000}.yml", "cannot be read as a configuration file: File name too"),
+        ("model: {family: [sdfnet]}", "model.family is ['sdfnet']; did you mean 'sdfnet'?"),
+        ("model: {family: {a: 1}}", "model.family is {'a': 1}"),
+        (f"seed: {'9' * 5000}", "not valid YAML: it has a value that is none"),
+        (f"seed: 0x{'f' * 5000}", "seed must be at most 4294967295, found a number of about"),
+        ("seed: -1", "seed must be at least 0, found -1"),
+        ("data: {seq_len: 2024-13-45}", "not valid YAML"),
+        ("data: " + "[" * 3000, "nested too deeply"),
+        ("data: &a {seq_len: *a}", "'data.seq_len' must be an integer, found {'seq_len': {"),
+        ("training: {learning_rate: .inf}", "must be a finite number from 0, found inf"),
+        ("training: {clip_norm: .inf}", "clip_norm must be a finite number above 0, found inf"),
+        ("model: {beta: [1.0, .nan, 1.0]}", "beta must be finite numbers, found [1.0, nan, 1.0]"),
+        ("model: {channels_mult: .inf}", "channels_mult must be a finite number above 0, at most"),
+        ("model: {family: sdfnet, losses: {mse: .nan}}", "a number from 0, found nan at mse"),
+        ("model: {family: motion_gan, width_factor: .inf}", "width_factor must be a finite"),
+        ("1: 2", "unknown key 1; valid: data"),
+        ("data: {null: 2}", "unknown key 'data.None'"),
+        ("data: {[a]: 2}", "not valid YAML"),
+        ("data: {channels: true}", "'data.channels' must be one of 1, 3, found True"),
+        ("data: {channels: 1.0}", "'data.channels' must be one of 1, 3, found 1.0"),
+        (r'data: {datadir: "a\0b"}', "data: datadir must be the name of a file"),
+        ("model: {levels: 1000}", "model: levels must be 1 to 16, found 1000"),
+        ("model: {cell_deter_size: 1000000}", "must be at most 16384, found 1000000"),
+        ("training: {batch_size: 1000000000000}", "a batch would need 1.42 EiB of memory"),
+        ("data: {height: 1000000}", "1.16 TiB of memory: training.batch_size 50 x data.seq_len"),
+        ("evaluation: {batch_size: 1000000000}", "evaluation.batch_size 1000000000 x evaluation."),
+        (f"training: {{batch_size: 1{'0' * 30}}}", "batch_size must be at most 1000000000000000"),
+        ("name: ..", "name is '..'; it names a folder, so use one that does not begin with a dot"),
+        ("name: ''", "name is ''"),
+        (r'name: "a\0"', "one of plain characters"),
+        (r'name: "a\ud800"', "one of plain characters"),
+        (f"name: {'ä' * 41}", "one of at most 80 bytes"),
     ],
 )
 def test_mistakes_are_one_line_that_names_file_and_key(tmp_path, text, expected):
@@ -131,6 +199,8 @@ def test_mistakes_are_one_line_that_names_file_and_key(tmp_path, text, expected)
         ("training.steps.more=1", "expected section.key=value"),
         ("training.steps=[", "not valid YAML"),
         ("training.steps=soon", "'training.steps' must be an integer or null"),
+        ("base=kth.yml", "only files have a base"),
+        ("model.levels=1000", "levels must be 1 to 16, found 1000"),
     ],
 )
 def test_mistakes_in_overrides(override, expected):
@@ -170,6 +240,74 @@ def test_a_flag_is_named_in_errors():
     override = Override("evaluation.num_samples", "x", "--num-samples x")
     with pytest.raises(UserError, match=r"^--num-samples x: 'evaluation.num_samples' must be an i"):
         load_config(CONFIGS / "demo.yml", [override])
+
+
+def test_an_error_names_the_file_that_holds_the_key(tmp_path):
+    written(tmp_path, "training: {steps: many}\n", "below.yml")
+    path = written(tmp_path, "base: below.yml\ndata: {seq_len: 5}\n")
+    with pytest.raises(UserError, match=r"^\S*below\.yml: 'training\.steps' must be an integer"):
+        load_config(path)
+    assert load_config(path, ["training.steps=5"]).training.steps == 5
+
+
+def test_what_trains_on_a_large_machine_loads_on_a_small_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_machine_memory", lambda: 2**32)
+    path = written(tmp_path, "data: {height: 256, width: 256, channels: 3}\n")
+    assert load_config(path, ["training.batch_size=2048"]).training.batch_size == 2048  # 150 GiB
+    with pytest.raises(UserError, match="the limit is 256 GiB"):
+        load_config(path, ["training.batch_size=8192"])
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: DataConfig(height=0), "height must be at least 1, found 0"),
+        (lambda: DataConfig(hight=1), "hight is no setting; did you mean 'height'?"),
+        (lambda: TrainingConfig(steps="x"), "steps must be an integer or null, found 'x'"),
+        (lambda: ExperimentConfig("a"), "data is missing"),
+    ],
+)
+def test_sections_made_in_python_are_checked_too(make, expected):
+    with pytest.raises(ValueError, match="^" + re.escape(expected) + "$"):
+        make()
+
+
+def test_sections_are_dataclasses_that_do_not_change():
+    section = DataConfig(datadir="a\udcff")  # any file's name
+    assert dataclasses.replace(section, height=8) == DataConfig(datadir="a\udcff", height=8)
+    assert dataclasses.asdict(TrainingConfig(milestones=(0.5, 0.7)))["milestones"] == [0.5, 0.7]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        section.height = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainConfig:
+    """The section of a family that another package brings."""
+
+    family: str = "plain"
+    width: int = 4
+
+    def __post_init__(self) -> None:
+        if self.width == 13:
+            raise ValueError("width brings bad luck")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("[1]", "'model.width' must be an integer, found [1]"),
+        ("true", "'model.width' must be an integer, found True"),
+        ("13", "model: width brings bad luck"),
+    ],
+)
+def test_a_plain_dataclass_of_another_package_is_checked(tmp_path, monkeypatch, value, expected):
+    monkeypatch.setattr(
+        parsing, "model_config_class", lambda family: PlainConfig if family == "sdfnet" else None
+    )
+    path = written(tmp_path, "model: {family: sdfnet}\n")
+    assert load_config(path, ["model.width=5"]).model == PlainConfig("sdfnet", 5)
+    with pytest.raises(UserError, match=re.escape(expected)):
+        load_config(path, [f"model.width={value}"])
 
 
 def test_overrides_count_together_and_later_ones_win():

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import field
 from typing import Literal
 
-from hvp.models.predictor_config import check_predictor
+from hvp.config.fields import Share, Size, section
+from hvp.models.predictor_config import (
+    Blocks,
+    Frames,
+    KernelSizes,
+    Losses,
+    Reduction,
+    check_predictor,
+)
 
 SEGMENTS = (4, 8)  # channel segments of the two parallel blocks
 
 
-@dataclasses.dataclass(frozen=True)
+@section(frozen=True)
 class DFDNetConfig:
     """Settings of `DFDNet`; defaults are the published training script's for Moving MNIST."""
 
     family: Literal["dfdnet"] = "dfdnet"
-    frames: int = 10  # seen, and predicted
-    hidden: int = 64  # channels of a frame's features
-    kernel_sizes: list[int] = dataclasses.field(default_factory=lambda: [3, 3, 3, 3])
-    blocks: list[int] = dataclasses.field(default_factory=lambda: [1, 8, 2, 8])  # per stage
-    reduction: int = 2  # of the channels inside a block
-    low_frequencies: float = 0.3125  # share of bins that pass unfiltered (the original's COF)
-    losses: dict[str, float] = dataclasses.field(
-        default_factory=lambda: {"weighted_frequency": 1.0}
-    )
+    """The family that this section belongs to."""
+    frames: Frames = 10
+    """Seen, and predicted."""
+    hidden: Size = 64
+    """Channels of a frame's features; even."""
+    kernel_sizes: KernelSizes = field(default_factory=lambda: [3, 3, 3, 3])
+    """Of the encoder's and decoder's convolutions, per stage; odd."""
+    blocks: Blocks = field(default_factory=lambda: [1, 8, 2, 8])
+    """Blocks per stage."""
+    reduction: Reduction = 2
+    """Of the channels inside a block."""
+    low_frequencies: Share = 0.3125
+    """Share of bins that pass unfiltered (the original's COF)."""
+    losses: Losses = field(default_factory=lambda: {"weighted_frequency": 1.0})
+    """Weights of mse, mae, frequency_3d, frequency_3d_linear, weighted_frequency."""
     loss_axes: Literal["paper", "code"] = "paper"
+    """Axes of the frequency losses' transforms: as the paper or as the published code has them."""
 
     def __post_init__(self) -> None:
         check_predictor(self)
-        if not 0 <= self.low_frequencies <= 1:
-            raise ValueError(f"low_frequencies must be in [0, 1], found {self.low_frequencies}")
         if self.frames * self.hidden % (self.reduction * max(SEGMENTS)):
             raise ValueError(
                 f"frames x hidden / reduction = {self.frames} x {self.hidden} / {self.reduction} "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hvp.config.fields import Depth, Factor, Items, Number, Positive, Size, section
 
 
-@dataclasses.dataclass(frozen=True)
+@section(frozen=True)
 class HierarchicalConfig:
     """Settings of `HierarchicalModel`; defaults are the paper's for Moving MNIST.
 
@@ -14,49 +17,53 @@ class HierarchicalConfig:
     """
 
     family: Literal["hierarchical"] = "hierarchical"
-    levels: int = 3  # level 0 is the fastest
-    tmp_abs_factor: int = 6  # k: level l ticks every k**l frames
-    enc_dense_layers: int = 3  # dense layers per level above the lowest
-    enc_dense_embed_size: int = 1000
-    cell_stoch_size: int = 20
-    cell_deter_size: int = 200
-    cell_embed_size: int = 200
-    cell_min_stddev: float = 1e-4
-    cell_mean_only: bool = False  # latents are means instead of samples
-    cell_reset_state: bool = False  # forget the previous sample where the level above ticks
-    dec_stddev: float = 1.0  # of the Gaussian pixel likelihood
-    channels_mult: float = 1.0  # widens the convolutions
-    beta: float | list[float] | None = None  # KL weight, one or one per level
-    free_nats: float | None = None  # KL per level below which it is free
-    kl_grad_post_perc: float | None = None  # share of the KL that moves the posterior
-    kl_grad_post_detached: bool = False  # as published: that share moves nothing
-    # Which levels observe the context of a rollout, level 0 first; TTF = [true, true, false].
-    # Training observes on all levels, as published.
-    use_obs: bool | str | list[bool] = True
+    """The family that this section belongs to."""
+    levels: Annotated[int, Field(ge=1, le=16)] = 3
+    """Level 0 is the fastest."""
+    tmp_abs_factor: Annotated[int, Field(ge=1, le=1000)] = 6
+    """k: level l ticks every k**l frames."""
+    enc_dense_layers: Depth = 3
+    """Dense layers between one level's features and the next's."""
+    enc_dense_embed_size: Size = 1000
+    """Features of each of these layers."""
+    cell_stoch_size: Size = 20
+    """Stochastic state."""
+    cell_deter_size: Size = 200
+    """Deterministic (GRU) state."""
+    cell_embed_size: Size = 200
+    """Hidden layers of prior and posterior."""
+    cell_min_stddev: Positive = 1e-4
+    """The least standard deviation of a latent."""
+    cell_mean_only: bool = False
+    """Latents are means instead of samples."""
+    cell_reset_state: bool = False
+    """Forget the previous sample where the level above ticks."""
+    dec_stddev: Positive = 1.0
+    """Of the Gaussian pixel likelihood."""
+    channels_mult: Factor = 1.0
+    """Widens the convolutions."""
+    beta: Number | Items[Number] | None = None
+    """KL weight: one, or a list with one per level."""
+    free_nats: Number | None = None
+    """KL per level that costs nothing."""
+    kl_grad_post_perc: Number | None = None
+    """Share of the KL that moves the posterior; null: the plain KL."""
+    kl_grad_post_detached: bool = False
+    """true: that share moves nothing, as in the published code."""
+    use_obs: bool | str | Items[bool] = True
+    """Levels that see a rollout's context: true, [true, false, ...], TTF."""
     residual_encoder_cell: bool = True
+    """Residual path in the encoder; all five false: Clockwork VAE."""
     residual_decoder_cell: bool = True
-    residual_features: bool = True  # level features add a tenth of the level below's
-    residual_context: bool = True  # context from above passes a residual layer
-    residual_posterior: bool = True  # posterior = prior + learned difference
+    """Residual path in the decoder."""
+    residual_features: bool = True
+    """Level features add a tenth of the level below's."""
+    residual_context: bool = True
+    """Context from above passes a residual layer."""
+    residual_posterior: bool = True
+    """Posterior = prior + learned difference."""
 
     def __post_init__(self) -> None:
-        from_settings = {
-            name: getattr(self, name)
-            for name in (
-                "levels",
-                "tmp_abs_factor",
-                "enc_dense_layers",
-                "enc_dense_embed_size",
-                "cell_stoch_size",
-                "cell_deter_size",
-                "cell_embed_size",
-            )
-        }
-        for name, value in from_settings.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, found {value}")
-        if self.dec_stddev <= 0 or self.cell_min_stddev <= 0 or self.channels_mult <= 0:
-            raise ValueError("dec_stddev, cell_min_stddev and channels_mult must be above 0")
         if isinstance(self.beta, list) and len(self.beta) != self.levels:
             raise ValueError(f"beta has {len(self.beta)} entries for {self.levels} levels")
         self.observed_levels()

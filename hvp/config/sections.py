@@ -1,0 +1,151 @@
+"""The sections `data`, `training` and `evaluation`; families have their `model` sections."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hvp.config.fields import (
+    INTEGER,
+    LARGEST,
+    NUMBER,
+    Count,
+    Interval,
+    Items,
+    Location,
+    NonNegative,
+    Positive,
+    section,
+)
+
+Videos = Annotated[int, Field(ge=1, le=10**8)]
+# Commands ask for at least 1, and name the flag; training alone runs without them.
+Asked = Annotated[int, Field(ge=-LARGEST, le=LARGEST, json_schema_extra={"minimum": 1})]
+
+
+@section(frozen=True)
+class DataConfig:
+    """What the model sees."""
+
+    dataset: str = "moving_mnist"
+    """A name in hvp/data/sources, or prepared; the README lists them."""
+    datadir: Location | None = None
+    """Where the data are; null: generated, where a data set can be."""
+    height: Count = 64
+    """Pixels; frames are resized to height x width."""
+    width: Count = 64
+    """Pixels."""
+    channels: Annotated[Literal[1, 3], INTEGER] = 1
+    """1: grey, 3: RGB."""
+    seq_len: Count = 100
+    """Frames per training window; videos are cut without overlap."""
+    random_start: bool = False
+    """Training windows start anywhere in their videos, anew each epoch."""
+    frame_step: Count = 1
+    """Every n-th frame of a video; windows have seq_len of these."""
+    crop: Literal["none", "center"] = "none"
+    """To the proportions of height x width: none squeezes, center cuts."""
+    masks: bool = False
+    """Masks beside the frames, where a data set has them: davis."""
+    max_video_len: Count | None = None
+    """Frames of each video that are used, from its start; null: all."""
+    unusable_videos: Literal["error", "skip"] = "error"
+    """Broken or too short ones: error, or skip with a report."""
+    cache_dir: Location | None = None
+    """Decoded frames; null: HVP_CACHE_DIR or the user's cache folder."""
+    num_digits: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Generated Moving MNIST: digits per sequence."""
+    train_videos: Videos = 10000
+    """Generated: fresh sequences per epoch."""
+    test_videos: Videos = 1000
+    """Generated: test sequences, always the same."""
+
+
+@section(frozen=True)
+class TrainingConfig:
+    """How to train."""
+
+    batch_size: Count = 50
+    """Examples of an update, over all replicas and workers."""
+    epochs: Count = 60
+    """Passes over the training windows."""
+    steps: Count | None = None
+    """Total updates; overrides epochs."""
+    learning_rate: NonNegative = 1e-4
+    """Adam's; the highest of the schedule."""
+    schedule: Literal["constant", "cosine", "onecycle", "milestones"] = "constant"
+    """constant, cosine (to 0), onecycle (PyTorch's), milestones."""
+    milestones: Items[Annotated[float, Field(gt=0, lt=1), NUMBER]] = field(
+        default_factory=lambda: [0.3, 0.8]
+    )
+    """Shares of the run; at each the rate is multiplied by the factor."""
+    milestone_factor: Positive = 0.1
+    """Of the learning rate at each milestone."""
+    warmup_steps: Interval = 0
+    """Linear rise of all but onecycle."""
+    adam_epsilon: Positive = 1e-4
+    """Adam's epsilon."""
+    clip_norm: Positive | None = 10000.0
+    """Global gradient norm; null: no clipping."""
+    strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = "auto"
+    """auto, cpu, gpu, mirrored, multiworker."""
+    sync_batch_norm: bool = False
+    """Batch normalisation over all replicas: N then train as one would."""
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """float32 or mixed_bfloat16."""
+    xla: bool = False
+    """Compile the step."""
+    log_every: Count = 100
+    """Steps between TensorBoard scalars."""
+    gifs_every: Interval = 1000
+    """Steps between TensorBoard videos; 0: none."""
+    gif_samples: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Predictions per video in them."""
+    validate_every: Interval = 1000
+    """Steps; 0: never."""
+    validation_batches: Interval = 5
+    """Batches of each validation."""
+    checkpoint_every: Count = 1000
+    """Steps."""
+    keep_checkpoints: Count = 3
+    """Newest checkpoints that are kept."""
+    best_metric: str = "loss"
+    """Of validation; the checkpoint with the lowest is model/best."""
+    fvd_every: Interval = 0
+    """Generators: steps between FVDs against the training data; 0: none."""
+    fvd_protocol: str = "fvd2048_16f"
+    """Or fvd2048_128f, fvd2048_128f_subsample8f, or another of this form."""
+
+    def __post_init__(self) -> None:
+        if self.milestones != sorted(self.milestones):
+            raise ValueError(
+                f"milestones must be shares of the run in rising order, found {self.milestones}"
+            )
+
+
+@section(frozen=True)
+class EvaluationConfig:
+    """Open-loop evaluation: `context` frames go in, `seq_len - context` are predicted."""
+
+    context: Asked = 36
+    """Frames shown to the model."""
+    seq_len: Asked = 300
+    """Context and predicted frames together."""
+    num_examples: Asked = 250
+    """Contexts."""
+    num_samples: Asked = 1
+    """Futures per context."""
+    batch_size: Asked = 10
+    """Contexts that are predicted together."""
+    protocol: str = "default"
+    """default, svg, cwvae, legacy, simvp, simvp-legacy."""
+    metrics: Items[str] = field(default_factory=lambda: ["mse", "mae", "psnr", "ssim", "lpips"])
+    """Of mse, mae, psnr, ssim, lpips."""
+    unusable_videos: Literal["error", "skip"] = "error"
+    """Broken or too short ones: error, or skip with a report."""
+    fvd_weights: Location | None = None
+    """I3D's checkpoint: evaluation measures FVD; null: HVP_I3D_WEIGHTS."""
+    fvd_context: Literal["in", "out"] = "out"
+    """Whether a prediction's FVD sees the context frames: in or out."""
