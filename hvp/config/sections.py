@@ -77,6 +77,8 @@ class TrainingConfig:
     """Adam's; the highest of the schedule."""
     schedule: Literal["constant", "cosine", "onecycle", "milestones"] = "constant"
     """constant, cosine (to 0), onecycle (PyTorch's), milestones."""
+    cycle_momentum: bool = False
+    """Onecycle: Adam's beta_1 goes 0.95, 0.85, 0.95, as in PyTorch."""
     milestones: Items[Annotated[float, Field(gt=0, lt=1), NUMBER]] = field(
         default_factory=lambda: [0.3, 0.8]
     )
@@ -119,6 +121,8 @@ class TrainingConfig:
     """Or fvd2048_128f, fvd2048_128f_subsample8f, or another of this form."""
 
     def __post_init__(self) -> None:
+        if self.cycle_momentum and self.schedule != "onecycle":
+            raise ValueError(f"cycle_momentum needs schedule onecycle, found {self.schedule}")
         if self.milestones != sorted(self.milestones):
             raise ValueError(
                 f"milestones must be shares of the run in rising order, found {self.milestones}"

@@ -11,8 +11,8 @@ class CompiledLayers:
 
     The gradient computes a layer anew from its input, so nothing inside it is kept between forward
     and backward pass, and a network of many equal blocks is compiled once a block shape. Layers of
-    one class whose weights have the same shapes must do the same; they have no state and draw
-    nothing at random.
+    one class whose inputs and weights have the same shapes must do the same; they have no state and
+    draw nothing at random.
 
     Example:
         >>> programs = CompiledLayers()
@@ -27,7 +27,8 @@ class CompiledLayers:
         """`layer(x)`; the first call, which builds the layer, is not compiled."""
         if not layer.built:
             return layer(x)
-        key = (type(layer), *(tuple(weight.shape) for weight in layer.weights))
+        shapes = (tuple(weight.shape) for weight in layer.weights)
+        key = (type(layer), tuple(x.shape[1:]), *shapes)
         if key not in self._programs:
             self._programs[key] = _Program(layer)
         return self._programs[key](layer, x)

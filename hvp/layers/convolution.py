@@ -7,12 +7,33 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.initial_values import pytorch_values
+
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
 
 
-def batch_norm(name: str, **kwargs: Any) -> layers.BatchNormalization:
-    """Batch normalisation with PyTorch's momentum and epsilon."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name, **kwargs)
+class BatchNormalization(layers.BatchNormalization):
+    """Batch normalisation whose moving variance is of unbiased estimates, as PyTorch's.
+
+    A batch is normalised by its biased variance. Channels are the last axis; there is no mask.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        if not (training and self.trainable):
+            return super().call(inputs, training=False)
+        x = tf.cast(inputs, tf.float32)
+        mean, variance = self._moments(x, None)
+        count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+        unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(y, self.compute_dtype)
+
+
+def batch_norm(name: str, **kwargs: Any) -> BatchNormalization:
+    """Batch normalisation with PyTorch's momentum, epsilon and moving variance."""
+    return BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name, **kwargs)
 
 
 class Convolution(layers.Layer):
@@ -21,9 +42,21 @@ class Convolution(layers.Layer):
     TensorFlow's SAME pads strided convolutions at the end only. Odd kernels.
 
     Maps `(batch, height, width, c)` to `(batch, ceil(height / stride), ceil(width / stride), n)`.
+
+    Args:
+        filters, kernel, stride, bias: as of `Conv2D`.
+        initial: initialisers; `pytorch_values()` by default.
     """
 
-    def __init__(self, filters: int, kernel: int, stride: int = 1, bias: bool = True, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel: int,
+        stride: int = 1,
+        bias: bool = True,
+        initial: dict[str, Any] | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, received {kernel}")
@@ -35,6 +68,7 @@ class Convolution(layers.Layer):
             padding="valid" if stride > 1 else "same",
             use_bias=bias,
             name="convolution",
+            **(pytorch_values() if initial is None else initial),
         )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -58,7 +92,12 @@ class TransposedConvolution(layers.Layer):
             )
         self.kernel_size, self.stride = kernel, stride
         self.convolution = layers.Conv2DTranspose(
-            filters, kernel, strides=stride, padding="valid", name="convolution"
+            filters,
+            kernel,
+            strides=stride,
+            padding="valid",
+            name="convolution",
+            **pytorch_values(),
         )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers.convolution import batch_norm
+from hvp.layers.initial_values import mmcv_values
 
 
 class Involution(layers.Layer):
@@ -37,9 +38,10 @@ class Involution(layers.Layer):
             raise ValueError(f"{channels} channels do not divide into {groups} groups")
         self.groups = groups
         hidden = channels // self.reduction
-        self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce")
+        outputs = self.kernel_size**2 * groups
+        self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce", **mmcv_values())
         self.norm = batch_norm("norm")
-        self.span = layers.Conv2D(self.kernel_size**2 * groups, 1, name="span")
+        self.span = layers.Conv2D(outputs, 1, name="span", **mmcv_values())
         self.reduce.build(shape)
         self.norm.build((*shape[:-1], hidden))
         self.span.build((*shape[:-1], hidden))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers.convolution import NORM_EPSILON, Convolution, TransposedConvolution
+from hvp.layers.initial_values import pytorch_values
 
 STRIDES = (1, 2, 1, 2)
 
@@ -77,7 +78,7 @@ class SpatialDecoder(layers.Layer):
             else:
                 convolution = TransposedConvolution(filters, kernel, stride, name="convolution")
             self.stages.append(_Stage(convolution, activation, name=f"stage_{i}"))
-        self.readout = layers.Conv2D(channels, 1, name="readout")
+        self.readout = layers.Conv2D(channels, 1, name="readout", **pytorch_values())
 
     def call(self, skips: list[tf.Tensor]) -> tf.Tensor:
         x = skips[-1]

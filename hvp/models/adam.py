@@ -12,28 +12,54 @@ class Adam(keras.optimizers.Adam):
     """`keras.optimizers.Adam`, each update of a variable done in place by one operation.
 
     Keras' own update makes several temporary tensors of every variable's size, which shows in the
-    peak memory of wide models. The arithmetic is the same (`epsilon` outside the root).
+    peak memory of wide models. The arithmetic is the same, but where `beta_1` is cycled or
+    `pytorch_epsilon` is on.
+
+    A learning-rate schedule with a method `beta_1(step)` sets that too, in place of the constant,
+    as PyTorch's one-cycle schedule does. The moments' bias is corrected by `beta_1 ** updates` of
+    the present `beta_1`, as there.
 
     Takes Keras' arguments, except that `amsgrad` must be off.
+
+    Args:
+        pytorch_epsilon: add epsilon to the root of the bias-corrected second moment, as PyTorch,
+            not of the moment itself, as TensorFlow. They differ by a factor of
+            sqrt(1 - beta_2 ** updates), which tells for gradients as small as epsilon in the
+            first thousand updates.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, pytorch_epsilon: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.amsgrad:
             raise ValueError("this Adam has no amsgrad; use keras.optimizers.Adam")
+        self.pytorch_epsilon = pytorch_epsilon
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "pytorch_epsilon": self.pytorch_epsilon}
+
+    def current_beta_1(self) -> tf.Tensor:
+        """The first moment's decay of the next update, a scalar."""
+        cycled = getattr(self._learning_rate, "beta_1", None)
+        value = self.beta_1 if cycled is None else cycled(self.iterations.value)
+        return tf.cast(value, tf.float32)
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         index = self._get_variable_index(variable)
         step = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, variable.dtype)
+        beta_1 = tf.cast(self.current_beta_1(), variable.dtype)
+        beta_2_power = tf.pow(tf.cast(self.beta_2, variable.dtype), step)
+        epsilon = tf.cast(self.epsilon, variable.dtype)
+        if self.pytorch_epsilon:
+            epsilon *= tf.sqrt(1.0 - beta_2_power)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            beta1_power=tf.pow(beta_1, step),
+            beta2_power=beta_2_power,
             lr=tf.cast(learning_rate, variable.dtype),
-            beta1=tf.cast(self.beta_1, variable.dtype),
+            beta1=beta_1,
             beta2=tf.cast(self.beta_2, variable.dtype),
-            epsilon=tf.cast(self.epsilon, variable.dtype),
+            epsilon=epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )

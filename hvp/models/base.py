@@ -34,6 +34,7 @@ class VideoModel(keras.Model):
     min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
     max_window: int | None = None  # frames that it may have, where later ones would teach nothing
+    pytorch_epsilon = False  # see `Adam`: whose arithmetic the published code was trained by
     # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
     # and `rollout` takes the context's as `masks`.
     needs_masks = False
@@ -85,7 +86,11 @@ class VideoModel(keras.Model):
         if learning_rate is None:
             learning_rate = training.learning_rate
         self.compile(
-            optimizer=Adam(learning_rate, epsilon=training.adam_epsilon),
+            optimizer=Adam(
+                learning_rate,
+                epsilon=training.adam_epsilon,
+                pytorch_epsilon=self.pytorch_epsilon,
+            ),
             jit_compile=training.xla,
         )
         self.optimizer.build(self.trainable_variables)

@@ -29,6 +29,7 @@ class FrequencyPredictor(VideoModel):
         **settings: the keys of the family's config dataclass.
     """
 
+    pytorch_epsilon = True
     config_class: type
     activation: Callable[[tf.Tensor], tf.Tensor]
 

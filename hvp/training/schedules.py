@@ -14,6 +14,7 @@ from hvp.config import TrainingConfig
 ONE_CYCLE_WARM_UP = 0.3  # share of the run
 ONE_CYCLE_START = 1 / 25  # of the highest rate
 ONE_CYCLE_END = 1e-4  # of the first rate
+ONE_CYCLE_BETA_1 = (0.95, 0.85)  # Adam's first moment at both ends of the run, and at the peak
 
 
 def make_schedule(
@@ -26,7 +27,7 @@ def make_schedule(
     each of `training.milestones`; `onecycle` has its own warm-up over 30 % of the run.
     """
     if training.schedule == "onecycle":
-        return OneCycle(training.learning_rate, total_steps)
+        return OneCycle(training.learning_rate, total_steps, training.cycle_momentum)
     if training.schedule == "cosine":
         return WarmUpCosine(training.learning_rate, total_steps, training.warmup_steps)
     if training.schedule == "milestones":
@@ -44,28 +45,44 @@ def make_schedule(
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """Cosine from 1/25 of the highest rate up to it, then down to 1/250000 of it.
 
-    Equal to PyTorch's `OneCycleLR(max_lr=highest, total_steps=total_steps)` with its defaults, but
-    for Adam's first moment, which that cycles too (0.95 to 0.85 and back).
+    Equal to PyTorch's `OneCycleLR(max_lr=highest, total_steps=total_steps)` with its defaults.
 
     Args:
         highest: rate reached after 30 % of the run.
         total_steps: updates of the run.
+        cycle_momentum: Adam's beta_1 goes the other way, from 0.95 down to 0.85 and back.
+
+    Attributes:
+        beta_1: from a step to Adam's beta_1, which `hvp.models.adam.Adam` follows; or `None`.
     """
 
-    def __init__(self, highest: float, total_steps: int):
+    def __init__(self, highest: float, total_steps: int, cycle_momentum: bool = False):
         self.highest, self.total_steps = highest, total_steps
+        self.cycle_momentum = cycle_momentum
+        self.beta_1 = self._beta_1 if cycle_momentum else None
 
     def __call__(self, step: Any) -> tf.Tensor:
-        step = tf.cast(step, tf.float32)
         first = self.highest * ONE_CYCLE_START
+        return self._cycle(step, first, self.highest, first * ONE_CYCLE_END)
+
+    def _beta_1(self, step: Any) -> tf.Tensor:
+        ends, peak = ONE_CYCLE_BETA_1
+        return self._cycle(step, ends, peak, ends)
+
+    def _cycle(self, step: Any, first: float, middle: float, last: float) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
         peak = max(ONE_CYCLE_WARM_UP * self.total_steps - 1, 1e-6)
         end = max(self.total_steps - 1, peak + 1e-6)
-        up = _cosine(first, self.highest, step / peak)
-        down = _cosine(self.highest, first * ONE_CYCLE_END, (step - peak) / (end - peak))
+        up = _cosine(first, middle, step / peak)
+        down = _cosine(middle, last, (step - peak) / (end - peak))
         return tf.where(step <= peak, up, down)
 
     def get_config(self) -> dict[str, Any]:
-        return {"highest": self.highest, "total_steps": self.total_steps}
+        return {
+            "highest": self.highest,
+            "total_steps": self.total_steps,
+            "cycle_momentum": self.cycle_momentum,
+        }
 
 
 class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):

@@ -163,7 +163,8 @@ def _filter_block(name: str, block: Any) -> Named:
     yield from _layer(f"{name}.STAU.dwconv.dwconv", attention.neighbourhood, _depthwise)
     yield from _layer(f"{name}.STAU.fc2", attention.project, _linear)
     for axis, axis_filter in (("h", unit.first), ("w", unit.second)):
-        yield f"{name}.DFDU.param_{axis}", axis_filter.threshold, _same
+        if axis_filter.kind != "none":
+            yield f"{name}.DFDU.param_{axis}", axis_filter.threshold, _same
         yield from _layer(f"{name}.DFDU.mlp_{axis}1", axis_filter.predict, _linear)
     yield from _layer(f"{name}.DFDU.mlp_c", unit.channels, _linear)
     yield from _layer(f"{name}.DFDU.reweight_h", unit.weight_first, _linear)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hvp.config import TrainingConfig, load_config
 from hvp.errors import UserError
 from hvp.experiment.folder import open_run_folder
+from hvp.models.adam import Adam
 from hvp.training.schedules import make_schedule
 
 
@@ -31,6 +33,48 @@ def test_one_cycle_is_pytorchs(run):
     found = highest * np.array(rates(total, range(total), schedule="onecycle"))
     assert len(found) == len(run["rates"]) == total
     np.testing.assert_allclose(found, run["rates"], rtol=1e-5, atol=1e-7 * highest)
+
+
+@pytest.mark.parametrize("run", recorded_one_cycles(), ids=lambda run: f"{run['total_steps']}")
+def test_one_cycle_cycles_adams_beta_1_as_pytorch(run):
+    """Every beta_1, and the parameter that PyTorch's Adam made of the recorded gradients."""
+    total, highest = run["total_steps"], run["highest"]
+    training = TrainingConfig(learning_rate=highest, schedule="onecycle", cycle_momentum=True)
+    variable = tf.Variable([run["start"]], dtype=tf.float32)
+    optimizer = Adam(make_schedule(training, total), epsilon=run["epsilon"], pytorch_epsilon=True)
+    optimizer.build([variable])
+    betas, values = [], []
+    for gradient in run["gradients"]:
+        betas.append(float(optimizer.current_beta_1()))
+        optimizer.apply_gradients([(tf.constant([gradient]), variable)])
+        values.append(float(variable[0]))
+    np.testing.assert_allclose(betas, run["beta_1"], rtol=1e-6)
+    moved = np.abs(np.diff(run["parameter"], prepend=run["start"])).sum()
+    np.testing.assert_allclose(values, run["parameter"], atol=2e-6 * max(moved, 1.0))
+
+
+def test_beta_1_stays_where_it_is_not_asked_to_cycle():
+    schedule = make_schedule(TrainingConfig(schedule="onecycle"), 10)
+    assert float(Adam(schedule).current_beta_1()) == pytest.approx(0.9)
+    with pytest.raises(ValueError, match="cycle_momentum needs schedule onecycle, found cosine"):
+        TrainingConfig(schedule="cosine", cycle_momentum=True)
+
+
+@pytest.mark.parametrize("updates", [1, 10, 1000])
+def test_epsilon_where_pytorch_adds_it(updates):
+    """One gradient again and again: both moments' corrections undo their decay."""
+    gradient, epsilon, steps = 1e-8, 1e-8, []
+    for pytorch_epsilon in (True, False):
+        variable = tf.Variable([0.0])
+        optimizer = Adam(1.0, epsilon=epsilon, pytorch_epsilon=pytorch_epsilon)
+        optimizer.build([variable])
+        for _ in range(updates):
+            before = float(variable[0])
+            optimizer.apply_gradients([(tf.constant([gradient]), variable)])
+        steps.append(before - float(variable[0]))
+    corrected = np.sqrt(1 - 0.999**updates)
+    assert steps[0] == pytest.approx(gradient / (gradient + epsilon), rel=2e-3)
+    assert steps[1] == pytest.approx(gradient / (gradient + epsilon / corrected), rel=2e-3)
 
 
 def test_cosine_and_constant_with_warm_up():

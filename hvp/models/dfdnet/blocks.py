@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import tensorflow as tf
-from keras import layers
+from keras import initializers, layers
 
 from hvp.layers.convolution import NORM_EPSILON
+from hvp.layers.initial_values import pytorch_values
+from hvp.models.dfdnet.config import Filter
+
+# Around a threshold, in units of magnitude: how far a learned one feels the bins beside it. The
+# initial thresholds' standard deviation.
+LEARNING_WIDTH = 1.0
 
 
 class FilterBlock(layers.Layer):
@@ -17,13 +23,14 @@ class FilterBlock(layers.Layer):
     Args:
         segments: channel segments of the filter.
         low_frequencies: share of bins that pass unfiltered.
+        kind: what the filter does to the others, see `AxisFilter`.
     """
 
-    def __init__(self, segments: int, low_frequencies: float, **kwargs):
+    def __init__(self, segments: int, low_frequencies: float, kind: Filter = "fixed", **kwargs):
         super().__init__(**kwargs)
         self.norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="norm")
         self.attention = AttentionUnit(name="attention")
-        self.filter = FrequencyFilterUnit(segments, low_frequencies, name="filter")
+        self.filter = FrequencyFilterUnit(segments, low_frequencies, kind, name="filter")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         x = self.attention(self.norm(x)) + x
@@ -36,9 +43,11 @@ class AttentionUnit(layers.Layer):
     def build(self, shape: tuple[int | None, ...]) -> None:
         channels = shape[-1]
         hidden = 2 * channels // 3
-        self.expand = layers.Dense(2 * hidden, name="expand")
-        self.neighbourhood = layers.DepthwiseConv2D(3, padding="same", name="neighbourhood")
-        self.project = layers.Dense(channels, name="project")
+        self.expand = layers.Dense(2 * hidden, name="expand", **pytorch_values())
+        self.neighbourhood = layers.DepthwiseConv2D(
+            3, padding="same", name="neighbourhood", **pytorch_values(3 * 3, "depthwise")
+        )
+        self.project = layers.Dense(channels, name="project", **pytorch_values())
         self.expand.build(shape)
         self.neighbourhood.build((*shape[:-1], hidden))
         self.project.build((*shape[:-1], hidden))
@@ -54,17 +63,17 @@ class FrequencyFilterUnit(layers.Layer):
     """DFDU: filters and predicts along either axis, and mixes both crosswise.
 
     Args:
-        segments, low_frequencies: as of `FilterBlock`.
+        segments, low_frequencies, kind: as of `FilterBlock`.
     """
 
-    def __init__(self, segments: int, low_frequencies: float, **kwargs):
+    def __init__(self, segments: int, low_frequencies: float, kind: Filter = "fixed", **kwargs):
         super().__init__(**kwargs)
-        self.first = AxisFilter(1, segments, low_frequencies, name="first")
-        self.second = AxisFilter(2, segments, low_frequencies, name="second")
+        self.first = AxisFilter(1, segments, low_frequencies, kind, name="first")
+        self.second = AxisFilter(2, segments, low_frequencies, kind, name="second")
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         def dense(name: str) -> layers.Dense:
-            layer = layers.Dense(shape[-1], use_bias=False, name=name)
+            layer = layers.Dense(shape[-1], use_bias=False, name=name, **pytorch_values())
             layer.build(shape)
             return layer
 
@@ -85,20 +94,26 @@ class AxisFilter(layers.Layer):
     """Filters the spectrum along one of two axes, then predicts by a dense layer.
 
     Each channel segment of each line along the axis becomes one sequence. Its low frequencies pass;
-    a higher one passes if its magnitude reaches the learned threshold of the sequence (a hard
-    comparison: no gradient reaches the thresholds). Half of the filtered sequence predicts what is
-    added to it.
+    a higher one passes if its magnitude reaches the threshold of the sequence. Half of the filtered
+    sequence predicts what is added to it.
 
     Maps `(batch, n, m, channels)` to the same shape.
 
     Args:
         axis: 1 filters along `n`, 2 along `m`.
         segments, low_frequencies: as of `FilterBlock`.
+        kind: `fixed`, as published: the comparison is hard, so no gradient reaches the thresholds
+            and their random initial values (of standard deviation 1) are final. `learned`, as the
+            paper says (ours): the same comparison, whose gradient is that of a sigmoid
+            `LEARNING_WIDTH` wide (straight-through), to the thresholds alone. `none`: all pass.
     """
 
-    def __init__(self, axis: int, segments: int, low_frequencies: float, **kwargs):
+    def __init__(
+        self, axis: int, segments: int, low_frequencies: float, kind: Filter = "fixed", **kwargs
+    ):
         super().__init__(**kwargs)
         self.axis, self.segments, self.low_frequencies = axis, segments, low_frequencies
+        self.kind = kind
         # Of (batch, n, m, segments, size): brings segments before the other axis (1) or behind it
         # (2), as the original's thresholds are ordered. Either is its own inverse.
         self.order = (0, 3, 2, 1, 4) if axis == 1 else (0, 1, 3, 2, 4)
@@ -107,13 +122,14 @@ class AxisFilter(layers.Layer):
         channels, along, across = shape[-1], shape[self.axis], shape[3 - self.axis]
         columns = along * channels // self.segments
         self.passing = int(self.low_frequencies * columns + 1)
-        self.threshold = self.add_weight(
-            shape=(1, across * self.segments),
-            initializer="random_normal",
-            autocast=False,  # compared with a float32 spectrum
-            name="threshold",
-        )
-        self.predict = layers.Dense(columns, use_bias=False, name="predict")
+        if self.kind != "none":
+            self.threshold = self.add_weight(
+                shape=(1, across * self.segments),
+                initializer=initializers.RandomNormal(stddev=1.0),
+                autocast=False,  # compared with a float32 spectrum
+                name="threshold",
+            )
+        self.predict = layers.Dense(columns, use_bias=False, name="predict", **pytorch_values())
         self.predict.build((None, None, columns // 2))
         self.built = True
 
@@ -124,20 +140,27 @@ class AxisFilter(layers.Layer):
         lines = tf.transpose(split, self.order)
         ordered = lines.shape[1:]
         lines = tf.reshape(lines, (-1, ordered[0] * ordered[1], ordered[2] * size))
-        filtered = self._filter(tf.cast(lines, tf.float32))
+        filtered = lines if self.kind == "none" else self._filter(tf.cast(lines, tf.float32))
         lines = lines + self.predict(tf.cast(_halve(filtered), lines.dtype))
         lines = tf.transpose(tf.reshape(lines, (-1, *ordered)), self.order)
         return tf.reshape(lines, (-1, n, m, channels))
 
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
-        columns = lines.shape[-1]
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
+        passed = spectrum * tf.cast(self.mask(spectrum), tf.complex64)
+        return tf.signal.irfft(passed, fft_length=[lines.shape[-1]])
+
+    def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
+        """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        magnitude = tf.stop_gradient(tf.sqrt(power))
         threshold = tf.convert_to_tensor(self.threshold, tf.float32)[:, :, None]
-        kept = tf.sqrt(power) >= threshold
+        kept = tf.cast(magnitude >= threshold, tf.float32)
+        if self.kind == "learned":
+            soft = tf.sigmoid((magnitude - threshold) / LEARNING_WIDTH)
+            kept += soft - tf.stop_gradient(soft)
         low = tf.range(spectrum.shape[-1]) < self.passing
-        mask = tf.stop_gradient(tf.cast(kept | low, tf.complex64))
-        return tf.signal.irfft(spectrum * mask, fft_length=[columns])
+        return tf.where(low, 1.0, kept)
 
 
 def _halve(x: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ from hvp.models.predictor_config import (
 )
 
 SEGMENTS = (4, 8)  # channel segments of the two parallel blocks
+Filter = Literal["fixed", "learned", "none"]
 
 
 @section(frozen=True)
@@ -36,6 +37,8 @@ class DFDNetConfig:
     """Of the channels inside a block."""
     low_frequencies: Share = 0.3125
     """Share of bins that pass unfiltered (the original's COF)."""
+    filter: Filter = "fixed"
+    """Thresholds of the other bins: fixed at their initial values (as coded), learned, or none."""
     losses: Losses = field(default_factory=lambda: {"weighted_frequency": 1.0})
     """Weights of mse, mae, frequency_3d, frequency_3d_linear, weighted_frequency."""
     loss_axes: Literal["paper", "code"] = "paper"

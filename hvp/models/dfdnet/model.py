@@ -1,7 +1,7 @@
 """DFDNet: "Disentangling and Filtering Dynamics for Enhanced Video Prediction".
 
 A SimVP-shaped predictor. Its temporal module sees time folded into channels, and its blocks filter
-the features' spectra along both axes of the picture with learned thresholds.
+the features' spectra along both axes of the picture by thresholds.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from keras import layers
 
 from hvp.layers.compiled import CompiledLayers
 from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
+from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.models.dfdnet.blocks import FilterBlock
-from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
+from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig, Filter
 from hvp.models.frequency_predictor import FrequencyPredictor
 
 RESIDUAL_FROM = 4  # blocks in a stage, from which each adds its input
@@ -49,6 +50,7 @@ class DFDNet(FrequencyPredictor):
                     width,
                     width // s.reduction,
                     s.low_frequencies,
+                    s.filter,
                     count >= RESIDUAL_FROM,
                     programs,
                     name=f"s{i}_b{j}",
@@ -79,8 +81,8 @@ class Stem(layers.Layer):
     def __init__(self, width: int, stride: int, **kwargs):
         super().__init__(**kwargs)
         self.convolutions = [
-            Convolution(width // 2, 3, bias=False, name="conv_0"),
-            Convolution(width, 3, stride=stride, bias=False, name="conv_1"),
+            Convolution(width // 2, 3, bias=False, initial=mmcv_values(), name="conv_0"),
+            Convolution(width, 3, stride, bias=False, initial=mmcv_values(), name="conv_1"),
         ]
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
         self.pool = stride == 1
@@ -119,18 +121,19 @@ class Block(layers.Layer):
         width: int,
         middle: int,
         low_frequencies: float,
+        kind: Filter,
         residual: bool,
         programs: CompiledLayers,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.residual, self.programs = residual, programs
-        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce")
+        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.filters = [
-            FilterBlock(segments, low_frequencies, name=f"filter_{segments}")
+            FilterBlock(segments, low_frequencies, kind, name=f"filter_{segments}")
             for segments in SEGMENTS
         ]
-        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand")
+        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}") for i in range(2)]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:

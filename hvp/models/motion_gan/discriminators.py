@@ -15,6 +15,7 @@ from hvp.models.motion_gan.motion import FourierFeatures
 GROUP = 4  # examples whose spread the minibatch standard deviation measures
 HALVINGS_IN_TIME = 2  # of the video discriminators, in their first blocks
 PAIR_FEATURES, PAIR_EMBEDDING = 256, 128
+PAIR_HIGHEST = 3.0  # of the initial frequencies that the distance of two frames is embedded by
 
 
 class ResidualBlock(layers.Layer):
@@ -155,7 +156,7 @@ class PairDiscriminator(Discriminator):
     def build(self, input_shape: tuple | None = None) -> None:
         if self.built:
             return
-        self.distance = FourierFeatures(PAIR_FEATURES, 0.0, 1.0, name="distance")
+        self.distance = FourierFeatures(PAIR_FEATURES, 0.0, PAIR_HIGHEST, name="distance")
         self.distance.build((None,))
         self.embedding = EqualDense(PAIR_EMBEDDING, name="embedding")
         self.embedding.build((None, PAIR_FEATURES))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
-from keras import layers
+from keras import initializers, layers
 
 from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.layers import (
@@ -111,14 +111,15 @@ class Renderer(layers.Layer):
 
     def build(self, style_shape: tuple[int | None, ...]) -> None:
         self.constant = self.add_weight(
-            shape=(1, 4, 4, self.widths[4]), initializer="random_normal", name="constant"
+            shape=(1, 4, 4, self.widths[4]),
+            initializer=initializers.RandomNormal(stddev=1.0),
+            name="constant",
         )
-        self.constant.assign(self.constant * 20.0)  # standard deviation 1
         # What the original stores for noise that is not drawn anew.
         self.noises = [
             self.add_weight(
                 shape=(1, size, size, 1),
-                initializer="random_normal",
+                initializer=initializers.RandomNormal(stddev=1.0),
                 trainable=False,
                 name=f"noise_{i}",
             )

@@ -68,9 +68,18 @@ class _PenalisedSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.schedule, self.every = schedule, every
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        return self.schedule(self._updates(step))
+
+    @property
+    def beta_1(self) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """Adam's, where the schedule cycles it."""
+        cycled = getattr(self.schedule, "beta_1", None)
+        return None if cycled is None else lambda step: cycled(self._updates(step))
+
+    def _updates(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.int64)
         penalties = (step + self.every) // (self.every + 1)  # the first step is one
-        return self.schedule(step - penalties)
+        return step - penalties
 
     def get_config(self) -> dict[str, Any]:
         return {"schedule": self.schedule, "every": self.every}
@@ -211,6 +220,7 @@ class MotionGAN(VideoModel):
                 beta_1=self.settings.adam_beta_1,
                 beta_2=self.settings.adam_beta_2,
                 epsilon=training.adam_epsilon,
+                pytorch_epsilon=True,
             )
             optimizer.build(network.trainable_variables)
             setattr(self, f"{name}_optimizer", optimizer)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers.convolution import Convolution, batch_norm
+from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.involution import Involution
 from hvp.models.frequency_predictor import FrequencyPredictor
 from hvp.models.sdfnet.config import SDFNetConfig
@@ -64,8 +65,8 @@ class Stem(layers.Layer):
     def __init__(self, width: int, **kwargs):
         super().__init__(**kwargs)
         self.convolutions = [
-            Convolution(width // 2, 3, bias=False, name="conv_0"),
-            Convolution(width, 3, bias=False, name="conv_1"),
+            Convolution(width // 2, 3, bias=False, initial=mmcv_values(), name="conv_0"),
+            Convolution(width, 3, bias=False, initial=mmcv_values(), name="conv_1"),
         ]
         self.involution = Involution(3, name="involution")
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
@@ -84,9 +85,9 @@ class Block(layers.Layer):
     def __init__(self, width: int, middle: int, kernel: int, residual: bool, **kwargs):
         super().__init__(**kwargs)
         self.residual = residual
-        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce")
+        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.involution = Involution(kernel, name="involution")
-        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand")
+        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
