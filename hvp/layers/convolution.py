@@ -24,6 +24,8 @@ class BatchNormalization(layers.BatchNormalization):
         x = tf.cast(inputs, tf.float32)
         mean, variance = self._moments(x, None)
         count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+        if self.synchronized:
+            count *= tf.distribute.get_replica_context().num_replicas_in_sync
         unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
