@@ -74,6 +74,14 @@ def parser() -> argparse.ArgumentParser:
     recursion_command.add_ablation_arguments(ablation)
     ablation.set_defaults(run=recursion_command.run_ablation)
 
+    from hvp.commands import config_schema
+
+    schema = commands.add_parser(
+        "config-schema", help="print the JSON schema of configuration files, for editors"
+    )
+    config_schema.add_arguments(schema)
+    schema.set_defaults(run=config_schema.run)
+
     importing = commands.add_parser(
         "import-weights", help="make an experiment of a published checkpoint"
     )
