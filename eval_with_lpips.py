@@ -2,7 +2,7 @@
 
 import sys
 
-from hvp.commands.evaluate import main
+from hvp.__main__ import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script("evaluate"))

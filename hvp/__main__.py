@@ -1,123 +1,101 @@
-"""`python -m hvp COMMAND`: everything besides training and evaluation."""
+"""`hvp COMMAND`, or `python -m hvp COMMAND`: the table of commands.
+
+A command is a module of `hvp.commands` with its name, of which only the asked one is imported:
+
+- `HELP`: what it does, for its own `--help`;
+- `add_arguments(parser)`: declares its arguments, without importing TensorFlow;
+- `run(arguments)`: does it, and returns an exit code or `None` for 0.
+"""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import sys
+import textwrap
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
-from hvp.commands.options import add_overrides
+import hvp
+from hvp.commands.parser import Parser, choice
 from hvp.errors import command
 
-
-def parser() -> argparse.ArgumentParser:
-    """The command line; every command's own parser sets `run`, a function of the arguments."""
-    top = argparse.ArgumentParser(prog="python -m hvp", description=__doc__)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    prepare = commands.add_parser(
-        "prepare", help="build a data set in the layout that the loaders read"
-    )
-    from hvp.commands import prepare as data_prepare
-
-    data_prepare.add_arguments(prepare)
-    prepare.set_defaults(run=data_prepare.run)
-
-    from hvp.commands import predict as predict_command
-    from hvp.commands import show as show_command
-    from hvp.commands import validate_metrics as validation_command
-
-    show = commands.add_parser("show", help="show what the model will see of a data set")
-    show_command.add_arguments(show)
-    show.set_defaults(run=show_command.run)
-
-    predict = commands.add_parser("predict", help="predict how your own videos go on")
-    predict_command.add_arguments(predict)
-    predict.set_defaults(run=predict_command.run)
-
-    validation = commands.add_parser(
-        "validate-metrics", help="show where traditional and frequency metrics disagree"
-    )
-    validation_command.add_arguments(validation)
-    validation.set_defaults(run=validation_command.run)
-
-    from hvp.commands import generate as generate_command
-
-    generate = commands.add_parser(
-        "generate", help="generate videos, with their motion as asked for"
-    )
-    generate_command.add_arguments(generate)
-    generate.set_defaults(run=generate_command.run)
-
-    from hvp.commands import fvd as fvd_command
-
-    fvd = commands.add_parser("fvd", help="measure the Fréchet video distance of generated videos")
-    fvd_command.add_arguments(fvd)
-    fvd.set_defaults(run=fvd_command.run)
-
-    from hvp.commands import fuse as fusion_command
-
-    fuse = commands.add_parser("fuse", help="show the fusion pictures of a video")
-    fusion_command.add_arguments(fuse)
-    fuse.set_defaults(run=fusion_command.run)
-
-    from hvp.commands import recursion as recursion_command
-
-    recursion = commands.add_parser(
-        "recursion", help="compare experiments on long recursive predictions"
-    )
-    recursion_command.add_recursion_arguments(recursion)
-    recursion.set_defaults(run=recursion_command.run_recursion)
-    ablation = commands.add_parser(
-        "ablate-fusion", help="train and compare the variants of the synthesis network"
-    )
-    recursion_command.add_ablation_arguments(ablation)
-    ablation.set_defaults(run=recursion_command.run_ablation)
-
-    from hvp.commands import config_schema
-
-    schema = commands.add_parser(
-        "config-schema", help="print the JSON schema of configuration files, for editors"
-    )
-    config_schema.add_arguments(schema)
-    schema.set_defaults(run=config_schema.run)
-
-    importing = commands.add_parser(
-        "import-weights", help="make an experiment of a published checkpoint"
-    )
-    importing.add_argument(
-        "--checkpoint",
-        required=True,
-        help="folder or prefix of a TensorFlow 1 checkpoint, or a PyTorch .pth or .pt file",
-    )
-    importing.add_argument(
-        "--config",
-        help="one of our configurations or the original's config.yml (default: the one beside it)",
-    )
-    importing.add_argument("--logdir", default="logs", help="the experiment goes to LOGDIR/NAME")
-    add_overrides(importing)
-    importing.set_defaults(run=_import_weights)
-    return top
+COMMANDS = {
+    "train": "train an experiment, or go on with it",
+    "evaluate": "measure how well an experiment predicts, and write a report",
+    "prepare": "build a data set in the layout that the loaders read",
+    "show": "show what the model will see of a data set",
+    "predict": "predict how your own videos go on",
+    "generate": "generate videos, with their motion as asked for",
+    "fvd": "measure the Fréchet video distance of generated videos",
+    "fuse": "show the fusion pictures of a video",
+    "recursion": "compare experiments on long recursive predictions",
+    "ablate-fusion": "train and compare the variants of the synthesis network",
+    "validate-metrics": "show where traditional and frequency metrics disagree",
+    "import-weights": "make an experiment of a published checkpoint",
+    "config-schema": "print the JSON schema of configuration files, for editors",
+}
 
 
-def _import_weights(arguments: argparse.Namespace) -> None:
-    from hvp.quiet import import_tensorflow
+def parser_of(name: str, prog: str | None = None) -> Parser:
+    """The parser of one command.
 
-    import_tensorflow()
-    from hvp.weights.importing import import_checkpoint
+    Args:
+        name: of `COMMANDS`.
+        prog: how the command was started, for its help; `hvp NAME` by default.
 
-    folder = import_checkpoint(
-        arguments.checkpoint, arguments.config, arguments.logdir, tuple(arguments.overrides)
-    )
-    print(f"imported into {folder}")
-    print(f"evaluate it: python eval_with_lpips.py --logdir {folder}/model")
+    Example:
+        >>> parser_of("show").parse_args(["--config", "kth"]).config
+        'kth'
+    """
+    module = _module(name)
+    parser = Parser(prog=prog or f"{_program()} {name}", description=module.HELP)
+    module.add_arguments(parser)
+    return parser
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int | None:
-    """Runs one command; see `python -m hvp --help`."""
-    arguments = parser().parse_args(argv)
-    return arguments.run(arguments)
+    """Runs the command that `argv` (or the command line) names, with the arguments after it."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    name = _top_parser().parse_args(argv[:1]).command
+    return _run(name, argv[1:])
+
+
+@command
+def script(name: str, argv: Sequence[str] | None = None) -> int | None:
+    """Runs the command `name` from a script of its own, such as `train.py`."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    return _run(name, argv, prog=f"python {Path(sys.argv[0]).name}")
+
+
+def _run(name: str, argv: Sequence[str], prog: str | None = None) -> int | None:
+    arguments = parser_of(name, prog).parse_args(argv)
+    return _module(name).run(arguments)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"hvp.commands.{name.replace('-', '_')}")
+
+
+def _program() -> str:
+    return "hvp" if Path(sys.argv[0]).stem == "hvp" else "python -m hvp"
+
+
+def _top_parser() -> Parser:
+    width = max(map(len, COMMANDS)) + 2
+    table = "\n".join(f"{name:{width}}{summary}" for name, summary in COMMANDS.items())
+    parser = Parser(
+        prog=_program(),
+        usage="%(prog)s COMMAND ...",
+        description="Stochastic video prediction and video generation in TensorFlow and Keras.",
+        epilog=f"commands (COMMAND --help says more):\n{textwrap.indent(table, '  ')}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hvp {hvp.__version__}")
+    parser.add_argument("command", type=choice(COMMANDS), metavar="COMMAND", help="what to do")
+    return parser
 
 
 if __name__ == "__main__":

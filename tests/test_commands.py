@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -40,10 +42,10 @@ def test_train_then_evaluate(small_config, tmp_path):
 
 def test_a_mistake_is_answered_at_once_without_tensorflow(small_config):
     code = (
-        "import sys; from hvp.commands.train import main;"
+        "import sys; from hvp.__main__ import main;"
         "code = main(sys.argv[1:]); print('tensorflow' in sys.modules, code)"
     )
-    result = start("-c", code, "--config", small_config, "--set", "training.stepz=1")
+    result = start("-c", code, "train", "--config", small_config, "--set", "training.stepz=1")
     assert result.stdout == "False 2\n"
     assert result.stderr == (
         "error: --set training.stepz=1: unknown key 'training.stepz'; did you mean "
@@ -60,8 +62,16 @@ def test_import_is_light_and_quiet():
     assert (result.stdout, result.stderr) == ("False 0.1.0\n", "")
 
 
-def test_help_names_every_command():
-    result = start("-m", "hvp", "--help")
-    assert result.returncode == 0
-    for command in ("prepare", "show", "predict", "fvd", "import-weights"):
-        assert command in result.stdout
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["train.py", "--help"], "python train.py [-h] --config CONFIG"),
+        (["eval_with_lpips.py", "--help"], "python eval_with_lpips.py [-h] --logdir LOGDIR"),
+        (["-m", "hvp", "train", "--help"], "python -m hvp train [-h] --config CONFIG"),
+        (["-m", "hvp", "--help"], "python -m hvp COMMAND ..."),
+    ],
+)
+def test_every_door_leads_to_the_same_commands(arguments, usage):
+    result = start(*arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"usage: {usage}")

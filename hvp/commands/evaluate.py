@@ -1,141 +1,140 @@
-"""`python eval_with_lpips.py`: the command line of evaluation."""
+"""`hvp evaluate`, or `python eval_with_lpips.py`: how well an experiment predicts."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hvp.commands.options import add_overrides
-from hvp.config import ExperimentConfig, load_config
-from hvp.errors import UserError, command
+from hvp.commands.options import (
+    Experiment,
+    add_count,
+    add_experiment,
+    add_seed,
+    open_experiment,
+    progress_bar,
+    seed_of,
+)
+from hvp.commands.parser import choice, words
+from hvp.errors import UserError
 from hvp.metrics.protocols import PROTOCOLS, find_protocol
 from hvp.metrics.registry import METRICS
-from hvp.metrics.statistics import Curve
 
-_SPLIT = "test"
+if TYPE_CHECKING:
+    from hvp.config import ExperimentConfig
+    from hvp.data.dataset import VideoSplit
+    from hvp.distances.of_predictions import PredictionDistance
+    from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings
+    from hvp.metrics.statistics import Curve
+
+HELP = (
+    "Evaluates a trained experiment open loop: the model sees the context frames alone and "
+    "predicts the rest. Writes numbers, curves, pictures and report.html into "
+    "EXPERIMENT/eval_DATE. Defaults come from the experiment's config.yml."
+)
+SPLIT = "test"
+# Flags that stand for keys of the configuration, which checks and reports them.
+FLAGS = {
+    "eval_seq_len": "evaluation.seq_len",
+    "open_loop_ctx": "evaluation.context",
+    "num_examples": "evaluation.num_examples",
+    "num_samples": "evaluation.num_samples",
+    "batch_size": "evaluation.batch_size",
+    "protocol": "evaluation.protocol",
+    "metrics": "evaluation.metrics",
+    "unusable_videos": "evaluation.unusable_videos",
+    "fvd_weights": "evaluation.fvd_weights",
+    "fvd_context": "evaluation.fvd_context",
+    "use_obs": "model.use_obs",
+}
 
 
-def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(
-        prog="python eval_with_lpips.py",
-        description=(
-            "Evaluates a trained experiment open loop: the model sees the context frames alone and "
-            "predicts the rest. Writes numbers, curves, pictures and report.html into "
-            "EXPERIMENT/eval_DATE. Defaults come from the experiment's config.yml."
-        ),
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add_experiment(parser)
+    add_count(parser, "--eval-seq-len", "context and predicted frames together", metavar="FRAMES")
+    add_count(parser, "--open-loop-ctx", "context frames", metavar="FRAMES")
+    add_count(parser, "--num-examples", "contexts at most")
+    add_count(parser, "--num-samples", "futures per context, for best of N")
+    add("--metrics", type=words, metavar="A,B", help=f"of {','.join(METRICS)}")
+    add(
+        "--protocol",
+        type=choice(PROTOCOLS),
+        metavar="NAME",
+        help=f"conventions of the metrics: {', '.join(PROTOCOLS)}",
     )
-    add = result.add_argument
-    add("--logdir", required=True, help="an experiment, logs/NAME or logs/NAME/model")
-    add("--eval-seq-len", type=int, metavar="FRAMES", help="context and predicted frames together")
-    add("--open-loop-ctx", type=int, metavar="FRAMES", help="context frames")
-    add("--num-examples", type=int, metavar="N", help="contexts at most")
-    add("--num-samples", type=int, metavar="N", help="futures per context, for best of N")
-    add("--metrics", metavar="A,B", help=f"of {','.join(METRICS)}")
-    add("--protocol", metavar="NAME", help=f"conventions of the metrics: {', '.join(PROTOCOLS)}")
-    add("--datadir", help="where the data set is; overrides data.datadir")
     add(
         "--use-obs", metavar="TTF", help="levels that see the context, a letter each, level 0 first"
     )
-    add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
-    add("--batch-size", type=int, metavar="N", help="contexts at once; results do not depend on it")
-    add("--seed", type=int, help="of the samples (the experiment's)")
+    add_count(parser, "--batch-size", "contexts at once; results do not depend on it")
+    add_seed(parser, "of the samples")
     add("--weights-dir", help="folder of the LPIPS weights (HVP_WEIGHTS_DIR, else a download)")
     add(
         "--fvd-weights",
         metavar="PATH",
         help="I3D, a Hub module's folder or a checkpoint: measures FVD (evaluation.fvd_weights)",
     )
-    add("--fvd-context", choices=("in", "out"), help="whether FVD sees the context (out)")
-    add("--unusable-videos", choices=("error", "skip"), help="broken or too short videos")
+    in_or_out = ("in", "out")
+    add(
+        "--fvd-context",
+        type=choice(in_or_out),
+        choices=in_or_out,
+        help="whether FVD sees the context (out)",
+    )
+    ways = ("error", "skip")
+    add("--unusable-videos", type=choice(ways), choices=ways, help="broken or too short videos")
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
-    add_overrides(result, of="the experiment's configuration")
-    return result
 
 
-@command
-def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluates; exit code 0, 2 for a mistake of the user, 130 when interrupted."""
-    arguments = parser().parse_args(argv)
-    from hvp.experiment.folder import CONFIG_FILE, find_run_folder, require_predictor
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates; exit code 0, or 130 when interrupted."""
+    from hvp.experiment.folder import require_predictor
 
-    experiment = find_run_folder(arguments.logdir)
-    overrides = _overrides(arguments)
     if arguments.use_obs is not None:
-        _check_use_obs(load_config(experiment / CONFIG_FILE), arguments.use_obs)
-        overrides.append(f'model.use_obs="{arguments.use_obs}"')
-    config = load_config(experiment / CONFIG_FILE, overrides)
-    require_predictor(experiment, config)
-    _check(config)
+        _check_use_obs(arguments)
+    experiment = open_experiment(arguments, require_predictor, FLAGS)
+    _check(experiment.config)
 
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
     from hvp.evaluation.report import new_folder
 
-    folder = new_folder(experiment)  # before the work, so that an unwritable place shows at once
+    # Before the work, so that an unwritable place shows at once.
+    folder = new_folder(experiment.folder)
     try:
-        return _run(arguments, experiment, config, overrides, folder)
+        _evaluate(arguments, experiment, folder)
     except KeyboardInterrupt:
         print("interrupted; nothing was evaluated to the end", file=sys.stderr)
         return 130
     finally:
         if not any(folder.iterdir()):
             folder.rmdir()
+    return 0
 
 
-def _overrides(arguments: argparse.Namespace) -> list[str]:
-    """The flags as configuration overrides, so that one place checks and reports them."""
-    keys = {
-        "data.datadir": arguments.datadir and f'"{arguments.datadir}"',
-        "evaluation.seq_len": arguments.eval_seq_len,
-        "evaluation.context": arguments.open_loop_ctx,
-        "evaluation.num_examples": arguments.num_examples,
-        "evaluation.num_samples": arguments.num_samples,
-        "evaluation.batch_size": arguments.batch_size,
-        "evaluation.protocol": arguments.protocol,
-        "evaluation.metrics": arguments.metrics and f"[{arguments.metrics}]",
-        "evaluation.unusable_videos": arguments.unusable_videos,
-        "evaluation.fvd_weights": arguments.fvd_weights and json.dumps(arguments.fvd_weights),
-        "evaluation.fvd_context": arguments.fvd_context,
-    }
-    return [
-        *arguments.overrides,
-        *(f"{key}={value}" for key, value in keys.items() if value is not None),
-    ]
+def _check_use_obs(arguments: argparse.Namespace) -> None:
+    """Raises a `UserError` for a family without levels: its configuration has no such key."""
+    from hvp.experiment.folder import require_predictor
 
-
-def _check_use_obs(config: ExperimentConfig, letters: str) -> None:
-    if config.model.family != "hierarchical":
+    family = open_experiment(arguments, require_predictor).config.model.family
+    if family != "hierarchical":
         raise UserError(
-            f"--use-obs {letters}: a {config.model.family} model has no levels to withhold the "
+            f"--use-obs {arguments.use_obs}: a {family} model has no levels to withhold the "
             "context from; leave --use-obs out"
         )
-    from hvp.models.hierarchical.config import parse_use_obs
-
-    try:
-        parse_use_obs(letters, config.model.levels)
-    except ValueError as error:
-        raise UserError(f"--use-obs {letters}: {error}") from None
 
 
 def _check(config: ExperimentConfig) -> None:
     """What can be known before TensorFlow is imported and any data is read."""
     settings = config.evaluation
-    for key, flag in (
-        ("context", "--open-loop-ctx"),
-        ("num_examples", "--num-examples"),
-        ("num_samples", "--num-samples"),
-        ("batch_size", "--batch-size"),
-    ):
-        if getattr(settings, key) < 1:
-            raise UserError(
-                f"evaluation.{key} ({flag}) must be at least 1, found {getattr(settings, key)}"
-            )
+    for key in ("context", "num_examples", "num_samples", "batch_size"):
+        value = getattr(settings, key)
+        if value < 1:
+            raise UserError(f"evaluation.{key} must be at least 1, found {value}")
     if settings.context >= settings.seq_len:
         raise UserError(
             f"evaluation.context (--open-loop-ctx) is {settings.context} and leaves nothing to "
@@ -154,88 +153,80 @@ def _check(config: ExperimentConfig) -> None:
         from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
 
         find_i3d_checkpoint(settings.fvd_weights, "--fvd-weights")
-        if settings.num_examples < 2:
-            raise UserError("FVD (--fvd-weights) needs at least 2 contexts (--num-examples)")
+        _require_two(settings.num_examples, "--num-examples")
 
 
-def _run(
-    arguments: argparse.Namespace,
-    experiment: Path,
-    config: ExperimentConfig,
-    overrides: list[str],
-    folder: Path,
-) -> int:
-    from tqdm import tqdm
-
-    from hvp.data.dataset import VideoSplit
-    from hvp.evaluation.open_loop import OpenLoopSettings, evaluate
+def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> None:
+    """Loads model and data, predicts, and writes the report into `folder`."""
+    from hvp.data.dataset import evaluation_split
+    from hvp.evaluation.open_loop import evaluate
     from hvp.evaluation.report import write_report
-    from hvp.experiment.checkpoints import find_checkpoint, load_experiment
 
+    config = experiment.config
     wanted = config.evaluation
     if "lpips" in wanted.metrics:
         _find_lpips(arguments.weights_dir, wanted.metrics)
-    split = VideoSplit(
-        config.data,
-        _SPLIT,
-        seq_len=wanted.seq_len,
-        seed=config.seed,
-        unusable_videos=wanted.unusable_videos,
-    )
+    split = evaluation_split(config, SPLIT)
     distance = _prediction_distance(config, split.num_windows)
-    checkpoint = find_checkpoint(experiment, arguments.checkpoint)
-    _, model, step = load_experiment(experiment, arguments.checkpoint, overrides)
+    checkpoint = experiment.find_checkpoint()
+    model, step = experiment.load()
     total = min(wanted.num_examples, split.num_windows)
     print(f"model: {config.model.family}, checkpoint {checkpoint} (step {step})")
     print(
-        f"data: {config.data.dataset}, {_SPLIT} split, {split.num_windows} clips of "
+        f"data: {config.data.dataset}, {SPLIT} split, {split.num_windows} clips of "
         f"{wanted.seq_len} frames, {total} evaluated"
     )
-    settings = OpenLoopSettings(
-        context=wanted.context,
-        horizon=wanted.seq_len - wanted.context,
-        num_samples=wanted.num_samples,
-        seed=config.seed if arguments.seed is None else arguments.seed,
-        metrics=tuple(wanted.metrics),
-        protocol=wanted.protocol,
-        weights_dir=arguments.weights_dir,
-        gallery_examples=0 if arguments.no_save_grid else OpenLoopSettings.gallery_examples,
-    )
-    with tqdm(total=total, unit="context", disable=not sys.stderr.isatty()) as progress:
+    batches = split.evaluation_batches(wanted.batch_size, limit=wanted.num_examples)
+    with progress_bar(total, "context") as progress:
         result = evaluate(
             model,
-            split.evaluation_batches(wanted.batch_size, limit=wanted.num_examples),
-            settings,
+            batches,
+            _settings(arguments, config),
             on_batch=progress.update,
             distance=distance,
         )
-    about = {
-        "experiment": config.name,
-        "model": config.model.family,
-        "use_obs": getattr(config.model, "use_obs", None),
-        "checkpoint": checkpoint,
-        "checkpoint_step": step,
-        "dataset": config.data.dataset,
-        "datadir": config.data.datadir,
-        "split": _SPLIT,
-        "data_seed": config.seed,
-        "clips_in_split": split.num_windows,
-        "videos_left_out": [str(name) for name in split.skipped],
-        "batch_size": wanted.batch_size,
-    }
-    fvd = None
-    if distance is not None:
-        height, width, channels = result.frame_shape
-        fvd = distance.record({"height": height, "width": width, "channels": channels})
+    about = _about(config, split) | {"checkpoint": checkpoint, "checkpoint_step": step}
+    fvd = None if distance is None else _fvd_record(distance, result)
     page = write_report(result, folder, about, gallery=not arguments.no_save_grid, fvd=fvd)
     _print_summary(result)
     if fvd is not None:
         print(f"{fvd['metric']}: {fvd['value']:.3f}")
     print(f"report: {page}")
-    return 0
 
 
-def _prediction_distance(config: ExperimentConfig, num_clips: int) -> Any:
+def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> OpenLoopSettings:
+    from hvp.evaluation.open_loop import OpenLoopSettings
+
+    wanted = config.evaluation
+    return OpenLoopSettings(
+        context=wanted.context,
+        horizon=wanted.seq_len - wanted.context,
+        num_samples=wanted.num_samples,
+        seed=seed_of(arguments, config),
+        metrics=tuple(wanted.metrics),
+        protocol=wanted.protocol,
+        weights_dir=arguments.weights_dir,
+        gallery_examples=0 if arguments.no_save_grid else OpenLoopSettings.gallery_examples,
+    )
+
+
+def _about(config: ExperimentConfig, split: VideoSplit) -> dict[str, Any]:
+    """What the report says of model and data."""
+    return {
+        "experiment": config.name,
+        "model": config.model.family,
+        "use_obs": getattr(config.model, "use_obs", None),
+        "dataset": config.data.dataset,
+        "datadir": config.data.datadir,
+        "split": SPLIT,
+        "data_seed": config.seed,
+        "clips_in_split": split.num_windows,
+        "videos_left_out": [str(name) for name in split.skipped],
+        "batch_size": config.evaluation.batch_size,
+    }
+
+
+def _prediction_distance(config: ExperimentConfig, num_clips: int) -> PredictionDistance | None:
     """What gathers FVD, if its weights are named; reads them before any frame is predicted."""
     settings = config.evaluation
     if settings.fvd_weights is None:
@@ -243,11 +234,20 @@ def _prediction_distance(config: ExperimentConfig, num_clips: int) -> Any:
     from hvp.distances.i3d import I3D
     from hvp.distances.of_predictions import PredictionDistance
 
-    if num_clips < 2:
-        raise UserError(f"FVD (--fvd-weights) needs at least 2 contexts, {_SPLIT} has {num_clips}")
+    _require_two(num_clips, f"{SPLIT} split")
     horizon = settings.seq_len - settings.context
     network = I3D(settings.fvd_weights)
     return PredictionDistance(network, settings.context, horizon, settings.fvd_context)
+
+
+def _require_two(contexts: int, of: str) -> None:
+    if contexts < 2:
+        raise UserError(f"FVD (--fvd-weights) needs at least 2 contexts, found {contexts} ({of})")
+
+
+def _fvd_record(distance: PredictionDistance, result: OpenLoopResult) -> dict[str, Any]:
+    height, width, channels = result.frame_shape
+    return distance.record({"height": height, "width": width, "channels": channels})
 
 
 def _find_lpips(weights_dir: str | None, metrics: list[str]) -> None:
@@ -269,7 +269,7 @@ def with_interval(curve: Curve, digits: int) -> str:
     return f"{mean} ± {curve.overall_interval:.{digits}f}"
 
 
-def _print_summary(result: Any) -> None:
+def _print_summary(result: OpenLoopResult) -> None:
     samples = result.settings.num_samples
     kinds = {"mean": "model", "copy_last": "copy last frame"}
     if samples > 1:

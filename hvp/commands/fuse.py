@@ -1,4 +1,4 @@
-"""`python -m hvp fuse`: shows the fusion pictures of a video."""
+"""`hvp fuse`: shows the fusion pictures of a video."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvp.commands.options import add_count, add_out, add_seed
 from hvp.errors import UserError
 from hvp.models.fusion.config import PictureSettings
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from hvp.models.fusion.pictures import Pictures
 
+HELP = (
+    "Draws what the synthesis network is given beside the frames: edges, segmentation and the "
+    "fusion picture of both, side by side in a GIF."
+)
 DEFAULTS = PictureSettings()
 FPS = 10
 
@@ -22,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
     add("--input", required=True, help="a video, GIF, array or folder of frames")
-    add("--out", required=True, help="GIF: frame, edges, segmentation and fusion picture")
+    add_out(parser, "GIF: frame, edges, segmentation and fusion picture", required=True)
     add("--masks", help="folder of object masks (.png), one a frame, instead of found regions")
     add("--regions", type=int, default=DEFAULTS.regions, help="of the segmentation (%(default)s)")
     add(
@@ -45,23 +50,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(DEFAULTS.edge_low, DEFAULTS.edge_high),
         help="of the gradient at edges (%(default)s)",
     )
-    add("--height", type=int, help="resize to this height; the width follows")
-    add("--max-frames", type=int, help="frames from the start")
-    add("--seed", type=int, default=0, help="of the search for regions (%(default)s)")
+    add_count(parser, "--height", "resize to this height; the width follows")
+    add_count(parser, "--max-frames", "frames from the start")
+    add_seed(parser, "of the search for regions", default=0)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
-    for name in ("height", "max_frames"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, found {value}")
+    """Writes a GIF of a video with its maps beside it."""
     if Path(arguments.out).suffix.lower() != ".gif":
         raise UserError(f"--out {arguments.out}: the pictures are written as .gif")
+    settings = _settings(arguments)
+
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    import numpy as np
+
+    from hvp.data.video_io import write_gif
+    from hvp.models.fusion.pictures import make_pictures
+
+    frames, masks = _read(arguments)
+    made = make_pictures(
+        frames[None].astype(np.float32) / 255,
+        settings,
+        arguments.seed,
+        None if masks is None else masks[None],
+    )
+    write_gif(arguments.out, _panels(frames, made), FPS)
+    print(f"{arguments.out}: {len(frames)} frames; frame, edges, segmentation, fusion picture")
+
+
+def _settings(arguments: argparse.Namespace) -> PictureSettings:
     low, high = arguments.thresholds
     try:
-        settings = PictureSettings(
+        return PictureSettings(
             segmentation="quantize" if arguments.masks is None else "annotations",
             regions=arguments.regions,
             fusion_weight=arguments.weight,
@@ -72,14 +94,13 @@ def run(arguments: argparse.Namespace) -> None:
     except ValueError as error:
         raise UserError(f"fuse: {error}") from None
 
-    from hvp.quiet import import_tensorflow
 
-    import_tensorflow()
+def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray | None]:
+    """Frames, uint8 `(time, height, width, 3)`, and their masks, in the size asked for."""
     import numpy as np
 
     from hvp.data.masks import check_masks, fit_mask, masks_of
-    from hvp.data.video_io import fit_frame, read_video, write_gif
-    from hvp.models.fusion.pictures import make_pictures
+    from hvp.data.video_io import fit_frame, read_video
 
     frames = read_video(arguments.input, max_frames=arguments.max_frames)
     masks = None
@@ -93,14 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
         frames = np.stack([fit_frame(frame, height, width, None) for frame in frames])
         if masks is not None:
             masks = np.stack([fit_mask(mask, height, width) for mask in masks])
-    made = make_pictures(
-        frames[None].astype(np.float32) / 255,
-        settings,
-        arguments.seed,
-        None if masks is None else masks[None],
-    )
-    write_gif(arguments.out, _panels(frames, made), FPS)
-    print(f"{arguments.out}: {len(frames)} frames; frame, edges, segmentation, fusion picture")
+    return frames, masks
 
 
 def _panels(frames: np.ndarray, made: Pictures) -> np.ndarray:

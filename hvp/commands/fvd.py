@@ -1,24 +1,34 @@
-"""`python -m hvp fvd`: its command line."""
+"""`hvp fvd`: the Fréchet video distance of generated videos."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvp.config import load_config
-from hvp.distances.distance import record_path
+from hvp.commands.options import (
+    Experiment,
+    add_checkpoint,
+    add_count,
+    add_out,
+    add_seed,
+    open_experiment,
+    progress_bar,
+)
+from hvp.commands.parser import size
 from hvp.distances.protocols import VIDEO_PROTOCOLS, find_video_protocol
 from hvp.errors import UserError
 
 if TYPE_CHECKING:
-    from hvp.config import ExperimentConfig
     from hvp.distances.distance import Clips, RealClips
     from hvp.distances.protocols import VideoProtocol
+
+HELP = (
+    "Measures the Fréchet video distance of generated videos, in a folder or of a trained "
+    "generator, to real ones, and writes it with everything that decides it. The distance of "
+    "predictions is part of evaluate --fvd-weights."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fake = parser.add_mutually_exclusive_group(required=True)
     fake.add_argument("--fake", metavar="DIR", help="generated videos")
     fake.add_argument("--logdir", help="or a trained generator, logs/NAME")
-    add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
+    add_checkpoint(parser)
     add(
         "--protocol",
         metavar="NAME",
@@ -40,30 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="I3D: a Hub module's folder or a checkpoint (evaluation.fvd_weights, HVP_I3D_WEIGHTS)",
     )
-    add("--resolution", metavar="HxW", help="resize all videos, such as 64x64 (with --fake)")
-    add("--datadir", help="with --logdir: overrides data.datadir")
-    add("--batch-size", type=int, default=8, metavar="N", help="videos generated at a time (8)")
-    add("--seed", type=int, default=0, help="of the choice of clips and of the generator (0)")
-    add("--out", metavar="FILE", help="JSON (beside the generated videos, or in the experiment)")
+    add(
+        "--resolution",
+        type=size,
+        metavar="HxW",
+        help="resize all videos, such as 64x64 (with --fake)",
+    )
+    add_count(parser, "--batch-size", "videos generated at a time", default=8)
+    add_seed(parser, "of the choice of clips and of the generator", default=0)
+    add_out(parser, "JSON file (beside the generated videos, or in the experiment)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Measures, writes the record and prints the distance."""
     from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
-    from hvp.experiment.folder import CONFIG_FILE, find_run_folder
 
-    if arguments.seed < 0 or arguments.batch_size < 1:
-        raise UserError("--seed must be at least 0 and --batch-size at least 1")
-    resolution = _resolution(arguments)
-    experiment = config = None
-    if arguments.logdir is not None:
-        overrides = []
-        if arguments.datadir is not None:
-            overrides.append(f"data.datadir={json.dumps(arguments.datadir)}")
-        experiment = find_run_folder(arguments.logdir)
-        config = load_config(experiment / CONFIG_FILE, overrides)
-    elif arguments.real is None or arguments.datadir is not None:
-        raise UserError("--fake needs --real, a folder of real videos, and no --datadir")
+    experiment = _experiment(arguments)
+    config = experiment and experiment.config
     default = config.training.fvd_protocol if config else next(iter(VIDEO_PROTOCOLS))
     protocol = find_video_protocol(arguments.protocol or default)
     weights = arguments.weights or (config and config.evaluation.fvd_weights)
@@ -72,17 +75,14 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from tqdm import tqdm
-
     from hvp.distances.distance import VideoDistance, measure, write_record
     from hvp.distances.i3d import I3D
 
-    if config is not None:
-        real, fake, place = _experiment_clips(arguments, experiment, config, overrides, protocol)
+    if experiment is None:
+        real, fake, place = _folder_clips(arguments, protocol)
     else:
-        real, fake, place = _folder_clips(arguments, protocol, resolution)
-    total = 2 * protocol.num_videos
-    with tqdm(total=total, unit="clip", disable=not sys.stderr.isatty()) as progress:
+        real, fake, place = _experiment_clips(arguments, experiment, protocol)
+    with progress_bar(2 * protocol.num_videos, "clip") as progress:
         distance = VideoDistance(I3D(weights), protocol, on_clips=progress.update)
         record = measure(distance, real, fake)
     path = Path(arguments.out or place(distance.label))
@@ -91,27 +91,29 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"written with its protocol: {path}")
 
 
-def _resolution(arguments: argparse.Namespace) -> tuple[int, int] | None:
-    if arguments.resolution is None:
+def _experiment(arguments: argparse.Namespace) -> Experiment | None:
+    """The generator's experiment, or `None` where the videos are in a folder."""
+    from hvp.experiment.folder import require_generator
+
+    if arguments.logdir is None:
+        if arguments.real is None or arguments.datadir is not None or arguments.overrides:
+            raise UserError(
+                "--fake needs --real, a folder of real videos, and no --datadir and no --set"
+            )
         return None
-    if arguments.logdir is not None:
+    if arguments.resolution is not None:
         raise UserError("--resolution: an experiment's videos have its own; leave it out")
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", arguments.resolution)
-    if match is None:
-        raise UserError(
-            f"--resolution {arguments.resolution}: expected HEIGHTxWIDTH, such as 64x64"
-        )
-    return int(match[1]), int(match[2])
+    return open_experiment(arguments, require_generator)
 
 
 def _folder_clips(
-    arguments: argparse.Namespace, protocol: VideoProtocol, resolution: tuple[int, int] | None
+    arguments: argparse.Namespace, protocol: VideoProtocol
 ) -> tuple[RealClips, Clips, Callable[[str], Path]]:
     """Real and fake clips, and where the record goes under its label."""
     from hvp.distances.clips import FolderClips
 
-    real = FolderClips(arguments.real, protocol, arguments.seed, resolution)
-    fake = FolderClips(arguments.fake, protocol, arguments.seed, resolution)
+    real = FolderClips(arguments.real, protocol, arguments.seed, arguments.resolution)
+    fake = FolderClips(arguments.fake, protocol, arguments.seed, arguments.resolution)
     if real.resolution != fake.resolution:
         sizes = [f"{height}x{width}" for height, width in (real.resolution, fake.resolution)]
         raise UserError(
@@ -123,17 +125,15 @@ def _folder_clips(
 
 
 def _experiment_clips(
-    arguments: argparse.Namespace,
-    experiment: Path,
-    config: ExperimentConfig,
-    overrides: list[str],
-    protocol: VideoProtocol,
+    arguments: argparse.Namespace, experiment: Experiment, protocol: VideoProtocol
 ) -> tuple[RealClips, Clips, Callable[[str], Path]]:
+    """As `_folder_clips`, of a generator and its training data or `--real`."""
     from hvp.distances.clips import FolderClips, GeneratedClips, training_clips
-    from hvp.experiment.checkpoints import find_checkpoint, load_experiment
+    from hvp.distances.distance import record_path
 
-    checkpoint = find_checkpoint(experiment, arguments.checkpoint)
-    _, model, step = load_experiment(experiment, arguments.checkpoint, overrides)
+    config, data = experiment.config, experiment.config.data
+    checkpoint = experiment.find_checkpoint()
+    model, step = experiment.load()
     about: dict[str, Any] = {
         "experiment": config.name,
         "model": config.model.family,
@@ -141,18 +141,17 @@ def _experiment_clips(
         "checkpoint_step": step,
     }
     fake = GeneratedClips(model, protocol, arguments.seed, arguments.batch_size, about)
-    data = config.data
+    real: RealClips
     if arguments.real is None:
-        real: RealClips = training_clips(config, protocol, arguments.seed)
+        real = training_clips(config, protocol, arguments.seed)
     else:
-        size = (data.height, data.width)
         real = FolderClips(
             arguments.real,
             protocol,
             arguments.seed,
-            size,
+            (data.height, data.width),
             data.channels,
             crop=data.crop,
             every=data.frame_step,
         )
-    return real, fake, lambda label: record_path(experiment, step, label)
+    return real, fake, lambda label: record_path(experiment.folder, step, label)

@@ -1,4 +1,4 @@
-"""`python -m hvp generate`: videos of a trained generator, with its motion as asked for."""
+"""`hvp generate`: videos of a trained generator, with its motion as asked for."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ import argparse
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from hvp.commands.options import check_fps, check_seed, parse_formats
+from hvp.commands.options import (
+    add_count,
+    add_experiment,
+    add_formats,
+    add_fps,
+    add_out,
+    add_seed,
+    open_experiment,
+    seed_of,
+)
+from hvp.commands.parser import choice
 from hvp.errors import UserError, writing
+from hvp.files import require_writable
 
 if TYPE_CHECKING:
-    from hvp.models.motion_gan.model import MotionGAN
+    from hvp.models.motion_gan.bands import Bands
+    from hvp.models.motion_gan.model import Codes, MotionGAN
 
+HELP = (
+    "Draws videos from a trained generator: as many and as long as asked for, with some bands of "
+    "their motion's frequencies left out or exchanged."
+)
 FORMATS = ("gif", "mp4", "png", "jpg", "strip")
-JPEG_QUALITY = 95  # what StyleGAN-V's evaluation, which this family is compared by, asks for
 LATEST = 10000  # beyond, float32 does not tell a clip's frames apart well enough
 SUMMARY_FILE = "generated.json"
 
@@ -27,10 +40,10 @@ SUMMARY_FILE = "generated.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
-    add("--logdir", required=True, help="an experiment, logs/NAME or logs/NAME/model")
-    add("--out", help="folder (EXPERIMENT/generated)")
-    add("--num-videos", type=int, default=16, metavar="N", help="how many (16)")
-    add("--frames", type=int, metavar="N", help="frames of each (the training clips')")
+    add_experiment(parser)
+    add_out(parser, "folder (EXPERIMENT/generated)")
+    add_count(parser, "--num-videos", "how many", default=16)
+    add_count(parser, "--frames", "frames of each (the training clips')")
     add(
         "--range",
         type=float,
@@ -56,67 +69,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="number of the band whose motion comes from another motion code",
     )
+    held = ("content", "motion")
     add(
         "--hold",
-        choices=("content", "motion"),
+        type=choice(held),
+        choices=held,
         help="all videos have the same content, or the same motion",
     )
-    add("--format", default="gif", metavar="A,B", help=f"of {','.join(FORMATS)} (gif)")
-    add("--fps", type=float, default=12, help="frames per second of GIF and MP4 (12)")
-    add("--seed", type=int, help="of the codes (the experiment's)")
-    add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
+    add_formats(parser, FORMATS, default="gif")
+    add_fps(parser)
+    add_seed(parser, "of the codes")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Generates videos into `--out`, one file or folder each, and `generated.json`."""
-    from hvp.config import load_config
-    from hvp.experiment.folder import CONFIG_FILE, find_run_folder, require_generator
+    from hvp.experiment.folder import require_generator
 
-    formats = _formats(arguments.format)
+    _check_formats(arguments.format)
+    _check_range(arguments.range)
     bands = _bands(arguments)
-    _check_numbers(arguments)
-    experiment = find_run_folder(arguments.logdir)
-    config = load_config(experiment / CONFIG_FILE)
-    require_generator(experiment, config)
+    experiment = open_experiment(arguments, require_generator)
+    config = experiment.config
     frames = arguments.frames or config.model.video_length
-    seed = config.seed if arguments.seed is None else arguments.seed
-    out = Path(arguments.out) if arguments.out else experiment / "generated"
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+    seed = seed_of(arguments, config)
+    out = Path(arguments.out or experiment.folder / "generated")
+    require_writable(out)
+    _check_leftovers(out, arguments.num_videos)
+    model, step = experiment.load()
 
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
-    from hvp.experiment.checkpoints import load_experiment
+    from hvp.drawing.video_files import write_video
     from hvp.pixels import to_uint8
 
-    _, model, step = load_experiment(experiment, arguments.checkpoint)
-    _check_leftovers(out, arguments.num_videos)
     time_range = tuple(arguments.range) if arguments.range else None
     for number, codes in enumerate(_codes(model, arguments, seed)):
         videos = model.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
         video = to_uint8(videos[0])
-        for name in formats:
-            _WRITERS[name](out / f"video_{number:05d}", video, arguments.fps)
+        for kind in arguments.format:
+            write_video(out / f"video_{number:05d}", video, arguments.fps, kind)
     about = {
-        "experiment": str(experiment),
+        "experiment": str(experiment.folder),
         "checkpoint_step": step,
         "num_videos": arguments.num_videos,
         "frames": frames,
         "range": arguments.range,
-        "bands": None if bands is None else [str(edge) for edge in bands.edges],
         "relative": arguments.relative,
-        "keep": None if bands is None or bands.keep is None else list(bands.keep),
         "exchange": arguments.exchange,
         "hold": arguments.hold,
         "seed": seed,
+        "bands": None if bands is None else [str(edge) for edge in bands.edges],
+        "keep": None if bands is None or bands.keep is None else list(bands.keep),
     }
     with writing(out):
         (out / SUMMARY_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
     print(f"videos generated: {arguments.num_videos} of {frames} frames, step {step}: {out}")
 
 
-def _codes(model: MotionGAN, arguments: argparse.Namespace, seed: int):
+def _codes(model: MotionGAN, arguments: argparse.Namespace, seed: int) -> Iterator[Codes]:
     """Each video's codes; a function of seed and number, whatever is done to the bands.
 
     Drawn one by one: the noise of thousands of large videos would fill the memory.
@@ -147,7 +155,7 @@ def _check_leftovers(out: Path, num_videos: int) -> None:
         )
 
 
-def _bands(arguments: argparse.Namespace):
+def _bands(arguments: argparse.Namespace) -> Bands | None:
     """The bands that the arguments name, or `None`."""
     if arguments.bands is None:
         given = [
@@ -184,71 +192,18 @@ def _numbers(flag: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...
     return numbers
 
 
-def _formats(text: str) -> list[str]:
-    formats = parse_formats(text, FORMATS)
+def _check_formats(formats: list[str]) -> None:
     if "png" in formats and "jpg" in formats:
-        raise UserError(f"--format {text}: png and jpg both write folders of frames; choose one")
-    return formats
+        raise UserError(
+            f"--format {','.join(formats)}: png and jpg both write folders of frames; choose one"
+        )
 
 
-def _check_numbers(arguments: argparse.Namespace) -> None:
-    for flag in ("num_videos", "frames"):
-        value = getattr(arguments, flag)
-        if value is not None and value < 1:
-            raise UserError(f"--{flag.replace('_', '-')} must be at least 1, found {value}")
-    if arguments.seed is not None:
-        check_seed(arguments.seed)
-    check_fps(arguments.fps)
-    if arguments.range:
-        start, stop = arguments.range
-        if not start < stop:
-            raise UserError(f"--range {start:g} {stop:g}: the end must come after the start")
-        if max(abs(start), abs(stop)) > LATEST:
-            raise UserError(f"--range {start:g} {stop:g}: must lie within {-LATEST} to {LATEST}")
-
-
-def _write_gif(path: Path, video: np.ndarray, fps: float) -> None:
-    from hvp.data.video_io import write_gif
-
-    write_gif(path.with_suffix(".gif"), video, fps)
-
-
-def _write_mp4(path: Path, video: np.ndarray, fps: float) -> None:
-    from hvp.data.video_io import write_mp4
-
-    write_mp4(path.with_suffix(".mp4"), iter(video), fps)
-
-
-def _frame_writer(suffix: str, **options: Any) -> Callable[[Path, np.ndarray, float], None]:
-    """A folder of frames, as `hvp fvd` and StyleGAN-V's evaluation read them."""
-
-    def write(path: Path, video: np.ndarray, fps: float) -> None:
-        with writing(path):
-            path.mkdir(exist_ok=True)
-            for old in path.glob(f"*{suffix}"):
-                old.unlink()  # of a longer video
-            for number, frame in enumerate(video):
-                _image(frame).save(path / f"{number:06d}{suffix}", **options)
-
-    return write
-
-
-def _write_strip(path: Path, video: np.ndarray, fps: float) -> None:
-    """All frames in a row."""
-    with writing(path):
-        _image(np.concatenate(list(video), axis=1)).save(path.with_suffix(".png"))
-
-
-def _image(frame: np.ndarray):
-    from PIL import Image
-
-    return Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
-
-
-_WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
-    "gif": _write_gif,
-    "mp4": _write_mp4,
-    "png": _frame_writer(".png"),
-    "jpg": _frame_writer(".jpg", quality=JPEG_QUALITY),
-    "strip": _write_strip,
-}
+def _check_range(span: list[float] | None) -> None:
+    if span is None:
+        return
+    start, stop = span
+    if not start < stop:
+        raise UserError(f"--range {start:g} {stop:g}: the end must come after the start")
+    if max(abs(start), abs(stop)) > LATEST:
+        raise UserError(f"--range {start:g} {stop:g}: must lie within {-LATEST} to {LATEST}")

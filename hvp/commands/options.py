@@ -1,17 +1,65 @@
-"""Arguments that several command lines have. Importing this does not import TensorFlow."""
+"""What several commands share: flags, each declared once, and the experiment that they name.
+
+Importing this imports neither TensorFlow nor the configuration.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hvp.commands.parser import choices, real, whole
 from hvp.errors import UserError
 
+if TYPE_CHECKING:
+    from hvp.config import ExperimentConfig, Override
+    from hvp.models.base import VideoModel
+
+COUNT = whole(least=1)
 MOST_SEED = 2**31 - 1  # seeds of stateless random operations are int32
+SEED = whole(0, MOST_SEED)
 
 
-def add_overrides(parser: argparse.ArgumentParser, of: str = "the configuration") -> None:
-    """Declares `--set`, as `load_config` takes it, in `arguments.overrides`."""
+def add_configuration(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declares `--config`, `--datadir` and `--set`; `read_configuration` reads them."""
+    parser.add_argument(
+        "--config",
+        required=default is None,
+        default=default,
+        help="a file, or the name of one that comes with hvp, such as kth"
+        + (" (%(default)s)" if default else ""),
+    )
+    add_overrides(parser, of="the configuration")
+
+
+def add_experiment(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Declares `--logdir` and `add_checkpoint`'s flags; `open_experiment` reads them."""
+    if several:
+        text = "one or more experiments on the same data, logs/NAME each"
+        parser.add_argument("--logdir", required=True, nargs="+", help=text)
+    else:
+        text = "an experiment, logs/NAME or logs/NAME/model"
+        parser.add_argument("--logdir", required=True, help=text)
+    add_checkpoint(parser)
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Declares `--checkpoint`, `--datadir` and `--set`, of an experiment."""
+    parser.add_argument(
+        "--checkpoint",
+        default="latest",
+        metavar="WHICH",
+        help="latest (default), best or the step of one that was kept",
+    )
+    add_overrides(parser, of="the experiment's configuration")
+
+
+def add_overrides(parser: argparse.ArgumentParser, of: str) -> None:
+    """Declares `--datadir` and `--set`, for `overrides_of`."""
+    parser.add_argument("--datadir", help="where the data set is; overrides data.datadir")
     parser.add_argument(
         "--set",
         action="append",
@@ -22,26 +70,159 @@ def add_overrides(parser: argparse.ArgumentParser, of: str = "the configuration"
     )
 
 
-def parse_formats(text: str, valid: Sequence[str]) -> list[str]:
-    """The names in `--format A,B`, each once.
+def add_new_runs(parser: argparse.ArgumentParser, default: str = "logs") -> None:
+    """Declares `--logdir` of a command that makes experiments."""
+    parser.add_argument(
+        "--logdir", default=default, help="experiments go to LOGDIR/NAME (%(default)s)"
+    )
+
+
+def add_out(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
+    """Declares `--out`, where results go; `what` says what it is, and its default."""
+    parser.add_argument("--out", required=required, help=what)
+
+
+def add_seed(parser: argparse.ArgumentParser, of: str, default: int | None = None) -> None:
+    """Declares `--seed`, of `of`."""
+    usual = "the experiment's" if default is None else default
+    parser.add_argument("--seed", type=SEED, default=default, metavar="N", help=f"{of} ({usual})")
+
+
+def add_count(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    what: str,
+    default: int | None = None,
+    most: int | None = None,
+    metavar: str = "N",
+) -> None:
+    """Declares a flag that takes a whole number from 1 on."""
+    usual = "" if default is None else f" ({default})"
+    parser.add_argument(
+        flag, type=whole(1, most), default=default, metavar=metavar, help=what + usual
+    )
+
+
+def add_fps(parser: argparse.ArgumentParser) -> None:
+    """Declares `--fps` of the videos that a command writes, within what GIF and MP4 can hold."""
+    text = "frames per second of what is written (12)"
+    parser.add_argument("--fps", type=real(0.1, 1000), default=12.0, help=text)
+
+
+def add_formats(parser: argparse.ArgumentParser, valid: Sequence[str], default: str) -> None:
+    """Declares `--format A,B`, a list of formats."""
+    text = f"of {','.join(valid)} ({default})"
+    parser.add_argument("--format", type=choices(valid), default=default, metavar="A,B", help=text)
+
+
+def overrides_of(
+    arguments: argparse.Namespace, flags: Mapping[str, str] | None = None
+) -> list[str | Override]:
+    """`--set`, then `--datadir`, then the other flags that were given, as `load_config` takes them.
+
+    Args:
+        arguments: of a command.
+        flags: attribute of `arguments` -> `section.key`, of flags that override one too.
+    """
+    from hvp.config import Override
+
+    result = list(arguments.overrides)
+    for name, key in {"datadir": "data.datadir", **(flags or {})}.items():
+        value = getattr(arguments, name)
+        if value is not None:
+            typed = ",".join(value) if isinstance(value, list) else value
+            result.append(Override(key, value, f"--{name.replace('_', '-')} {typed}"))
+    return result
+
+
+def read_configuration(
+    arguments: argparse.Namespace, flags: Mapping[str, str] | None = None
+) -> ExperimentConfig:
+    """The configuration that `add_configuration`'s flags name."""
+    from hvp.config import load_config
+
+    return load_config(arguments.config, overrides_of(arguments, flags))
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """An experiment that a command works on.
+
+    Attributes:
+        folder: `logs/NAME`.
+        config: its configuration with the command's overrides.
+        which: `latest`, `best` or a step.
+        overrides: of the command.
+    """
+
+    folder: Path
+    config: ExperimentConfig
+    which: str
+    overrides: tuple[str | Override, ...]
+
+    def find_checkpoint(self) -> str:
+        """The checkpoint's prefix. Imports TensorFlow."""
+        from hvp.quiet import import_tensorflow
+
+        import_tensorflow()
+        from hvp.experiment.checkpoints import find_checkpoint
+
+        return find_checkpoint(self.folder, self.which)
+
+    def load(self) -> tuple[VideoModel, int]:
+        """The trained model and its step. Imports TensorFlow."""
+        from hvp.quiet import import_tensorflow
+
+        import_tensorflow()
+        from hvp.experiment.checkpoints import load_experiment
+
+        _, model, step = load_experiment(self.folder, self.which, self.overrides)
+        return model, step
+
+
+def open_experiment(
+    arguments: argparse.Namespace,
+    require: Callable[[Path, ExperimentConfig], None],
+    flags: Mapping[str, str] | None = None,
+    logdir: str | None = None,
+) -> Experiment:
+    """The experiment that a command's flags name, before TensorFlow is imported.
+
+    Args:
+        arguments: with what `add_experiment` declares.
+        require: `require_predictor` or `require_generator`.
+        flags: as in `overrides_of`.
+        logdir: one of several in `arguments.logdir`.
 
     Raises:
-        UserError: for a name that is not valid.
+        UserError: if there is none, for a wrong override, and for the wrong kind of family.
     """
-    formats = list(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in formats:
-        if name not in valid:
-            raise UserError(f"--format {text}: unknown format {name!r}; valid: {','.join(valid)}")
-    return formats
+    from hvp.config import load_config
+    from hvp.experiment.folder import CONFIG_FILE, find_run_folder
+
+    folder = find_run_folder(arguments.logdir if logdir is None else logdir)
+    overrides = tuple(overrides_of(arguments, flags))
+    config = load_config(folder / CONFIG_FILE, overrides)
+    require(folder, config)
+    return Experiment(folder, config, arguments.checkpoint, overrides)
 
 
-def check_seed(seed: int) -> None:
-    """Raises a `UserError` for a `--seed` that stateless random operations do not take."""
-    if not 0 <= seed <= MOST_SEED:
-        raise UserError(f"--seed must be from 0 to {MOST_SEED}, found {seed}")
+def seed_of(arguments: argparse.Namespace, config: ExperimentConfig) -> int:
+    """`--seed`, or the experiment's.
+
+    Raises:
+        UserError: if the experiment's does not do for samples.
+    """
+    seed = config.seed if arguments.seed is None else arguments.seed
+    if seed > MOST_SEED:
+        raise UserError(f"seed is {seed}, more than samples take; choose one with --seed")
+    return seed
 
 
-def check_fps(fps: float) -> None:
-    """Raises a `UserError` for a `--fps` that GIF and MP4 cannot hold."""
-    if not 0.1 <= fps <= 1000:
-        raise UserError(f"--fps must be from 0.1 to 1000, found {fps:g}")
+def progress_bar(total: int, unit: str) -> Any:
+    """A bar on the terminal, and nothing where errors go to a file."""
+    import sys
+
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, disable=not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""`python -m hvp predict`: its command line."""
+"""`hvp predict`: how one's own videos go on."""
 
 from __future__ import annotations
 
@@ -8,25 +8,41 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvp.commands.options import add_overrides, check_fps, check_seed, parse_formats
-from hvp.config import DataConfig, ExperimentConfig, load_config
-from hvp.data.prepared_folder import is_prepared, read_info
+from hvp.commands.options import (
+    Experiment,
+    add_count,
+    add_experiment,
+    add_formats,
+    add_fps,
+    add_out,
+    add_seed,
+    open_experiment,
+    seed_of,
+)
+from hvp.commands.parser import choice
 from hvp.errors import UserError, writing
 from hvp.files import require_writable
+from hvp.text import printable
 
 if TYPE_CHECKING:
+    from hvp.config import DataConfig, ExperimentConfig
     from hvp.data.video_io import Crop
     from hvp.evaluation.own_videos import PredictionSettings
     from hvp.models.base import VideoModel
 
+HELP = (
+    "Predicts how videos of your own go on: resizes them as the model needs it, draws several "
+    "futures of each, and writes them beside the truth as far as it is known."
+)
 FORMATS = ("gif", "mp4", "png", "npz")
+CROPS = ("none", "center")
 SUMMARY_FILE = "predictions.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
-    add("--logdir", required=True, help="an experiment, logs/NAME or logs/NAME/model")
+    add_experiment(parser)
     add(
         "--input",
         required=True,
@@ -34,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="videos, folders of frames, folders of either",
     )
-    add("--out", help="folder (EXPERIMENT/predictions); every video gets a folder in it")
-    add("--context", type=int, metavar="FRAMES", help="frames shown (evaluation.context)")
-    add("--horizon", type=int, metavar="FRAMES", help="frames predicted (the evaluation's)")
-    add("--samples", type=int, default=4, metavar="N", help="futures of every video (4)")
+    add_out(parser, "folder (EXPERIMENT/predictions); every video gets a folder in it")
+    add_count(parser, "--context", "frames shown (evaluation.context)", metavar="FRAMES")
+    add_count(parser, "--horizon", "frames predicted (the evaluation's)", metavar="FRAMES")
+    add_count(parser, "--samples", "futures of every video", default=4)
     add(
         "--start",
         type=int,
@@ -46,57 +62,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first frame shown (0); below 0 from the end: --start -10 --context 10 predicts what "
         "follows the last frame",
     )
-    add("--every", type=int, metavar="N", help="keep every n-th frame (as in training)")
+    add_count(parser, "--every", "keep every n-th frame (as in training)")
     add(
         "--crop",
-        choices=("none", "center"),
+        type=choice(CROPS),
+        choices=CROPS,
         help="squeeze the picture into the model's size (none), or cut its middle out first "
         "(as in training)",
     )
-    add("--format", default="gif", metavar="A,B", help=f"of {','.join(FORMATS)} (gif)")
-    add("--fps", type=float, default=12, help="frames per second of what is written (12)")
-    add("--seed", type=int, help="of the samples (the experiment's)")
+    add_formats(parser, FORMATS, default="gif")
+    add_fps(parser)
+    add_seed(parser, "of the samples")
     add("--strict", action="store_true", help="refuse videos of other size or with colours")
-    add("--checkpoint", default="latest", metavar="WHICH", help="latest (default), best or a step")
-    add_overrides(parser, of="the experiment's configuration")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts; exit code 0, or 2 if some of several videos could not be used."""
-    from hvp.experiment.folder import CONFIG_FILE, find_run_folder, require_predictor
+    from hvp.experiment.folder import require_predictor
 
-    experiment = find_run_folder(arguments.logdir)
-    config = load_config(experiment / CONFIG_FILE, arguments.overrides)
-    require_predictor(experiment, config)
-    formats = parse_formats(arguments.format, FORMATS)
-    chosen = _settings(arguments, config)
-    out = Path(arguments.out) if arguments.out else experiment / "predictions"
+    experiment = open_experiment(arguments, require_predictor)
+    chosen = _settings(arguments, experiment.config)
+    out = Path(arguments.out or experiment.folder / "predictions")
     _make_folder(out, arguments.input)
     try:
-        return _predict_all(arguments, experiment, config, chosen, formats, out)
+        return _predict_all(arguments, experiment, chosen, out)
     finally:
         if not any(out.iterdir()):
             out.rmdir()
 
 
 def _predict_all(
-    arguments: argparse.Namespace,
-    experiment: Path,
-    config: ExperimentConfig,
-    chosen: dict[str, Any],
-    formats: list[str],
-    out: Path,
+    arguments: argparse.Namespace, experiment: Experiment, chosen: dict[str, Any], out: Path
 ) -> int:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
     from hvp.evaluation.own_videos import PredictionSettings, check_prediction_settings, find_videos
-    from hvp.text import folder_names, printable
 
     paths = find_videos(map(Path, arguments.input))
-    model, step = _load_predictor(arguments, experiment, config)
+    model, step = experiment.load()
     settings = PredictionSettings(**chosen)
     check_prediction_settings(settings, model)
+    _print_model(arguments, experiment.config, model, step, settings)
+    done, failed = _predict_each(arguments, model, paths, settings, out)
+    about = {
+        "experiment": str(experiment.folder),
+        "model": experiment.config.model.family,
+        "checkpoint_step": step,
+        **chosen,
+        "videos": done,
+        "failed": failed,
+    }
+    with writing(out):
+        (out / SUMMARY_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
+    if failed:
+        print(f"error: {len(failed)} of {len(paths)} videos cannot be used", file=sys.stderr)
+    print(f"videos predicted: {len(done)}; {printable(out)}")
+    return 2 if failed else 0
+
+
+def _print_model(
+    arguments: argparse.Namespace,
+    config: ExperimentConfig,
+    model: VideoModel,
+    step: int,
+    settings: PredictionSettings,
+) -> None:
     kind = "grey" if model.channels == 1 else "RGB"
     print(
         f"model: {config.model.family}, step {step}, {model.width}x{model.height} {kind}; "
@@ -111,29 +142,28 @@ def _predict_all(
             f"note: the training data were resampled to {fps:g} frames per second; videos are used "
             "as they are, so choose --every to come near that"
         )
+
+
+def _predict_each(
+    arguments: argparse.Namespace,
+    model: VideoModel,
+    paths: list[Path],
+    settings: PredictionSettings,
+    out: Path,
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """What was predicted, and why other videos were not."""
+    from hvp.text import folder_names
+
     done, failed = [], {}
     for path, name in zip(paths, folder_names(paths, [SUMMARY_FILE]), strict=True):
         try:
-            done.append(_predict_one(model, path, out / name, settings, formats, arguments.fps))
+            done.append(_predict_one(arguments, model, path, out / name, settings))
         except UnusableVideo as error:
             if len(paths) == 1:
                 raise
             print(f"error: {error}", file=sys.stderr)
             failed[str(path)] = str(error)
-    about = {
-        "experiment": str(experiment),
-        "model": config.model.family,
-        "checkpoint_step": step,
-        **chosen,
-        "videos": done,
-        "failed": failed,
-    }
-    with writing(out):
-        (out / SUMMARY_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
-    if failed:
-        print(f"error: {len(failed)} of {len(paths)} videos cannot be used", file=sys.stderr)
-    print(f"videos predicted: {len(done)}; {printable(out)}")
-    return 2 if failed else 0
+    return done, failed
 
 
 class UnusableVideo(UserError):
@@ -141,23 +171,21 @@ class UnusableVideo(UserError):
 
 
 def _predict_one(
+    arguments: argparse.Namespace,
     model: VideoModel,
     path: Path,
     folder: Path,
     settings: PredictionSettings,
-    formats: list[str],
-    fps: float,
 ) -> dict[str, Any]:
     """Predicts one video and says so; returns what `SUMMARY_FILE` says of it."""
     from hvp.evaluation.own_videos import predict, read_clip, write_prediction
-    from hvp.text import printable
 
     try:
         clip = read_clip(path, settings, model.height, model.width, model.channels)
     except UserError as error:
         raise UnusableVideo(" ".join(str(error).split())) from error
     example, deterministic = predict(model, clip, printable(path.name), settings)
-    write_prediction(example, settings.context, folder, formats, fps)
+    write_prediction(example, settings.context, folder, arguments.format, arguments.fps)
     known = len(clip.frames) - settings.context
     notes = [*clip.changes, f"true frames for {known} of {settings.horizon} predicted ones"]
     if deterministic:
@@ -174,20 +202,13 @@ def _predict_one(
     }
 
 
-def _load_predictor(
-    arguments: argparse.Namespace, experiment: Path, config: ExperimentConfig
-) -> tuple[VideoModel, int]:
-    from hvp.experiment.checkpoints import load_experiment
-
-    _, model, step = load_experiment(experiment, arguments.checkpoint, arguments.overrides)
-    return model, step
-
-
 def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:
     """How a model's training data were cropped, every which frame they have, and `prepare --fps`.
 
     By the experiment's configuration and, while that folder is there, by what `prepare` made.
     """
+    from hvp.data.prepared_folder import is_prepared, read_info
+
     crop, every, fps = data.crop, data.frame_step, None
     if is_prepared(data.datadir):
         try:
@@ -213,26 +234,17 @@ def _taken_from_training(arguments: argparse.Namespace, settings: PredictionSett
 def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[str, Any]:
     """The keyword arguments of `PredictionSettings`, checked without TensorFlow."""
     evaluation = config.evaluation
-    context = evaluation.context if arguments.context is None else arguments.context
-    horizon = evaluation.seq_len - evaluation.context
-    horizon = horizon if arguments.horizon is None else arguments.horizon
-    counts = {"context": context, "horizon": horizon}
     crop, every, _ = trained_on(config.data)
-    every = every if arguments.every is None else arguments.every
-    counts |= {"samples": arguments.samples, "every": every}
-    for flag, value in counts.items():
-        if value < 1:
-            raise UserError(f"--{flag} must be at least 1, found {value}")
-    seed = config.seed if arguments.seed is None else arguments.seed
-    check_seed(seed)
-    check_fps(arguments.fps)
+    horizon = arguments.horizon or evaluation.seq_len - evaluation.context
+    if horizon < 1:
+        raise UserError(f"evaluation.seq_len leaves {horizon} frames to predict; pass --horizon")
     return {
-        "context": context,
+        "context": arguments.context or evaluation.context,
         "horizon": horizon,
         "num_samples": arguments.samples,
-        "seed": seed,
+        "seed": seed_of(arguments, config),
         "start": arguments.start,
-        "every": every,
+        "every": arguments.every or every,
         "crop": arguments.crop or crop,
         "strict": arguments.strict,
     }

@@ -1,14 +1,15 @@
-"""`python -m hvp prepare DATASET`: downloads or unpacks a data set and decodes it once."""
+"""`hvp prepare DATASET`: downloads or unpacks a data set and decodes it once."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvp.commands.options import COUNT, add_count, add_out
+from hvp.commands.parser import choice, real, size
 from hvp.data.data_set import DataSet, Listing
 from hvp.data.downloads import fetch
 from hvp.data.find_clips import DOWNLOADS, find_clips, generated_clips
@@ -22,7 +23,12 @@ from hvp.text import one_line
 if TYPE_CHECKING:
     from hvp.data.prepare import Options
 
+HELP = (
+    "Downloads or unpacks a data set as its authors publish it, decodes it once into files that "
+    "load fast, and checks what it made. Run again, it goes on."
+)
 ALIASES = {"toy": "moving_shapes"}
+CROPS = ("center", "none")
 NUM_VIDEOS = 10000  # that are generated, as many as the motion GAN's paper stores
 NUM_FRAMES = 16  # of each
 
@@ -42,20 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders and .zip or .tar files of the data set as its authors publish it; without, "
         "it is downloaded where that is allowed, else the command says what to fetch",
     )
-    add("--out", required=True, help="folder to make; pass it as --datadir")
-    add("--size", help="N, or HEIGHTxWIDTH, in pixels; default: the paper's")
+    add_out(parser, "folder to make; pass it as --datadir", required=True)
+    add("--size", type=size, help="N, or HEIGHTxWIDTH, in pixels; default: the paper's")
     add("--channels", type=int, choices=(1, 3), help="1: grey, 3: RGB; default: the paper's")
     add(
         "--crop",
-        choices=("center", "none"),
+        type=choice(CROPS),
+        choices=CROPS,
         help="center: the middle of the picture; none: squeezed; default: the paper's",
     )
-    add("--every", type=int, default=1, help="keep every n-th frame")
-    add("--fps", type=float, help="frames a second, by the videos' own times; default: all frames")
-    add("--max-frames", type=int, help="frames of each video, from its start")
-    add("--num-videos", type=int, help="moving_shapes: training videos to generate (10000)")
+    thinned = parser.add_mutually_exclusive_group()
+    thinned.add_argument("--every", type=COUNT, default=1, help="keep every n-th frame")
+    thinned.add_argument(
+        "--fps",
+        type=real(0.001, 1000),
+        help="frames a second, by the videos' own times; default: all frames",
+    )
+    add_count(parser, "--max-frames", "frames of each video, from its start")
+    add_count(parser, "--num-videos", "of generated data: training videos to make (10000)")
     add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
-    add("--workers", type=int, default=os.cpu_count(), help="shards made at a time")
+    add("--workers", type=COUNT, default=os.cpu_count(), help="shards made at a time")
     add("--overwrite", action="store_true", help="start afresh instead of going on")
     add("--check", action="store_true", help="only verify what is in --out")
 
@@ -127,15 +139,7 @@ def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
     from hvp.data.prepare import Options
 
     usual = chosen.preparation
-    height, width = _size(arguments.size) if arguments.size else (usual.height, usual.width)
-    for name in ("workers", "every", "max_frames", "num_videos"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be at least 1")
-    if arguments.fps is not None and not 0 < arguments.fps <= 1000:
-        raise UserError(f"--fps is {arguments.fps:g}; it must be from above 0 to 1000")
-    if arguments.fps is not None and arguments.every != 1:
-        raise UserError("--fps and --every exclude each other")
+    height, width = arguments.size or (usual.height, usual.width)
     listing = arguments.sequences
     return Options(
         height=height,
@@ -147,13 +151,6 @@ def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
         max_frames=arguments.max_frames,
         sequences=file_sha256(Path(listing)) if listing and Path(listing).is_file() else None,
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)
-    if match is None or not int(match[1]) or match[2] == "0":
-        raise UserError(f"--size is {text}; expected pixels, such as 64, or 48x64 (height x width)")
-    return int(match[1]), int(match[2] or match[1])
 
 
 def _download(chosen: DataSet, out: Path) -> list[Path]:

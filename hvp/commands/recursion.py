@@ -1,126 +1,102 @@
-"""`python -m hvp recursion` and `python -m hvp ablate-fusion`: their command lines."""
+"""`hvp recursion`: experiments compared on long recursive predictions."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hvp.commands.options import add_overrides
+from hvp.commands.options import (
+    Experiment,
+    add_count,
+    add_experiment,
+    add_out,
+    open_experiment,
+)
 from hvp.errors import UserError
 
-# Variant -> what differs from the configuration.
-ABLATION: dict[str, dict[str, Any]] = {
-    "full": {},
-    "without_fusion": {"fusion": False},
-    "without_accompanying": {"accompanying": False},
-}
+if TYPE_CHECKING:
+    from hvp.evaluation.recursion import Recursion
+
+HELP = (
+    "Compares predictors on the same test videos, far beyond the frames that they were trained "
+    "on: PSNR, SSIM, MSE and how much of the truth's sharpness is left."
+)
 
 
-def add_recursion_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of `recursion`."""
-    parser.add_argument(
-        "--logdir", required=True, nargs="+", help="one or more experiments on the same data"
-    )
-    parser.add_argument("--checkpoint", default="latest", help="latest, best or a step")
-    parser.add_argument("--out", help="folder (EXPERIMENT/recursion, of the first one)")
-    _add_shared_arguments(parser)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add_experiment(parser, several=True)
+    add_out(parser, "folder (EXPERIMENT/recursion, of the first one)")
+    add_recursion(parser)
 
 
-def add_ablation_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of `ablate-fusion`."""
-    parser.add_argument("--config", default="configs/fusion_demo.yml", help="(%(default)s)")
-    parser.add_argument(
-        "--logdir", default="logs/ablation", help="runs and figure go here (%(default)s)"
-    )
-    add_overrides(parser)
-    _add_shared_arguments(parser)
+def add_recursion(parser: argparse.ArgumentParser) -> None:
+    """Declares what is predicted and compared; `read_recursion` reads it."""
+    add_count(parser, "--context", "frames shown to the model", default=16)
+    add_count(parser, "--horizon", "frames generated", default=32)
+    add_count(parser, "--first", "generated frame that curves start at", default=16)
+    add_count(parser, "--spectral-frames", "whose spectra are compared", default=4)
+    add_count(parser, "--num-examples", "contexts", default=64)
 
 
-def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--context", type=int, default=16, help="frames shown to the model (%(default)s)")
-    add("--horizon", type=int, default=32, help="frames generated (%(default)s)")
-    add("--first", type=int, default=16, help="generated frame that curves start at (%(default)s)")
-    add("--spectral-frames", type=int, default=4, help="whose spectra are compared (%(default)s)")
-    add("--num-examples", type=int, default=64, help="contexts (%(default)s)")
-
-
-def run_recursion(arguments: argparse.Namespace) -> None:
-    """Evaluates experiments that are there."""
-    recursion = _recursion(arguments)
-    from hvp.experiment.folder import find_run_folder
-
-    folders = [find_run_folder(path) for path in arguments.logdir]
-    out = Path(arguments.out) if arguments.out else folders[0] / "recursion"
-    _compare(folders, arguments.checkpoint, recursion, out)
-
-
-def run_ablation(arguments: argparse.Namespace) -> None:
-    """Trains the variants one after the other, or goes on with them, then compares them."""
-    recursion = _recursion(arguments)
-    from hvp.config import load_config
-
-    config = load_config(arguments.config, arguments.overrides)
-    if config.model.family != "fusion":
-        raise UserError(
-            f"{arguments.config}: model.family is {config.model.family!r}; the ablation is of "
-            "fusion models"
-        )
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
-    from hvp.training.trainer import train
-
-    folders = []
-    for variant, changes in ABLATION.items():
-        changed = dataclasses.replace(config.replace("model", **changes), name=variant)
-        folders.append(train(changed, arguments.logdir))
-    _compare(folders, "latest", recursion, Path(arguments.logdir) / "comparison")
-
-
-def _recursion(arguments: argparse.Namespace) -> Any:
-    for name in ("context", "horizon", "first", "num_examples", "spectral_frames"):
-        if getattr(arguments, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, found {getattr(arguments, name)}")
+def check_recursion(arguments: argparse.Namespace) -> None:
+    """Raises a `UserError` if the curves would start past their end."""
     if arguments.first > arguments.horizon:
         raise UserError(
             f"--first is {arguments.first}, past the last generated frame, {arguments.horizon}"
         )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluates experiments that are there."""
+    from hvp.experiment.folder import require_predictor
+
+    check_recursion(arguments)
+    experiments = [
+        open_experiment(arguments, require_predictor, logdir=logdir) for logdir in arguments.logdir
+    ]
+    compare(experiments, arguments, Path(arguments.out or experiments[0].folder / "recursion"))
+
+
+def compare(experiments: Sequence[Experiment], arguments: argparse.Namespace, out: Path) -> None:
+    """Predicts with each experiment, writes the comparison into `out` and prints it."""
+    for other in experiments[1:]:
+        if other.config.data != experiments[0].config.data:
+            raise UserError(
+                f"{other.folder}: has other data settings than {experiments[0].folder}; they must "
+                "agree"
+            )
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.evaluation.recursion import Recursion
+    from hvp.evaluation.recursion import Recursion, evaluate_recursion, write_comparison
 
-    return Recursion(
+    recursion = Recursion(
         arguments.context,
         arguments.horizon,
         arguments.first,
         arguments.num_examples,
         arguments.spectral_frames,
     )
-
-
-def _compare(folders: list[Path], checkpoint: str, recursion: Any, out: Path) -> None:
-    from hvp.evaluation.recursion import evaluate_recursion, write_comparison
-    from hvp.experiment.checkpoints import load_experiment
-
-    results, data = {}, None
-    for folder in folders:
-        config, model, _ = load_experiment(folder, checkpoint)
-        if data not in (None, config.data):
-            raise UserError(f"{folder}: has other data settings than {folders[0]}; they must agree")
-        data = config.data
-        name = config.name if config.name not in results else str(folder)
-        results[name] = evaluate_recursion(config, model, recursion)
+    results: dict[str, Any] = {}
+    for experiment in experiments:
+        model, _ = experiment.load()
+        name = experiment.config.name
+        name = str(experiment.folder) if name in results else name
+        results[name] = evaluate_recursion(experiment.config, model, recursion)
     figure, summary = write_comparison(results, recursion, out)
+    _print(summary, recursion)
+    print(f"figure: {figure}")
+
+
+def _print(summary: Mapping[str, Any], recursion: Recursion) -> None:
     print(f"generated frames {recursion.first} to {recursion.horizon}:")
     frames = min(recursion.spectral_frames, recursion.horizon)
     energy = f"high-frequency energy of frames 1 to {frames} over the truth's"
     print(f"{'':24}{'PSNR (dB)':>10}{'SSIM':>8}{'MSE':>9}   {energy}")
-    rows = [(n, e, "mean") for n, e in summary["experiments"].items()]
+    rows = [(name, scores, "mean") for name, scores in summary["experiments"].items()]
     rows.append(("copy last frame", rows[0][1], "copy_last"))
     for name, scores, kind in rows:
         share = f"{scores['high_frequency_share_of_truth']:.2f}" if kind == "mean" else ""
@@ -128,4 +104,3 @@ def _compare(folders: list[Path], checkpoint: str, recursion: Any, out: Path) ->
             f"{name:24}{scores['psnr'][kind]:10.2f}{scores['ssim'][kind]:8.3f}"
             f"{scores['mse'][kind]:9.4f}   {share}"
         )
-    print(f"figure: {figure}")

@@ -1,44 +1,29 @@
-"""`python train.py`: the command line of training."""
+"""`hvp train`, or `python train.py`: trains an experiment."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
 
-from hvp.commands.options import add_overrides
-from hvp.config import load_config
-from hvp.errors import command
+from hvp.commands.options import add_configuration, add_new_runs, read_configuration
+
+HELP = "Trains an experiment into LOGDIR/NAME; run again, it goes on."
 
 
-def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(
-        prog="python train.py",
-        description="Trains an experiment into LOGDIR/NAME; run again, it goes on.",
-    )
-    result.add_argument("--config", required=True, help="such as configs/kth.yml")
-    result.add_argument("--logdir", default="logs", help="parent of the run's folder (logs)")
-    result.add_argument("--datadir", help="overrides data.datadir")
-    result.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add_configuration(parser)
+    add_new_runs(parser)
+    parser.add_argument(
         "--strategy",
-        choices=("auto", "cpu", "gpu", "mirrored", "multiworker"),
-        help="overrides training.strategy",
+        metavar="NAME",
+        help="overrides training.strategy: auto, cpu, gpu, mirrored or multiworker",
     )
-    add_overrides(result)
-    return result
 
 
-@command
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains; exit code 0, 2 for a mistake of the user, 130 or 143 when interrupted."""
-    arguments = parser().parse_args(argv)
-    overrides = list(arguments.overrides)
-    if arguments.datadir is not None:
-        overrides.append(f"data.datadir={json.dumps(arguments.datadir)}")
-    if arguments.strategy is not None:
-        overrides.append(f"training.strategy={arguments.strategy}")
-    config = load_config(arguments.config, overrides)
+def run(arguments: argparse.Namespace) -> int:
+    """Trains; exit code 0, or 130 or 143 when interrupted."""
+    config = read_configuration(arguments, {"strategy": "training.strategy"})
 
     from hvp.quiet import import_tensorflow
 

@@ -1,94 +1,117 @@
-"""`python -m hvp validate-metrics`: its command line."""
+"""`hvp validate-metrics`: where traditional and frequency metrics disagree."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hvp.commands.options import (
+    Experiment,
+    add_count,
+    add_experiment,
+    add_out,
+    open_experiment,
+)
 from hvp.errors import UserError
 
+if TYPE_CHECKING:
+    from hvp.config import ExperimentConfig
+    from hvp.evaluation.metric_agreement import Rollout
+    from hvp.models.base import VideoModel
+
+HELP = (
+    "Judges two predictions of the same test videos by MSE, PSNR and SSIM and by the frequency "
+    "losses, and shows the contexts on which these metrics disagree most."
+)
 BLUR = 1.0  # pixels, of --against blur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("--logdir", required=True, help="an experiment, logs/NAME")
+    add_experiment(parser)
     parser.add_argument(
         "--against",
         default="blur",
         help="another experiment on the same data, or copy-last, or blur (the first prediction, "
         "blurred by one pixel; the default)",
     )
-    parser.add_argument("--datadir", help="overrides data.datadir")
-    parser.add_argument("--num-examples", type=int, default=50, help="contexts (50)")
-    parser.add_argument("--checkpoint", default="latest", help="latest, best or a step")
-    parser.add_argument("--out", help="folder (EXPERIMENT/metric_validation)")
+    add_count(parser, "--num-examples", "contexts", default=50)
+    add_out(parser, "folder (EXPERIMENT/metric_validation)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
-    from hvp.quiet import import_tensorflow
+    """Writes the page and says where it is."""
+    from hvp.experiment.folder import require_predictor
 
-    import_tensorflow()
-    from hvp.data.dataset import VideoSplit
-    from hvp.evaluation.metric_agreement import blurred, compare, copy_last, write_page
-    from hvp.experiment.checkpoints import load_experiment
-    from hvp.experiment.folder import find_run_folder, require_predictor
+    experiment = open_experiment(arguments, require_predictor)
+    other = _other_experiment(arguments.against, experiment)
+    model, step = experiment.load()
+    first = _rollout_of(model, experiment.config)
+    second, name = _second_prediction(arguments.against, experiment, first, other)
 
-    if arguments.num_examples < 1:
-        raise UserError(f"--num-examples must be at least 1, found {arguments.num_examples}")
-    overrides = []
-    if arguments.datadir is not None:
-        import json
+    from hvp.data.dataset import evaluation_split
+    from hvp.evaluation.metric_agreement import compare, write_page
 
-        overrides.append(f"data.datadir={json.dumps(arguments.datadir)}")
-    folder = find_run_folder(arguments.logdir)
-    config, model, step = load_experiment(folder, arguments.checkpoint, overrides)
+    config, settings = experiment.config, experiment.config.evaluation
+    horizon = settings.seq_len - settings.context
+    batches = evaluation_split(config).evaluation_batches(
+        settings.batch_size, limit=arguments.num_examples
+    )
+    comparisons = compare(first, second, batches, settings.context, horizon)
+    about = _about(experiment, step) | {"num_contexts": len(comparisons)}
+    out = Path(arguments.out or experiment.folder / "metric_validation")
+    page = write_page(comparisons, (config.name, name), settings.context, out, about)
+    print(f"{len(comparisons)} contexts compared: {page}")
+
+
+def _other_experiment(against: str, experiment: Experiment) -> Experiment | None:
+    """The experiment that `--against` names, if it names one; its latest checkpoint."""
+    if against in ("blur", "copy-last"):
+        return None
+    from hvp.config import load_config
+    from hvp.experiment.folder import CONFIG_FILE, find_run_folder, require_predictor
+
+    folder = find_run_folder(against)
+    config = load_config(folder / CONFIG_FILE)
     require_predictor(folder, config)
+    sizes = [(c.data.height, c.data.width, c.data.channels) for c in (experiment.config, config)]
+    if sizes[0] != sizes[1]:
+        raise UserError(
+            f"--against {against}: works on frames of {sizes[1]}, {experiment.folder} on "
+            f"{sizes[0]}; compare experiments on the same data"
+        )
+    return Experiment(folder, config, "latest", ())
 
-    def rollout_of(model):
-        return lambda context, horizon: model.rollout(context, horizon, seed=config.seed)[0]
 
-    first = rollout_of(model)
-    if arguments.against == "blur":
-        second, other = blurred(first, BLUR), f"{config.name}, blurred"
-    elif arguments.against == "copy-last":
-        second, other = copy_last, "copy last frame"
-    else:
-        other_config, other_model, _ = load_experiment(arguments.against, "latest", overrides)
-        require_predictor(Path(arguments.against), other_config)
-        sizes = [(c.data.height, c.data.width, c.data.channels) for c in (config, other_config)]
-        if sizes[0] != sizes[1]:
-            raise UserError(
-                f"--against {arguments.against}: works on frames of {sizes[1]}, {folder} on "
-                f"{sizes[0]}; compare experiments on the same data"
-            )
-        second, other = rollout_of(other_model), other_config.name
-        other = other if other != config.name else f"{other} ({arguments.against})"
-    settings = config.evaluation
-    split = VideoSplit(
-        config.data,
-        "test",
-        seq_len=settings.seq_len,
-        seed=config.seed,
-        unusable_videos=settings.unusable_videos,
-    )
-    comparisons = compare(
-        first,
-        second,
-        split.evaluation_batches(settings.batch_size, limit=arguments.num_examples),
-        settings.context,
-        settings.seq_len - settings.context,
-    )
-    about = {
-        "experiment": str(folder),
+def _second_prediction(
+    against: str, experiment: Experiment, first: Rollout, other: Experiment | None
+) -> tuple[Rollout, str]:
+    """The prediction that the first one is compared with, and its name."""
+    from hvp.evaluation.metric_agreement import blurred, copy_last
+
+    name = experiment.config.name
+    if other is not None:
+        model, _ = other.load()
+        same = other.config.name == name
+        label = f"{name} ({against})" if same else other.config.name
+        return _rollout_of(model, experiment.config), label
+    if against == "blur":
+        return blurred(first, BLUR), f"{name}, blurred"
+    return copy_last, "copy last frame"
+
+
+def _rollout_of(model: VideoModel, config: ExperimentConfig) -> Rollout:
+    return lambda context, horizon: model.rollout(context, horizon, seed=config.seed)[0]
+
+
+def _about(experiment: Experiment, step: int) -> dict[str, Any]:
+    config, settings = experiment.config, experiment.config.evaluation
+    return {
+        "experiment": str(experiment.folder),
         "step": step,
         "dataset": config.data.dataset,
         "context": settings.context,
         "horizon": settings.seq_len - settings.context,
-        "num_contexts": len(comparisons),
         "seed": config.seed,
     }
-    out = Path(arguments.out) if arguments.out else folder / "metric_validation"
-    page = write_page(comparisons, (config.name, other), settings.context, out, about)
-    print(f"{len(comparisons)} contexts compared: {page}")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hvp.config import DataConfig
+from hvp.config import DataConfig, ExperimentConfig
 from hvp.data.sources import open_source
 from hvp.errors import UserError
 
@@ -211,6 +211,25 @@ def model_input(example: Mapping[str, tf.Tensor]) -> tf.Tensor | dict[str, tf.Te
 @lru_cache(maxsize=4)
 def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def evaluation_split(
+    config: ExperimentConfig, split: str = "test", seq_len: int | None = None
+) -> VideoSplit:
+    """A split as evaluation sees it: context and future together, of the videos that will do.
+
+    Args:
+        config: of the experiment.
+        split: `train`, `val` or `test`.
+        seq_len: frames of a window; `evaluation.seq_len` by default.
+    """
+    return VideoSplit(
+        config.data,
+        split,
+        seq_len=config.evaluation.seq_len if seq_len is None else seq_len,
+        seed=config.seed,
+        unusable_videos=config.evaluation.unusable_videos,
+    )
 
 
 def make_dataset(

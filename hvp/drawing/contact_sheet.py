@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from hvp.drawing.frames import (
     font,
     rgb,
 )
+from hvp.drawing.shown_clips import ShownClip
 from hvp.errors import writing
 from hvp.text import printable, shortened
 
@@ -32,37 +32,6 @@ LINE = 18  # pixels of a line of text
 LETTER = 7  # pixels of a letter, about
 NEUTRAL_COLOUR = (107, 114, 128)
 MASK_OPACITY = 0.6
-
-
-@dataclasses.dataclass
-class ShownClip:
-    """One window, as the loader gives it.
-
-    Attributes:
-        name: of the video.
-        first: frame of the video at which the window begins, from 0.
-        video_length: frames of the video.
-        frames: uint8 `(time, height, width, channels)`.
-        masks: object labels, uint8 `(time, height, width)`, where the data set has them.
-    """
-
-    name: str
-    first: int
-    video_length: int
-    frames: np.ndarray
-    masks: np.ndarray | None = None
-
-    @property
-    def place(self) -> str:
-        """Such as `frames 101-200 of 360`, counted from 1."""
-        last = self.first + len(self.frames)
-        return f"frames {self.first + 1}-{last} of {self.video_length}"
-
-    @property
-    def values(self) -> str:
-        """Range and mean of the pixels, of 0 to 255."""
-        frames = self.frames
-        return f"values {frames.min()} to {frames.max()}, mean {frames.mean():.0f}"
 
 
 def save_contact_sheet(

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.dataset import evaluation_split
 from hvp.errors import writing
 from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings, evaluate
 from hvp.evaluation.spectra import Spectrum
@@ -59,13 +59,7 @@ def evaluate_recursion(
     Raises:
         UserError: if the data or the model do not allow it.
     """
-    split = VideoSplit(
-        config.data,
-        "test",
-        seq_len=recursion.context + recursion.horizon,
-        seed=config.seed,
-        unusable_videos=config.evaluation.unusable_videos,
-    )
+    split = evaluation_split(config, seq_len=recursion.context + recursion.horizon)
     settings = OpenLoopSettings(
         context=recursion.context,
         horizon=recursion.horizon,

@@ -1,8 +1,6 @@
 """The command line of evaluation, on a stand-in for the trained model and the data."""
 
 import json
-import sys
-import types
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +9,7 @@ import tensorflow as tf
 import yaml
 
 import hvp.experiment.checkpoints
-from hvp.commands.evaluate import main
+from hvp.__main__ import main
 from hvp.models.base import VideoModel
 
 CLIPS, FRAMES = 5, 10
@@ -46,9 +44,7 @@ def experiment(tmp_path, monkeypatch):
     evaluation = {"context": 4, "seq_len": FRAMES, "metrics": ["mse", "psnr"], "batch_size": 2}
     config = {"name": "toy", "seed": 3, "evaluation": evaluation}
     (folder / "config.yml").write_text(yaml.safe_dump(config))
-    dataset = types.ModuleType("hvp.data.dataset")
-    dataset.VideoSplit = Split
-    monkeypatch.setitem(sys.modules, "hvp.data.dataset", dataset)
+    monkeypatch.setattr("hvp.data.dataset.VideoSplit", Split)
     checkpoints = hvp.experiment.checkpoints
     monkeypatch.setattr(checkpoints, "find_checkpoint", lambda folder, which: f"{folder}/{which}")
     monkeypatch.setattr(
@@ -64,7 +60,7 @@ def reports(experiment):
 
 
 def test_model_folder_and_defaults_of_the_experiment(experiment, capsys):
-    assert main(["--logdir", str(experiment / "model")]) == 0
+    assert main(["evaluate", "--logdir", str(experiment / "model")]) == 0
     (folder,) = reports(experiment)
     report = json.loads((folder / "metrics.json").read_text())
     protocol = report["protocol"]
@@ -85,7 +81,7 @@ def test_flags(experiment):
         "--seed 9 --protocol legacy --metrics ssim,mae --checkpoint best --no-save-grid "
         "--unusable-videos skip --datadir /some/where --use-obs TTF --set data.channels=1"
     )
-    assert main(["--logdir", str(experiment), *flags.split()]) == 0
+    assert main(["evaluate", "--logdir", str(experiment), *flags.split()]) == 0
     (folder,) = reports(experiment)
     protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
     expected = {
@@ -114,11 +110,13 @@ def test_flags(experiment):
     ("flags", "message"),
     [
         ("--open-loop-ctx 10", "(--open-loop-ctx) is 10 and leaves nothing to predict"),
-        ("--open-loop-ctx 0", "(--open-loop-ctx) must be at least 1, found 0"),
-        ("--num-samples 0", "(--num-samples) must be at least 1"),
-        ("--batch-size -1", "(--batch-size) must be at least 1"),
+        ("--open-loop-ctx 0", "--open-loop-ctx must be at least 1, found 0"),
+        ("--num-samples 0", "--num-samples must be at least 1"),
+        ("--batch-size -1", "--batch-size must be at least 1"),
+        ("--set evaluation.batch_size=-1", "evaluation.batch_size must be at least 1, found -1"),
         ("--metrics mse,fvd", "unknown metric 'fvd'; valid: mse, mae, psnr, ssim, lpips"),
-        ("--protocol nonsense", "unknown protocol 'nonsense'; valid: default, legacy"),
+        ("--protocol legcy", "--protocol is 'legcy'; did you mean 'legacy'?"),
+        ("--set evaluation.protocol=nonsense", "unknown protocol 'nonsense'; valid: default"),
         ("--use-obs TXF", "use_obs must be letters T and F"),
         ("--use-obs TF", "use_obs has 2 entries for 3 levels"),
         ("--set evaluation.contxt=3", "did you mean 'evaluation.context'?"),
@@ -127,7 +125,7 @@ def test_flags(experiment):
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(experiment, capsys, flags, message):
-    assert main(["--logdir", str(experiment), *flags.split()]) == 2
+    assert main(["evaluate", "--logdir", str(experiment), *flags.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -136,18 +134,17 @@ def test_mistakes_are_one_line_and_leave_nothing(experiment, capsys, flags, mess
 
 
 def test_folders_that_are_no_experiment(tmp_path, capsys):
-    assert main(["--logdir", str(tmp_path / "absent")]) == 2
+    assert main(["evaluate", "--logdir", str(tmp_path / "absent")]) == 2
     assert "no such folder" in capsys.readouterr().err
-    assert main(["--logdir", str(tmp_path)]) == 2
+    assert main(["evaluate", "--logdir", str(tmp_path)]) == 2
     assert "holds no config.yml" in capsys.readouterr().err
 
 
-def test_use_obs_of_another_family(experiment, capsys, monkeypatch):
-    import hvp.commands.evaluate as module
-
-    flat = types.SimpleNamespace(model=types.SimpleNamespace(family="sdfnet"))
-    monkeypatch.setattr(module, "load_config", lambda path, overrides=(): flat)
-    assert main(["--logdir", str(experiment), "--use-obs", "TTF"]) == 2
+def test_use_obs_of_another_family(experiment, capsys):
+    path = experiment / "config.yml"
+    content = yaml.safe_load(path.read_text()) | {"model": {"family": "sdfnet"}}
+    path.write_text(yaml.safe_dump(content))
+    assert main(["evaluate", "--logdir", str(experiment), "--use-obs", "TTF"]) == 2
     assert "a sdfnet model has no levels" in capsys.readouterr().err
 
 
@@ -156,7 +153,7 @@ def test_unwritable_experiment(experiment, capsys, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    assert main(["--logdir", str(experiment)]) == 2
+    assert main(["evaluate", "--logdir", str(experiment)]) == 2
     assert "choose a folder that you can write to" in capsys.readouterr().err
 
 
@@ -165,7 +162,7 @@ def test_full_disk_while_writing(experiment, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_text", full)
-    assert main(["--logdir", str(experiment)]) == 2
+    assert main(["evaluate", "--logdir", str(experiment)]) == 2
     assert "the disk is full" in capsys.readouterr().err
     assert not reports(experiment)
 
@@ -175,14 +172,14 @@ def test_interrupted(experiment, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Split, "evaluation_batches", interrupted)
-    assert main(["--logdir", str(experiment)]) == 130
+    assert main(["evaluate", "--logdir", str(experiment)]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not reports(experiment)
 
 
 def test_frames_too_small_for_lpips(experiment, capsys, shared):
     flags = ["--metrics", "lpips", "--weights-dir", str(shared / "weights")]
-    assert main(["--logdir", str(experiment), *flags]) == 2
+    assert main(["evaluate", "--logdir", str(experiment), *flags]) == 2
     error = capsys.readouterr().err
     assert "at least 31x31 pixels, these have 16x16" in error
     assert error.count("\n") == 1

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from hvp.__main__ import main
-from hvp.commands.show import shown_clips, suspicions
 from hvp.config import DataConfig
 from hvp.data.dataset import VideoSplit
 from hvp.data.video_io import read_video
-from hvp.drawing.contact_sheet import ShownClip, save_clips_gif, save_contact_sheet
+from hvp.drawing.contact_sheet import save_clips_gif, save_contact_sheet
+from hvp.drawing.shown_clips import ShownClip, shown_clips, suspicions
 from hvp.families import FAMILIES
 
 

@@ -213,9 +213,10 @@ def test_mistakes_are_one_line(tmp_path, loaded, i3d_checkpoint, capsys):
     lengths = fails(capsys, "--real", real, "--fake", real, *weights, "--protocol", "fvd3_11f")
     assert "0 of 3 videos have the 11 frames of a clip; fvd3_11f needs 3" in lengths
     assert "no such folder" in fails(capsys, "--real", tmp_path / "no", "--fake", fake, *weights)
-    wrong = fails(capsys, *folders, *weights, "--resolution", "64")
-    assert "--resolution 64: expected HEIGHTxWIDTH" in wrong
+    wrong = fails(capsys, *folders, *weights, "--resolution", "64x")
+    assert "--resolution is 64x; expected pixels" in wrong
     assert "needs --real" in fails(capsys, "--fake", fake, *weights)
+    assert "no --set" in fails(capsys, *folders, *weights, "--set", "seed=1")
 
 
 def test_one_odd_video_is_named(tmp_path, loaded, i3d_checkpoint, capsys):
@@ -241,6 +242,7 @@ def generator_config(tmp_path, monkeypatch, i3d_checkpoint, loaded):
 
     monkeypatch.setattr(hvp.training.trainer, "build_checked_model", build)
     monkeypatch.setattr(hvp.experiment.checkpoints, "build_checked_model", build)
+    monkeypatch.setattr("hvp.experiment.folder.require_generator", lambda folder, config: None)
     path = tmp_path / "noise.yml"
     path.write_text(
         f"""

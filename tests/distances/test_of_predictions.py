@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import hvp
-from hvp.commands.evaluate import main
+from hvp.__main__ import main
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import save_experiment
@@ -70,7 +70,7 @@ def test_short_predictions_need_their_context(i3d_network):
 
 def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, capsys):
     monkeypatch.setattr("hvp.distances.i3d.I3D", {str(i3d_checkpoint): i3d_network}.get)
-    arguments = ["--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
+    arguments = ["evaluate", "--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
     assert main([*arguments, "--fvd-weights", str(i3d_checkpoint)]) == 0
     (folder,) = run.glob("eval_*")
     fvd = json.loads((folder / "metrics.json").read_text())["fvd"]
@@ -88,7 +88,7 @@ def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, ca
 
 
 def test_missing_weights_and_too_few_contexts_are_errors(run, i3d_checkpoint, tmp_path, capsys):
-    arguments = ["--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
+    arguments = ["evaluate", "--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
     assert main([*arguments, "--fvd-weights", str(tmp_path)]) == 2
     assert f"--fvd-weights {tmp_path}: holds no checkpoint of I3D" in capsys.readouterr().err
     one = ["--fvd-weights", str(i3d_checkpoint), "--num-examples", "1"]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import hvp
-from hvp.commands.evaluate import main
+from hvp.__main__ import main
 from hvp.experiment.checkpoints import save_experiment
 
 CONFIG = {
@@ -45,7 +45,7 @@ def run(tmp_path_factory):
 
 def evaluated(run, *flags):
     before = set(run.glob("eval_*"))
-    assert main(["--logdir", str(run / "model"), "--no-save-grid", *flags]) == 0
+    assert main(["evaluate", "--logdir", str(run / "model"), "--no-save-grid", *flags]) == 0
     (folder,) = set(run.glob("eval_*")) - before
     return json.loads((folder / "metrics.json").read_text())
 
@@ -82,7 +82,7 @@ def test_levels_that_see_no_context_and_longer_horizons(run):
 )
 def test_mistakes(run, capsys, flags, message):
     before = set(run.glob("eval_*"))
-    assert main(["--logdir", str(run), *flags.split()]) == 2
+    assert main(["evaluate", "--logdir", str(run), *flags.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert message in error

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hvp.commands.evaluate import main
+from hvp.__main__ import main
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.training.trainer import train
@@ -33,14 +33,14 @@ def test_train_and_evaluate_past_the_trained_horizon(tmp_path, capsys):
     config = load_config("configs/sdfnet_demo.yml", SMALL)
     folder = train(config, tmp_path, report=lambda line: None)
     for protocol in ("simvp", "simvp-legacy"):
-        assert main(["--logdir", str(folder), "--protocol", protocol]) == 0
+        assert main(["evaluate", "--logdir", str(folder), "--protocol", protocol]) == 0
     for page in folder.glob("eval_*/metrics.json"):
         numbers = json.loads(page.read_text())
         assert numbers["protocol"]["horizon"] == 8
         assert len(numbers["spectra"]["temporal"]["truth"]) == 5
         # Sums over a frame's pixels, so far above a mean of squares of numbers in [0, 1].
         assert numbers["summary"]["mse"]["copy_last_frame"]["mean"] > 1
-    assert main(["--logdir", str(folder), "--open-loop-ctx", "3"]) == 2
+    assert main(["evaluate", "--logdir", str(folder), "--open-loop-ctx", "3"]) == 2
     assert "needs at least 4 frames of context" in capsys.readouterr().err
 
 

@@ -10,8 +10,7 @@ from PIL import Image
 
 import hvp
 from hvp.__main__ import main
-from hvp.commands.evaluate import main as evaluate
-from hvp.commands.recursion import ABLATION
+from hvp.commands.ablate_fusion import ABLATION
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.evaluation import recursion as recursion_module
@@ -61,8 +60,8 @@ def test_stages_one_after_the_other(tmp_path, capsys):
     for network, moved in (("predictor", False), ("translator", True)):
         names = [name for name in first if name.startswith(network)]
         assert any(np.any(first[n] != second[n]) for n in names) == moved
-    assert evaluate(["--logdir", str(folder)]) == 0
-    assert evaluate(["--logdir", str(folder), "--open-loop-ctx", "3"]) == 2
+    assert main(["evaluate", "--logdir", str(folder)]) == 0
+    assert main(["evaluate", "--logdir", str(folder), "--open-loop-ctx", "3"]) == 2
     assert "needs at least 4 frames of context" in capsys.readouterr().err
     out = str(tmp_path / "out")
     arguments = ["recursion", "--logdir", str(folder), "--context", "4", "--horizon", "3"]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import train
 from hvp.__main__ import main
 from hvp.data.video_io import read_video
 from hvp.experiment.checkpoints import load_experiment
@@ -68,7 +66,7 @@ def config(tmp_path_factory):
 def trained(config, tmp_path_factory):
     """Three steps in one go."""
     logs = tmp_path_factory.mktemp("logs")
-    assert train.main(["--config", str(config), "--logdir", str(logs)]) == 0
+    assert main(["train", "--config", str(config), "--logdir", str(logs)]) == 0
     return logs / "gan"
 
 
@@ -79,9 +77,9 @@ def checkpoint(folder):
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(trained, config, tmp_path):
-    arguments = ["--config", str(config), "--logdir", str(tmp_path)]
-    assert train.main([*arguments, "--set", "training.steps=2"]) == 0
-    assert train.main(arguments) == 0
+    arguments = ["train", "--config", str(config), "--logdir", str(tmp_path)]
+    assert main([*arguments, "--set", "training.steps=2"]) == 0
+    assert main(arguments) == 0
     whole, resumed = checkpoint(trained), checkpoint(tmp_path / "gan")
     assert set(whole) == set(resumed)
     for network in ("generator", "image_discriminator", "video_discriminator"):
@@ -101,8 +99,8 @@ def test_what_tensorboard_gets(trained):
 
 @pytest.mark.parametrize(("frames", "expected"), [(3, "windows of at least 4"), (5, "never see")])
 def test_windows_are_as_long_as_the_clips(config, tmp_path, capsys, frames, expected):
-    arguments = ["--config", str(config), "--logdir", str(tmp_path)]
-    assert train.main([*arguments, "--set", f"data.seq_len={frames}"]) == 2
+    arguments = ["train", "--config", str(config), "--logdir", str(tmp_path)]
+    assert main([*arguments, "--set", f"data.seq_len={frames}"]) == 2
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
@@ -183,30 +181,6 @@ def test_generate_refuses_in_one_line(trained, tmp_path, capsys, extra, expected
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
-
-
-def test_a_predictor_does_not_generate(small_config, tmp_path, capsys):
-    folder = tmp_path / "logs/small"
-    (folder / "model").mkdir(parents=True)
-    shutil.copy(small_config, folder / "config.yml")
-    assert main(["generate", "--logdir", str(folder)]) == 2
-    assert "hierarchical model does not generate" in capsys.readouterr().err
-
-
-def test_a_generator_is_not_evaluated_as_a_predictor(trained, tmp_path, capsys):
-    import eval_with_lpips
-
-    video = str(tmp_path / "video.gif")
-    for run, arguments in (
-        (eval_with_lpips.main, []),
-        (main, ["predict", "--input", video]),
-        (main, ["validate-metrics", "--against", "copy-last"]),
-    ):
-        command = [*arguments[:1], "--logdir", str(trained), *arguments[1:]]
-        assert run(command) == 2
-        error = capsys.readouterr().err
-        assert "motion_gan model does not predict" in error
-        assert error.count("\n") == 1
 
 
 def test_published_checkpoints(trained, config, tmp_path, capsys):
