@@ -16,10 +16,10 @@ from hvp.text import name_problem
 
 def cache_folder(kind: str) -> Path:
     """The folder for one kind of files: below HVP_CACHE_DIR, else in the user's cache folder."""
-    if os.environ.get("HVP_CACHE_DIR"):
-        return Path(os.environ["HVP_CACHE_DIR"]) / kind
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "hvp" / kind
+    import platformdirs
+
+    own = os.environ.get("HVP_CACHE_DIR")
+    return Path(own or platformdirs.user_cache_dir("hvp", appauthor=False)) / kind
 
 
 def check_name(name: str, asked_by: str) -> str:

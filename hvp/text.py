@@ -59,7 +59,7 @@ def name_problem(name: str) -> str | None:
         return f"{found} a plain name without slashes"
     if name.startswith("."):
         return f"{found} one that does not begin with a dot"
-    if valid_text(name) != name or any(ord(character) < 32 for character in name):
+    if valid_text(name) != name or any(unicodedata.category(c) == "Cc" for c in name):
         return f"{found} one of plain characters"
     if len(name.encode()) > LONGEST:
         return f"{found} one of at most {LONGEST} bytes"

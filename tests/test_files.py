@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hvp.errors import UserError
-from hvp.files import replacing, require_writable
+from hvp.files import cache_folder, check_name, replacing, require_writable
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -48,3 +48,40 @@ def test_a_place_is_tried_before_the_work(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="choose a folder that you can write to"):
         require_writable(tmp_path / "file")
+
+
+def test_the_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("HVP_CACHE_DIR", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_folder("frames") == tmp_path / "home/.cache/hvp/frames"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder("frames") == tmp_path / "xdg/hvp/frames"
+    monkeypatch.setenv("HVP_CACHE_DIR", str(tmp_path / "own"))
+    assert cache_folder("frames") == tmp_path / "own/frames"
+
+
+@pytest.mark.parametrize("name", ["kth", "a b", "ä" * 40, "run-2.1_x", "a..b", "[x]"])
+def test_names_that_folders_can_have(name):
+    assert check_name(name, "--out") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "a plain name without slashes"),
+        ("a/b", "a plain name without slashes"),
+        ("a\\b", "a plain name without slashes"),
+        ("..", "one that does not begin with a dot"),
+        (".hidden", "one that does not begin with a dot"),
+        ("a\0b", "one of plain characters"),
+        ("a\nb", "one of plain characters"),
+        ("a\x7fb", "one of plain characters"),
+        ("a\udcff", "one of plain characters"),
+        ("ä" * 41, "one of at most 80 bytes"),
+    ],
+)
+def test_names_that_they_cannot(name, problem):
+    with pytest.raises(UserError, match=rf"^--out is .*; it names a folder, so use {problem}$"):
+        check_name(name, "--out")

@@ -9,7 +9,6 @@ they disagree most, for the reader's eye to judge. After SDFNet's "metric valida
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -167,7 +166,7 @@ def write_page(
         The page's path.
     """
     from hvp.drawing.comparison import save_comparison_gif, save_grid
-    from hvp.drawing.page import simple_page
+    from hvp.drawing.page import render_page
 
     ranked = sorted(comparisons, key=Comparison.disagreement, reverse=True)
     ranked = [c for c in ranked if c.disagreement() > 0][:shown]
@@ -178,46 +177,35 @@ def write_page(
         "agreement": shares,
         "contexts": [{"name": c.example.name, "scores": c.scores} for c in comparisons],
     }
-    parts = [
-        f"<p>{len(comparisons)} contexts, each predicted by <b>{html.escape(names[0])}</b> "
-        f"(sample 1) and <b>{html.escape(names[1])}</b> (sample 2). A cell is the share of "
-        "contexts on which both metrics prefer the same prediction.</p>",
-        _table(
-            ["", *FREQUENCY],
-            [[t, *(f"{share:.0%}" for share in by.values())] for t, by in shares.items()],
-        ),
-        "<h2>Where they disagree most</h2>"
-        if ranked
-        else "<p>All metrics prefer the same prediction of every context.</p>",
-    ]
+    page = render_page(
+        "metric_agreement.html",
+        title=f"Metric validation: {names[0]} and {names[1]}",
+        names=names,
+        num_contexts=len(comparisons),
+        head=["", *FREQUENCY],
+        agreement=[[t, *(f"{share:.0%}" for share in by.values())] for t, by in shares.items()],
+        pairs=[{"name": c.example.name, "scores": _scores(c, names)} for c in ranked],
+    )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for number, comparison in enumerate(ranked, 1):
             save_grid(comparison.example, context, folder / f"pair_{number}.png")
             save_comparison_gif(comparison.example, context, folder / f"pair_{number}.gif")
-            parts.append(_pair(comparison, names, number))
         text = json.dumps(content, indent=2)
         (folder / "metric_validation.json").write_text(text, encoding="utf-8")
-        page = folder / "metric_validation.html"
-        title = f"Metric validation: {names[0]} and {names[1]}"
-        page.write_text(simple_page(title, "\n".join(parts)), encoding="utf-8")
-    return page
+        path = folder / "metric_validation.html"
+        path.write_text(page, encoding="utf-8")
+    return path
 
 
-def _pair(comparison: Comparison, names: tuple[str, str], number: int) -> str:
-    rows = []
-    for metric, (first, second) in comparison.scores.items():
-        preferred = names[0] if comparison.prefers_first(metric) else names[1]
-        rows.append([metric, f"{first:.5g}", f"{second:.5g}", preferred])
-    return (
-        f"<h3>{html.escape(comparison.example.name)}</h3>"
-        f'<div class="figure"><img src="pair_{number}.png" alt="Truth and both predictions"></div>'
-        f'<div class="figure"><img src="pair_{number}.gif" alt="The same, moving"></div>'
-        + _table(["metric", *names, "prefers"], rows)
-    )
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+def _scores(comparison: Comparison, names: tuple[str, str]) -> list[list[str]]:
+    """A row a metric: its name, both scores, and whom it prefers."""
+    return [
+        [
+            metric,
+            f"{first:.5g}",
+            f"{second:.5g}",
+            names[0] if comparison.prefers_first(metric) else names[1],
+        ]
+        for metric, (first, second) in comparison.scores.items()
+    ]

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from hvp.errors import UserError, writing
+from hvp.downloads import retrieve
+from hvp.errors import UserError
 from hvp.files import cache_folder, file_sha256
 
 
@@ -86,35 +87,8 @@ def weights_sha256(name: str) -> dict[str, str]:
 
 def _downloaded(name: str) -> Path:
     folder = cache_folder("weights") / name
+    files = ", ".join(WEIGHTS[name])
+    by_hand = f"name the folder that holds {files} by --weights-dir or HVP_WEIGHTS_DIR"
     for file, published in WEIGHTS[name].items():
-        if (folder / file).is_file() and file_sha256(folder / file) == published.sha256:
-            continue
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise UserError(f"cannot write to {folder}: choose another with HVP_CACHE_DIR")
-        _download(folder, file, published)
+        retrieve(published.url, published.sha256, folder, file, by_hand)
     return folder
-
-
-def _download(folder: Path, file: str, published: WeightsFile) -> None:
-    import keras
-
-    try:
-        keras.utils.get_file(
-            file,
-            origin=published.url,
-            file_hash=published.sha256,
-            hash_algorithm="sha256",
-            cache_dir=str(folder),
-            cache_subdir="",
-        )
-    except Exception as error:  # Keras wraps network errors in plain Exception
-        # What fails the check must not be taken for the file the next time.
-        if (folder / file).is_file() and file_sha256(folder / file) != published.sha256:
-            (folder / file).unlink()
-        raise UserError(
-            f"cannot download {published.url} to {folder} ({type(error).__name__}: {error}); "
-            f"fetch the files of {folder.name} elsewhere and name their folder by --weights-dir "
-            "or HVP_WEIGHTS_DIR"
-        ) from None

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from hvp.data.downloads import Download, fetch
+from hvp.downloads import BLOCK
 from hvp.errors import UserError
 
 CONTENT = bytes(range(256)) * 4000
@@ -57,11 +58,12 @@ def test_a_broken_download_goes_on(tmp_path, server, ranges):
     with pytest.raises(UserError, match="the same command goes on") as caught:
         fetch(Download(url), tmp_path)
     assert url in str(caught.value)
-    assert (tmp_path / "a.zip.part").stat().st_size == 300_000
+    kept = (tmp_path / "a.zip.part").stat().st_size
+    assert 300_000 - BLOCK < kept <= 300_000
     handler.stop = None
     path = fetch(Download(url, hashlib.sha256(CONTENT).hexdigest()), tmp_path)
     assert path.read_bytes() == CONTENT
-    assert handler.asked == [None, "bytes=300000-"]
+    assert handler.asked == [None, f"bytes={kept}-"]
     fetch(Download(url), tmp_path)
     assert len(handler.asked) == 2  # what is there is not asked for
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
@@ -82,8 +84,13 @@ def test_another_file_under_the_name(tmp_path, server):
 
 def test_no_file_and_no_server(tmp_path, server):
     _, url = server
-    for address in (url.replace("a.zip", "missing.zip"), "http://127.0.0.1:9/a.zip"):
-        with pytest.raises(UserError, match=r"cannot download http.*name it by --source") as caught:
+    for address, reason in (
+        (url.replace("a.zip", "missing.zip"), "HTTP 404 Not Found"),
+        ("http://127.0.0.1:9/a.zip", "Connection refused"),
+    ):
+        with pytest.raises(UserError) as caught:
             fetch(Download(address), tmp_path)
-        assert "\n" not in str(caught.value)
+        assert str(caught.value) == (
+            f"cannot download {address} ({reason}). Or fetch it elsewhere and name it by --source"
+        )
     assert not list(tmp_path.iterdir())

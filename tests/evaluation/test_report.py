@@ -1,6 +1,7 @@
 """The files of a report, read back."""
 
 import csv
+import dataclasses
 import json
 from html.parser import HTMLParser
 
@@ -64,16 +65,21 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
 class Sources(HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.files, self.open = [], []
+        self.files, self.open, self.tags, self.descriptions, self.text = [], [], set(), [], ""
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
+        self.tags.add(tag)
+        self.descriptions.append(attributes.get("alt", ""))
         if tag not in ("img", "meta", "br"):
             self.open.append(tag)
         link = attributes.get("src") or attributes.get("href")
         if link:
             self.files.append(link)
+
+    def handle_data(self, data):
+        self.text += data
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -122,6 +128,22 @@ def test_protocol_says_what_decided_the_numbers(tmp_path):
     assert protocol["conventions"]["ssim"]["name"] == "legacy"
     assert "data range 2" in protocol["conventions"]["ssim"]["definition"]
     assert protocol["tensorflow_version"].startswith("2.")
+
+
+HOSTILE = "\"><script>alert('x')</script>&amp;<b>"
+
+
+def test_what_is_shown_is_never_taken_for_html(tmp_path):
+    """Names of files and of experiments are text, also within attributes."""
+    result = make_result()
+    result.gallery[0] = dataclasses.replace(result.gallery[0], name=HOSTILE)
+    about = {**ABOUT, "experiment": HOSTILE, HOSTILE: HOSTILE, "of": {HOSTILE: HOSTILE}}
+    page = write_report(result, tmp_path, about)
+    sources = Sources(page.read_text(encoding="utf-8"))
+    assert not sources.open
+    assert "script" not in sources.tags
+    assert sources.text.count(HOSTILE) == 8  # title, heading, example; settings: 2 keys, 3 values
+    assert sum(HOSTILE in description for description in sources.descriptions) == 3
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,6 +1,9 @@
-"""Finding and downloading weights, with small files and file:// addresses for the real ones."""
+"""Finding and downloading weights, with small files and a server of our own for the real ones."""
 
+import functools
 import hashlib
+import http.server
+import threading
 
 import pytest
 
@@ -8,20 +11,36 @@ from hvp.errors import UserError
 from hvp.metrics import lpips_weights as download
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A small weights table, its server folder, and an empty cache."""
+    """A small weights table, the folder that a server of our own serves, and an empty cache."""
     server = tmp_path / "server"
     server.mkdir()
+    handler = functools.partial(Quiet, directory=server)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield from table_of(
+            server, f"http://127.0.0.1:{running.server_port}", tmp_path, monkeypatch
+        )
+        running.shutdown()
+
+
+def table_of(server, address, tmp_path, monkeypatch):
     table = {}
     for name, content in (("a.keras", b"first"), ("b.keras", b"second")):
         (server / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        table[name] = download.WeightsFile(digest, (server / name).as_uri())
+        table[name] = download.WeightsFile(digest, f"{address}/{name}")
     monkeypatch.setitem(download.WEIGHTS, "toy", table)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("HVP_WEIGHTS_DIR", raising=False)
-    return server
+    monkeypatch.delenv("HVP_CACHE_DIR", raising=False)
+    yield server
 
 
 def test_downloads_once_into_the_cache(published, tmp_path):
@@ -41,14 +60,16 @@ def test_broken_file_in_the_cache_is_downloaded_again(published):
 
 def test_wrong_download_is_refused_and_not_kept(published, tmp_path):
     (published / "b.keras").write_bytes(b"forged")
-    with pytest.raises(UserError, match=r"cannot download file://.*b\.keras.*--weights-dir"):
+    with pytest.raises(UserError, match=r"b\.keras is not the published file.*--weights-dir"):
         download.weights_folder("toy")
     assert not (tmp_path / "cache/hvp/weights/toy/b.keras").exists()
 
 
 def test_no_connection_names_address_and_option(published):
     (published / "a.keras").unlink()
-    with pytest.raises(UserError, match=r"cannot download file://.*a\.keras to .*--weights-dir"):
+    with pytest.raises(
+        UserError, match=r"cannot download http\S*a\.keras \(HTTP 404.*--weights-dir"
+    ):
         download.weights_folder("toy")
 
 
