@@ -1,6 +1,7 @@
 # make demo: set up, train and evaluate a small model on embedded data, say where the report is.
-# make test: set up and run the tests.
-# Both need only Python 3.10-3.13; PYTHON=... chooses one.
+# make test: set up and run linters, type checker and tests.
+# make docs: set up and build the documentation into site/.
+# All need only Python 3.10-3.13; PYTHON=... chooses one.
 PYTHON ?= $(shell for v in 3.12 3.11 3.13 3.10; do \
 	python$$v -c "import venv" >/dev/null 2>&1 && { echo python$$v; exit; }; done; echo python3)
 VENV ?= .venv
@@ -10,7 +11,7 @@ JOBS ?= 2
 # A clone tests the package in place; an old PYTHONPATH must not shadow it.
 unexport PYTHONPATH
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python train.py --config configs/demo.yml --logdir $(LOGDIR)
@@ -24,6 +25,10 @@ lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 10) <= v < (3, 14) or sys.exit("hvp needs Python 3.10-3.13, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
@@ -36,6 +41,10 @@ $(VENV)/.installed: $(VENV)/.created requirement.txt pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.created requirement.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: $(VENV)/.created requirement.txt pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -19,6 +19,7 @@ __getattr__, __dir__ = lazy_exports(
         "build_model": "hvp.models",
         "load_config": "hvp.config",
         "register_dataset": "hvp.data.sources",
+        "register_metric": "hvp.metrics.registry",
     },
     submodules=(
         "data",
