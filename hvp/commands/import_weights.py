@@ -39,4 +39,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     folder = import_checkpoint(arguments.checkpoint, arguments.config, arguments.logdir, overrides)
     print(f"imported into {folder}")
-    print(f"evaluate it: python eval_with_lpips.py --logdir {folder}/model")
+    print(f"evaluate it: python -m hvp evaluate --logdir {folder}/model")

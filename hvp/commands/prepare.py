@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING
 
 from hvp.commands.options import COUNT, add_count, add_out
 from hvp.commands.parser import choice, real, size
-from hvp.data.data_set import DataSet, Listing
-from hvp.data.downloads import fetch
-from hvp.data.find_clips import DOWNLOADS, find_clips, generated_clips
-from hvp.data.prepared_folder import check
 from hvp.data.sources import DATA_SETS, PREPARED, data_set
-from hvp.data.stored_videos import some_of
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.text import one_line
 
 if TYPE_CHECKING:
-    from hvp.data.prepare import Options
+    from hvp.data.data_set import Clip, DataSet, Listing
+    from hvp.data.prepare import Options, Outcome
 
 HELP = (
     "Downloads or unpacks a data set as its authors publish it, decodes it once into files that "
@@ -88,51 +84,62 @@ def run(arguments: argparse.Namespace) -> None:
     with alone(out):
         if arguments.overwrite:
             start_afresh(out)
-        _run(arguments, chosen, out, options, listing)
+        _prepare(arguments, chosen, out, options, listing)
 
 
-def _run(
+def _prepare(
     arguments: argparse.Namespace,
     chosen: DataSet,
     out: Path,
     options: Options,
     listing: Listing | None,
 ) -> None:
-    sources, clips, problems = [], [], []
-    if not chosen.stored:
-        if arguments.source:
-            raise UserError(f"--source: {chosen.name} is generated, not read")
-        clips = generated_clips(
-            chosen, arguments.num_videos or NUM_VIDEOS, arguments.max_frames or NUM_FRAMES
-        )
-    else:
-        if arguments.num_videos:
-            raise UserError("--num-videos is for data that are generated, such as moving_shapes")
-        sources = [Path(source) for source in arguments.source or []]
-        sources = sources or _download(chosen, out)
-        clips, problems = find_clips(chosen, sources, out, listing)
     from hvp.data.prepare import prepare
 
+    sources, clips, unreadable = _find_clips(arguments, chosen, out, listing)
     outcome = prepare(
         chosen.name, clips, out, options, [str(s) for s in sources], arguments.workers
     )
-    problems += outcome.problems
-    for problem in problems:
-        print(f"left out: {one_line(problem)}", file=sys.stderr)
-    complete = outcome.made + outcome.kept
-    if problems:
-        raise UserError(
-            f"{len(problems)} of {len(clips) + len(problems) - len(outcome.problems)} clips could "
-            f"not be used, {complete} clips are complete in {out}: {some_of(problems)}"
-        )
+    _require_all(outcome, unreadable, len(clips), out)
     there = f", {outcome.kept} were there already" if outcome.kept else ""
     print(f"{out}: {outcome.made} clips made{there}")
     if chosen.protocol:
         print(f"used in the papers as: {chosen.protocol}")
     print(
-        f"train on it: python train.py --config CONFIG --set data.dataset={chosen.name} "
+        f"train on it: python -m hvp train --config CONFIG --set data.dataset={chosen.name} "
         f"--datadir {out}"
     )
+
+
+def _find_clips(
+    arguments: argparse.Namespace, chosen: DataSet, out: Path, listing: Listing | None
+) -> tuple[list[Path], list[Clip], list[str]]:
+    """Where the data set is, its clips, and what of it cannot be read."""
+    from hvp.data.find_clips import find_clips, generated_clips
+
+    if not chosen.stored:
+        if arguments.source:
+            raise UserError(f"--source: {chosen.name} is generated, not read")
+        count, frames = arguments.num_videos or NUM_VIDEOS, arguments.max_frames or NUM_FRAMES
+        return [], generated_clips(chosen, count, frames), []
+    if arguments.num_videos:
+        raise UserError("--num-videos is for data that are generated, such as moving_shapes")
+    sources = [Path(source) for source in arguments.source or []] or _download(chosen, out)
+    return sources, *find_clips(chosen, sources, out, listing)
+
+
+def _require_all(outcome: Outcome, unreadable: list[str], num_clips: int, out: Path) -> None:
+    """Names what was left out, and raises a `UserError` if anything was."""
+    from hvp.data.stored_videos import some_of
+
+    problems = unreadable + outcome.problems
+    for problem in problems:
+        print(f"left out: {one_line(problem)}", file=sys.stderr)
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {num_clips + len(unreadable)} clips could not be used, "
+            f"{outcome.made + outcome.kept} clips are complete in {out}: {some_of(problems)}"
+        )
 
 
 def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
@@ -154,6 +161,9 @@ def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
 
 
 def _download(chosen: DataSet, out: Path) -> list[Path]:
+    from hvp.data.downloads import fetch
+    from hvp.data.find_clips import DOWNLOADS
+
     if not chosen.downloads:
         raise UserError(f"{chosen.name} cannot be downloaded by this command: {chosen.advice}")
     return [fetch(download, out / DOWNLOADS) for download in chosen.downloads]
@@ -163,6 +173,9 @@ def _check(out: Path) -> None:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
+    from hvp.data.prepared_folder import check
+    from hvp.data.stored_videos import some_of
+
     clips, frames, problems = check(out)
     if problems:
         raise UserError(

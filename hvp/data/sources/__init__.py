@@ -6,14 +6,15 @@ or anywhere else, with `hvp.register_dataset` or an entry point of the group `hv
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from hvp.config import DataConfig
-from hvp.data.data_set import DataSet
-from hvp.data.frame_source import EveryNth, FrameSource
-from hvp.data.prepared_folder import is_prepared
 from hvp.errors import UserError
 from hvp.registry import Registry
+
+if TYPE_CHECKING:  # so that the names alone cost nothing: `hvp prepare --help` lists them
+    from hvp.config import DataConfig
+    from hvp.data.data_set import DataSet
+    from hvp.data.frame_source import FrameSource
 
 DATA_SETS = Registry(
     "data set",
@@ -37,7 +38,7 @@ DATA_SETS = Registry(
 )
 PREPARED = "prepared"
 SPLITS = ("train", "val", "test")
-DataSetClass = TypeVar("DataSetClass", bound=type[DataSet])
+DataSetClass = TypeVar("DataSetClass", bound="type[DataSet]")
 
 
 def register_dataset(data_set: DataSetClass) -> DataSetClass:
@@ -77,6 +78,8 @@ def data_set(name: str, asked_by: str = "data.dataset") -> DataSet:
 
 
 def _check_class(found: object, where: str) -> None:
+    from hvp.data.data_set import DataSet
+
     if not (isinstance(found, type) and issubclass(found, DataSet)):
         raise UserError(f"{where}: {found!r} is no subclass of hvp.data.DataSet")
     missing = [field for field in ("name", "advice") if not hasattr(found, field)]
@@ -96,6 +99,9 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
         UserError: for an unknown data set, missing data (saying where to get it) and unusable
             videos, unless `config.unusable_videos` is `skip`.
     """
+    from hvp.data.frame_source import EveryNth
+    from hvp.data.prepared_folder import is_prepared
+
     opened = data_set(config.dataset)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
@@ -108,6 +114,8 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
 
 
 def _check_masks(config: DataConfig, opened: DataSet) -> None:
+    from hvp.data.prepared_folder import is_prepared
+
     if not opened.masks:
         raise UserError(
             f"data.masks is true, but {config.dataset} has no masks; {', '.join(_with_masks())} has"
