@@ -58,8 +58,8 @@ def decode(what: str, folder: Path, repeats: int) -> dict[str, float]:
 
 def prepare(source: Path, out: Path, workers: int) -> None:
     from hvp.data.find_clips import find_clips
-    from hvp.data.prepare import Options
     from hvp.data.prepare import prepare as prepare_clips
+    from hvp.data.prepared_folder import Options
     from hvp.data.sources import data_set
 
     clips, _ = find_clips(data_set("folder"), [source], out)
@@ -134,8 +134,8 @@ def write_records(folder: Path, count: int) -> None:
 
     import numpy as np
 
-    from hvp.data.prepare import Options
-    from hvp.data.prepared_folder import FORMAT, INFO, write_json, write_shard
+    from hvp.data.prepared_folder import FORMAT, INFO, Options, write_json
+    from hvp.data.records import write_shard
 
     random = np.random.default_rng(0)
     clips = random.integers(256, size=(FEW, CLIP_FRAMES // 4, SIZE, SIZE, 3), dtype=np.uint8)
@@ -143,7 +143,7 @@ def write_records(folder: Path, count: int) -> None:
 
     def shard(first: int) -> dict:
         names = ((f"{i}", clips[i % FEW]) for i in range(first, first + FEW))
-        return write_shard(folder / f"train-{first:05}.tfrecord", names)
+        return dataclasses.asdict(write_shard(folder / f"train-{first:05}.tfrecord", names))
 
     splits = {"train": [shard(first) for first in range(0, count, FEW)]}
     options = dataclasses.asdict(Options(SIZE, SIZE, 3))

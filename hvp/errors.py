@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hvp.text import one_line
+
+# How TensorFlow tells of a `UserError` that was raised in one of its threads, where data are read.
+WITHIN_TENSORFLOW = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
 
 
 class UserError(Exception):
@@ -48,5 +52,11 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
+        except Exception as error:
+            hidden = WITHIN_TENSORFLOW.search(str(error))
+            if hidden is None or not type(error).__module__.startswith("tensorflow"):
+                raise
+            print(f"error: {one_line(hidden[1])}", file=sys.stderr)
+            return 2
 
     return run

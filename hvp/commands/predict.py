@@ -212,12 +212,11 @@ def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:
     crop, every, fps = data.crop, data.frame_step, None
     if is_prepared(data.datadir):
         try:
-            options = read_info(Path(data.datadir))["options"]
+            options = read_info(Path(data.datadir)).options
         except UserError:  # predicting needs no data set
             return crop, every, fps
-        crop = options.get("crop", crop)
-        every *= options.get("every", 1)
-        fps = options.get("fps")
+        crop, fps = options.crop, options.fps
+        every *= options.every
     return crop, every, fps
 
 

@@ -17,7 +17,8 @@ from hvp.text import one_line
 
 if TYPE_CHECKING:
     from hvp.data.data_set import Clip, DataSet, Listing
-    from hvp.data.prepare import Options, Outcome
+    from hvp.data.prepare import Outcome
+    from hvp.data.prepared_folder import Options
 
 HELP = (
     "Downloads or unpacks a data set as its authors publish it, decodes it once into files that "
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = data_set(arguments.dataset, asked_by="DATASET")
     options = _options(arguments, chosen)
     listing = chosen.read_listing(Path(arguments.sequences)) if arguments.sequences else None
-    from hvp.data.prepare import alone, start_afresh
+    from hvp.data.prepare_state import alone, start_afresh
 
     with alone(out):
         if arguments.overwrite:
@@ -143,7 +144,7 @@ def _require_all(outcome: Outcome, unreadable: list[str], num_clips: int, out: P
 
 
 def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
-    from hvp.data.prepare import Options
+    from hvp.data.prepared_folder import Options
 
     usual = chosen.preparation
     height, width = arguments.size or (usual.height, usual.width)
@@ -173,7 +174,7 @@ def _check(out: Path) -> None:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.data.prepared_folder import check
+    from hvp.data.records import check
     from hvp.data.stored_videos import some_of
 
     clips, frames, problems = check(out)

@@ -57,6 +57,9 @@ def find_clips(
     for root in roots:
         for clip in _clips_in(data_set, root, listing):
             clips.setdefault((clip.split, clip.name), clip)
+    unknown = sorted({split for split, _ in clips} - {"train", "val", "test"})
+    if unknown:
+        raise UserError(f"{data_set.name}: has a split {unknown[0]!r}; there are train, val, test")
     if not clips:
         where = ", ".join(map(str, sources))
         broken = f" ({some_of(problems)})" if problems else ""

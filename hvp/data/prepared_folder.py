@@ -1,27 +1,110 @@
-"""The folder that `prepare` makes: TFRecord shards of uint8 clips, and `info.json` about them.
+"""What `info.json` says of a folder that `prepare` made, checked before anything is believed.
 
-Each record is a `tf.train.Example` of one clip: `name` (bytes), `shape` (four integers: time,
-height, width, channels) and `frames` (bytes, uint8 in C order), so that any TFRecordDataset reads
-it. `info.json` also says at which byte each clip's frames begin: we read windows directly from
-there, in any order.
+Beside it lie TFRecord shards of uint8 clips; see `hvp.data.records`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
-from collections.abc import Iterable
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import numpy as np
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from hvp.errors import UserError
-from hvp.files import file_sha256, replacing
+from hvp.files import replacing
 
 INFO = "info.json"
 FORMAT = 1
-MAX_CLIP_BYTES = 2**31 - 2**16  # a tf.train.Example cannot hold more
+MAX_INFO_BYTES = 2**27  # a million clips take 2**27
+MAX_SIDE = 2**14  # pixels; see also `hvp.data.array_files.MAX_FRAME_PIXELS`
+RECORD_END = 4  # bytes of a checksum after each record
+
+
+def _bare(name: str) -> str:
+    if Path(name).name != name or not name.endswith(".tfrecord") or "\0" in name:
+        raise ValueError("is no plain name of a .tfrecord file")
+    return name
+
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What prepared clips look like. See `read_video` for `crop`, `every`, `fps`, `max_frames`.
+
+    Attributes:
+        sequences: SHA-256 of KTH's list of ranges, where it was used.
+    """
+
+    height: Side
+    width: Side
+    channels: Literal[1, 3]
+    crop: Literal["none", "center"] = "none"
+    every: Positive = 1
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
+    max_frames: Positive | None = None
+    sequences: str | None = None
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.height, self.width, self.channels
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClipEntry:
+    """A clip of a shard: `length` frames from byte `offset` on."""
+
+    name: str
+    length: Count
+    offset: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A TFRecord file and what is in it.
+
+    Attributes:
+        split, made_from, problems: set by `prepare`: what it was made of, and clips left out.
+    """
+
+    file: Annotated[str, AfterValidator(_bare)]
+    bytes: Count
+    sha256: str
+    clips: list[ClipEntry]
+    split: Literal["train", "val", "test"] | None = None
+    made_from: str = ""
+    problems: list[Any] = dataclasses.field(default_factory=list)
+
+    @property
+    def num_frames(self) -> int:
+        return sum(clip.length for clip in self.clips)
+
+
+@dataclasses.dataclass(frozen=True)
+class Info:
+    """The content of `info.json`. What only people read is not checked."""
+
+    format: Literal[1]
+    dataset: str
+    options: Options
+    splits: dict[Literal["train", "val", "test"], list[Shard]]
+    made_by: Any = ""
+    sources: Any = dataclasses.field(default_factory=list)
+    counts: Any = dataclasses.field(default_factory=dict)
+    problems: Any = dataclasses.field(default_factory=list)
+
+    @property
+    def shards(self) -> list[Shard]:
+        return [shard for shards in self.splits.values() for shard in shards]
 
 
 def is_prepared(folder: str | Path | None) -> bool:
@@ -29,51 +112,62 @@ def is_prepared(folder: str | Path | None) -> bool:
     return folder is not None and os.path.isfile(os.path.join(folder, INFO))
 
 
-def write_shard(path: Path, clips: Iterable[tuple[str, np.ndarray]]) -> dict[str, Any]:
-    """Writes one TFRecord file.
+def read_info(folder: Path) -> Info:
+    """The `info.json` of a prepared folder.
 
-    Args:
-        path: the file, which appears only once it is complete.
-        clips: name and uint8 frames `(time, height, width, channels)` of each.
-
-    Returns:
-        What `info.json` says of it: `file`, `bytes`, `sha256`, and `clips` with `name`, `length`
-        and `offset`, the byte at which the frames begin.
+    Raises:
+        UserError: if it is missing, damaged, of another version, or lists what no file can hold.
     """
-    import tensorflow as tf
+    path = folder / INFO
+    if not path.exists():
+        raise UserError(
+            f"{folder} holds no {INFO}: it is not a prepared folder, or its preparation was not "
+            "finished; run python -m hvp prepare again, it goes on"
+        )
+    try:
+        content = read_json(path)
+        found = content["format"]
+        if isinstance(found, int) and found != FORMAT:
+            raise UserError(f"{path}: is of format {found}, this version reads {FORMAT}")
+        info = TypeAdapter(Info).validate_python(content)
+        _check_places(info)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}: is damaged ({key}: {first['msg']}); prepare it again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error!r:.200}); prepare the data again") from None
+    return info
 
-    entries, position = [], 0
-    with replacing(path, alone=True) as partial:
-        try:
-            with tf.io.TFRecordWriter(str(partial)) as writer:
-                for name, frames in clips:
-                    content = frames.tobytes()
-                    record = _example(name, frames.shape, content).SerializeToString()
-                    writer.write(record)
-                    # A record: its length (8 bytes), a checksum of that (4), itself, a checksum.
-                    offset = position + 12 + record.index(content)
-                    entries.append({"name": name, "length": len(frames), "offset": offset})
-                    position += 12 + len(record) + 4
-        except tf.errors.OpError as error:
-            raise UserError(f"cannot write to {path}: {error.message}") from error
-        if partial.stat().st_size != position:
-            raise OSError("it has not been written completely; is the disk full?")
-        facts = {"file": path.name, "bytes": position, "sha256": file_sha256(partial)}
-    return {**facts, "clips": entries}
+
+def _check_places(info: Info) -> None:
+    """Raises a `ValueError` unless every shard is listed once and its clips fit into its bytes."""
+    files = [shard.file for shard in info.shards]
+    if len(set(files)) != len(files):
+        raise ValueError("a file is listed twice")
+    frame = math.prod(info.options.frame_shape)
+    for shard in info.shards:
+        end = 0
+        for clip in shard.clips:
+            if clip.offset < end:
+                raise ValueError(f"clips of {shard.file} overlap")
+            end = clip.offset + clip.length * frame + RECORD_END
+        if end > shard.bytes:
+            raise ValueError(f"{shard.file} is too small for its clips")
 
 
-def _example(name: str, shape: tuple[int, ...], content: bytes) -> Any:
-    import tensorflow as tf
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
 
-    def of_bytes(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    features = {
-        "name": of_bytes(name.encode("utf-8", "backslashreplace")),
-        "shape": tf.train.Feature(int64_list=tf.train.Int64List(value=shape)),
-        "frames": of_bytes(content),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features))
+    Raises:
+        OSError, ValueError: if it cannot be read, is too large, or no JSON.
+    """
+    if path.stat().st_size > MAX_INFO_BYTES:
+        raise ValueError(f"more than {MAX_INFO_BYTES} bytes")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -82,89 +176,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def read_info(folder: Path) -> dict[str, Any]:
-    """The `info.json` of a prepared folder.
-
-    Raises:
-        UserError: if it is missing, damaged or of another version.
-    """
-    path = folder / INFO
+def shard_problem(folder: Path, shard: Shard) -> str | None:
+    """What a shard's file is, other than `info.json` says; `None` where it is as it should be."""
+    path = folder / shard.file
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-        found = info["format"]
-        for shards in info["splits"].values():
-            for shard in shards:
-                _ = shard["file"], shard["bytes"], shard["sha256"]
-                _ = [(c["name"], c["length"], c["offset"]) for c in shard["clips"]]
-        _ = info["dataset"], [info["options"][key] for key in ("height", "width", "channels")]
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder} holds no {INFO}: it is not a prepared folder, or its preparation was not "
-            "finished; run python -m hvp prepare again, it goes on"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is damaged ({error!r}); prepare the data again") from error
-    if found != FORMAT:
-        raise UserError(f"{path}: is of format {found}, this version reads {FORMAT}")
-    return info
-
-
-def shard_problem(folder: Path, shard: dict[str, Any]) -> str | None:
-    """What the size of a shard's file says of it; `None` where it is as it should be."""
-    path = folder / shard["file"]
-    try:
-        size = path.stat().st_size
+        facts = path.stat()
     except OSError as error:
         return f"{path}: cannot be read: {error.strerror or error}"
-    if size != shard["bytes"]:
-        return f"{path}: has {size} bytes instead of {shard['bytes']}"
-    return None
-
-
-def check(folder: Path) -> tuple[int, int, list[str]]:
-    """Verifies a prepared folder: every shard's size, SHA-256, checksums, clips and their frames.
-
-    Returns:
-        Numbers of clips and frames that `info.json` lists, and what is wrong, one line each.
-
-    Raises:
-        UserError: if `info.json` cannot be read.
-    """
-    info = read_info(folder)
-    size = tuple(info["options"][key] for key in ("height", "width", "channels"))
-    shards = [shard for split in info["splits"].values() for shard in split]
-    problems = []
-    for shard in shards:
-        problem = shard_problem(folder, shard)
-        if problem is None and file_sha256(folder / shard["file"]) != shard["sha256"]:
-            problem = f"{folder / shard['file']}: its content has changed (SHA-256 differs)"
-        if problem is None:
-            problem = _content_problem(folder / shard["file"], shard["clips"], size)
-        if problem is not None:
-            problems.append(problem)
-    clips = [clip for shard in shards for clip in shard["clips"]]
-    return len(clips), sum(clip["length"] for clip in clips), problems
-
-
-def _content_problem(path: Path, clips: list[dict[str, Any]], size: tuple[int, ...]) -> str | None:
-    """Reads the records as TensorFlow does and compares them with what we would read directly."""
-    import tensorflow as tf
-
-    from hvp.data.raw_frames import RawFrames
-
-    try:
-        records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-    except tf.errors.OpError as error:
-        return f"{path}: is damaged: {error.message}"
-    if len(records) != len(clips):
-        return f"{path}: holds {len(records)} clips, {INFO} lists {len(clips)}"
-    for record, clip in zip(records, clips, strict=True):
-        features = tf.train.Example.FromString(record).features.feature
-        name = features["name"].bytes_list.value[0].decode()
-        shape = tuple(features["shape"].int64_list.value)
-        if name != clip["name"] or shape != (clip["length"], *size):
-            return f"{path}: holds {name} {shape} where {INFO} lists {clip['name']}"
-        frames = RawFrames(path, clip["offset"], shape).read(0, shape[0])
-        if frames.tobytes() != features["frames"].bytes_list.value[0]:
-            return f"{path}: the frames of {name} are not where {INFO} says"
+    if not stat.S_ISREG(facts.st_mode):
+        return f"{path}: is no file"
+    if facts.st_size != shard.bytes:
+        return f"{path}: has {facts.st_size} bytes instead of {shard.bytes}"
     return None

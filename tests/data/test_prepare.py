@@ -12,6 +12,7 @@ import tensorflow as tf
 from hvp.__main__ import main
 from hvp.config import DataConfig
 from hvp.data import prepare as prepare_module
+from hvp.data import prepare_state
 from hvp.data.dataset import VideoSplit
 from hvp.data.sources import open_source
 from hvp.data.sources.kth import read_sequences
@@ -238,7 +239,7 @@ def test_two_processes_do_not_write_at_once(official, tmp_path, capsys):
     out = tmp_path / "kth"
     assert prepare(official, out, "--size", 8) == 0
     before = stamps(out)
-    with prepare_module.alone(out):
+    with prepare_state.alone(out):
         for extra in ([], ["--overwrite"]):
             assert prepare(official, out, "--size", 8, *extra) == 2
             assert f"another process is preparing {out}" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """What `python -m hvp prepare` made, of any data set.
 
-Layout of `data.datadir`: `info.json` and its TFRecord shards; see `hvp.data.prepared_folder`. Any
+Layout of `data.datadir`: `info.json` and its TFRecord shards; see `hvp.data.records`. Any
 `data.dataset` reads its own prepared folder; `prepared` reads that of whichever.
 Frames are read from the shards as they are needed, window by window: memory does not grow with the
 data set, and workers that share a training job each read other windows.
@@ -14,8 +14,8 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.data_set import DataSet
-from hvp.data.prepared_folder import read_info, shard_problem
-from hvp.data.raw_frames import RawFrames
+from hvp.data.prepared_folder import Info, read_info, shard_problem
+from hvp.data.records import AGAIN, CheckedShard
 from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
 
@@ -38,52 +38,48 @@ class PreparedClips:
         folder = require_folder(config, ADVICE)
         info = read_info(folder)
         _check_options(folder, info, config)
-        shards = of_split(info["splits"], split, _tests_on_training(info["dataset"]))
+        shards = of_split(info.splits, split, _tests_on_training(info.dataset))
         if not shards:
             raise UserError(f"data.datadir: {folder} holds no clips of the {split} split")
         for shard in shards:
             problem = shard_problem(folder, shard)
             if problem:
-                raise UserError(f"{problem}; run python -m hvp prepare again, it makes it anew")
+                raise UserError(f"{problem}; {AGAIN}")
         self._config = config
-        self._frames: list[RawFrames] = []
+        self._clips: list[tuple[CheckedShard, int]] = []
         self.names, self.lengths, self.skipped = [], [], []
-        frame = tuple(info["options"][key] for key in ("height", "width", "channels"))
-        total = 0
         for shard in shards:
-            for clip in shard["clips"]:
-                total += 1
-                length = min(clip["length"], config.max_video_len or clip["length"])
+            checked = CheckedShard(folder, shard, info.options.frame_shape)
+            for number, clip in enumerate(shard.clips):
+                length = min(clip.length, config.max_video_len or clip.length)
                 if length < seq_len:
-                    self.skipped.append(
-                        f"{clip['name']}: has {length} frames, {seq_len} are needed"
-                    )
+                    self.skipped.append(f"{clip.name}: has {length} frames, {seq_len} are needed")
                     continue
-                self.names.append(clip["name"])
+                self.names.append(clip.name)
                 self.lengths.append(length)
-                path = folder / shard["file"]
-                self._frames.append(RawFrames(path, clip["offset"], (clip["length"], *frame)))
-        report_skipped(self, total, config.unusable_videos, folder)
+                self._clips.append((checked, number))
+        report_skipped(self, len(self.names) + len(self.skipped), config.unusable_videos, folder)
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        return fit_frames(self._frames[video].read(start, length), self._config)
+        shard, number = self._clips[video]
+        return fit_frames(shard.read(number, start, length), self._config)
 
 
-def _check_options(folder: Path, info: dict, config: DataConfig) -> None:
+def _check_options(folder: Path, info: Info, config: DataConfig) -> None:
     """Refuses what would silently differ from what the configuration asks for."""
-    options = info["options"]
-    if config.dataset not in (info["dataset"], "prepared"):
+    options = info.options
+    if config.dataset not in (info.dataset, "prepared"):
         raise UserError(
-            f"data.datadir: {folder} was prepared from {info['dataset']}, but data.dataset is "
+            f"data.datadir: {folder} was prepared from {info.dataset}, but data.dataset is "
             f"{config.dataset}"
         )
-    if options["height"] < config.height or options["width"] < config.width:
+    if options.height < config.height or options.width < config.width:
         raise UserError(
-            f"data.datadir: {folder} was prepared at {options['height']}x{options['width']}, "
+            f"data.datadir: {folder} was prepared at {options.height}x{options.width}, "
             f"smaller than data.height x data.width, {config.height}x{config.width}: prepare it "
             "again with --size"
         )
-    if config.crop == "center" and options["crop"] != "center":
+    if config.crop == "center" and options.crop != "center":
         raise UserError(
             f"data.datadir: {folder} was prepared with --crop none; data.crop is center"
         )
