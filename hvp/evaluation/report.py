@@ -68,37 +68,7 @@ def write_report(
     from hvp.evaluation import curves
 
     folder = Path(folder)
-    report = {
-        "summary": {
-            metric: {
-                _KIND_NAMES[kind]: {
-                    "mean": _number(curve.overall),
-                    "ci95": _number(curve.overall_interval),
-                }
-                for kind, curve in kinds.items()
-            }
-            for metric, kinds in result.curves.items()
-        },
-        "per_frame": {
-            metric: {
-                _KIND_NAMES[kind]: {
-                    "mean": [_number(value) for value in curve.mean],
-                    "ci95": [_number(value) for value in curve.interval],
-                }
-                for kind, curve in kinds.items()
-            }
-            for metric, kinds in result.curves.items()
-        },
-        "spectra": {
-            domain: {
-                "frequency": spectrum.frequency.tolist(),
-                **{kind: energy.tolist() for kind, energy in spectrum.energy.items()},
-            }
-            for domain, spectrum in result.spectra.items()
-        },
-        "fvd": fvd,
-        "protocol": describe_protocol(result, about),
-    }
+    report = {**_numbers(result), "fvd": fvd, "protocol": describe_protocol(result, about)}
     with writing(folder):
         (folder / "metrics.json").write_text(
             json.dumps(report, indent=2, allow_nan=False, default=str), encoding="utf-8"
@@ -114,6 +84,40 @@ def write_report(
         page = folder / "report.html"
         page.write_text(report_page(report, shown), encoding="utf-8")
     return page
+
+
+def _numbers(result: OpenLoopResult) -> dict[str, Any]:
+    """Summary, curves and spectra as plain values."""
+    curves = {
+        metric: {_KIND_NAMES[kind]: curve for kind, curve in kinds.items()}
+        for metric, kinds in result.curves.items()
+    }
+    return {
+        "summary": {
+            metric: {
+                kind: {"mean": _number(curve.overall), "ci95": _number(curve.overall_interval)}
+                for kind, curve in kinds.items()
+            }
+            for metric, kinds in curves.items()
+        },
+        "per_frame": {
+            metric: {
+                kind: {
+                    "mean": [_number(value) for value in curve.mean],
+                    "ci95": [_number(value) for value in curve.interval],
+                }
+                for kind, curve in kinds.items()
+            }
+            for metric, kinds in curves.items()
+        },
+        "spectra": {
+            domain: {
+                "frequency": spectrum.frequency.tolist(),
+                **{kind: energy.tolist() for kind, energy in spectrum.energy.items()},
+            }
+            for domain, spectrum in result.spectra.items()
+        },
+    }
 
 
 def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[str, Any]:

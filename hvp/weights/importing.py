@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 
 import hvp
-from hvp.config import ExperimentConfig, load_config
+from hvp.config import ExperimentConfig, Override, load_config
 from hvp.errors import UserError
 from hvp.named_weights import assign_by_name
 from hvp.weights.hierarchical import convert_config, original_config, original_names
 from hvp.weights.pytorch import PYTORCH_SUFFIXES, read_motion_gan, read_state_dict
 from hvp.weights.tensorflow1 import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
 
+PUBLISHED_AS = {
+    "TensorFlow 1": ("hierarchical",),
+    "PyTorch": ("sdfnet", "dfdnet", "motion_gan"),
+}
+
 
 def import_checkpoint(
     checkpoint: str | Path,
     config: str | Path | None,
     logdir: str | Path,
-    overrides: tuple[str, ...] = (),
+    overrides: tuple[str | Override, ...] = (),
 ) -> Path:
     """Makes an experiment of a published checkpoint.
 
@@ -50,6 +55,7 @@ def import_checkpoint(
     prefix = checkpoint_prefix(checkpoint)
     arrays = read_checkpoint(prefix)
     experiment = _experiment_config(config, prefix, arrays, overrides)
+    _require_family("TensorFlow 1", experiment, prefix)
     model = hvp.build_model(experiment)
     names = dict(original_names(model))
     weights, slots, step = split_optimizer(arrays)
@@ -61,7 +67,7 @@ def import_checkpoint(
 
 
 def _import_state_dict(
-    path: Path, config: str | Path | None, overrides: tuple[str, ...]
+    path: Path, config: str | Path | None, overrides: tuple[str | Override, ...]
 ) -> tuple[ExperimentConfig, Any]:
     from hvp.weights import frequency_nets
     from hvp.weights.motion_gan import assign_motion_gan, check_motion_gan
@@ -73,11 +79,7 @@ def _import_state_dict(
         )
     experiment = load_config(config, overrides)
     family = experiment.model.family
-    if family not in ("sdfnet", "dfdnet", "motion_gan"):
-        raise UserError(
-            f"{path}: is a PyTorch checkpoint, but {config} is of the family {family}; SDFNet, "
-            "DFDNet and the motion GAN were published so"
-        )
+    _require_family("PyTorch", experiment, path)
     if family == "motion_gan":
         networks, original = read_motion_gan(path)
         check_motion_gan(original, experiment, path)
@@ -92,11 +94,20 @@ def _import_state_dict(
     return experiment, model
 
 
+def _require_family(kind: str, experiment: ExperimentConfig, checkpoint: str | Path) -> None:
+    """Raises a `UserError` for a configuration of a family that was published otherwise."""
+    if experiment.model.family not in PUBLISHED_AS[kind]:
+        raise UserError(
+            f"{checkpoint}: is a {kind} checkpoint, but {experiment.source} is of the family "
+            f"{experiment.model.family}; published so were {', '.join(PUBLISHED_AS[kind])}"
+        )
+
+
 def _experiment_config(
     config: str | Path | None,
     prefix: str,
     arrays: Mapping[str, np.ndarray],
-    overrides: tuple[str, ...],
+    overrides: tuple[str | Override, ...],
 ) -> ExperimentConfig:
     if config is None:
         folder = Path(prefix).parent

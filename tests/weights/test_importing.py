@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import hvp
 from hvp.__main__ import main
@@ -103,3 +104,20 @@ def test_unknown_family_and_every_problem_at_once():
     variables = {"a": np.zeros((2,)), "b": np.zeros((3,))}
     with pytest.raises(UserError, match=r"missing a; unexpected c; b has shape \(4,\)"):
         assign_by_name(variables, {"b": np.zeros((4,)), "c": np.zeros(())})
+
+
+@pytest.mark.parametrize("family", ["sdfnet", "motion_gan"])
+def test_a_configuration_of_another_family(family, tmp_path, capsys):
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "model.ckpt"),
+        tensor_names=["a/kernel"],
+        shape_and_slices=[""],
+        tensors=[tf.zeros(3)],
+    )
+    config = tmp_path / "mine.yml"
+    config.write_text(f"data: {{channels: 3, seq_len: 16}}\nmodel: {{family: {family}}}\n")
+    assert import_into(tmp_path, tmp_path / "model.ckpt", "--config", str(config)) == 2
+    error = capsys.readouterr().err
+    assert f"but {config} is of the family {family}" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "logs").exists()
