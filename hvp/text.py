@@ -47,22 +47,22 @@ def nearest(word: str, candidates: Iterable[str], prefix: str = "") -> str:
 
 
 def name_problem(name: str) -> str | None:
-    """Why `name` cannot name a folder of ours, as the end of a line; `None` where it can.
+    """Why `name` is none for a folder or file of ours, as the end of a line; `None` where it is.
 
     Example:
         >>> name_problem("kth")
         >>> name_problem("a/b")
-        "is 'a/b'; it names a folder, so use a plain name without slashes"
+        "is 'a/b'; use a plain name without slashes"
     """
-    found = f"is {shortened(name, LONGEST)!r}; it names a folder, so use"
+    found = f"is {shortened(name, LONGEST)!r}; use a"
     if not name or "/" in name or "\\" in name:
-        return f"{found} a plain name without slashes"
+        return f"{found} plain name without slashes"
     if name.startswith("."):
-        return f"{found} one that does not begin with a dot"
+        return f"{found} name that does not begin with a dot"
     if valid_text(name) != name or any(unicodedata.category(c) == "Cc" for c in name):
-        return f"{found} one of plain characters"
+        return f"{found} name of plain characters"
     if len(name.encode()) > LONGEST:
-        return f"{found} one of at most {LONGEST} bytes"
+        return f"{found} name of at most {LONGEST} bytes"
     return None
 
 

@@ -174,11 +174,11 @@ def test_what_is_saved_loads_equal(tmp_path):
         ("data: {height: 1000000}", "1.16 TiB of memory: training.batch_size 50 x data.seq_len"),
         ("evaluation: {batch_size: 1000000000}", "evaluation.batch_size 1000000000 x evaluation."),
         (f"training: {{batch_size: 1{'0' * 30}}}", "batch_size must be at most 1000000000000000"),
-        ("name: ..", "name is '..'; it names a folder, so use one that does not begin with a dot"),
+        ("name: ..", "name is '..'; use a name that does not begin with a dot"),
         ("name: ''", "name is ''"),
-        (r'name: "a\0"', "one of plain characters"),
-        (r'name: "a\ud800"', "one of plain characters"),
-        (f"name: {'ä' * 41}", "one of at most 80 bytes"),
+        (r'name: "a\0"', "use a name of plain characters"),
+        (r'name: "a\ud800"', "use a name of plain characters"),
+        (f"name: {'ä' * 41}", "use a name of at most 80 bytes"),
     ],
 )
 def test_mistakes_are_one_line_that_names_file_and_key(tmp_path, text, expected):

@@ -73,15 +73,15 @@ def test_names_that_folders_can_have(name):
         ("", "a plain name without slashes"),
         ("a/b", "a plain name without slashes"),
         ("a\\b", "a plain name without slashes"),
-        ("..", "one that does not begin with a dot"),
-        (".hidden", "one that does not begin with a dot"),
-        ("a\0b", "one of plain characters"),
-        ("a\nb", "one of plain characters"),
-        ("a\x7fb", "one of plain characters"),
-        ("a\udcff", "one of plain characters"),
-        ("ä" * 41, "one of at most 80 bytes"),
+        ("..", "a name that does not begin with a dot"),
+        (".hidden", "a name that does not begin with a dot"),
+        ("a\0b", "a name of plain characters"),
+        ("a\nb", "a name of plain characters"),
+        ("a\x7fb", "a name of plain characters"),
+        ("a\udcff", "a name of plain characters"),
+        ("ä" * 41, "a name of at most 80 bytes"),
     ],
 )
 def test_names_that_they_cannot(name, problem):
-    with pytest.raises(UserError, match=rf"^--out is .*; it names a folder, so use {problem}$"):
+    with pytest.raises(UserError, match=rf"^--out is .*; use {problem}$"):
         check_name(name, "--out")

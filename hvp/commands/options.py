@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvp.commands.parser import choices, real, whole
+from hvp.commands.parser import choices, place, real, whole
 from hvp.errors import UserError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def add_new_runs(parser: argparse.ArgumentParser, default: str = "logs") -> None
 
 def add_out(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
     """Declares `--out`, where results go; `what` says what it is, and its default."""
-    parser.add_argument("--out", required=required, help=what)
+    parser.add_argument("--out", required=required, type=place, help=what)
 
 
 def add_seed(parser: argparse.ArgumentParser, of: str, default: int | None = None) -> None:

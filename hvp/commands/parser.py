@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from hvp.errors import UserError
-from hvp.text import nearest
+from hvp.text import name_problem, nearest, printable, valid_text
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,6 +79,16 @@ def choices(valid: Collection[str]) -> Callable[[str], list[str]]:
         return chosen
 
     return parse
+
+
+def place(text: str) -> str:
+    """An argument's `type`: a folder or file to write, with a name that ours may have."""
+    if valid_text(text) != text:
+        raise argparse.ArgumentTypeError(f"is {printable(text)}; use a path of plain characters")
+    # A folder named from within, as by `.` or `..`, has a name too.
+    if problem := name_problem(os.path.basename(os.path.abspath(text)) if text else text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:

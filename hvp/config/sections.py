@@ -9,7 +9,6 @@ from pydantic import Field
 
 from hvp.config.fields import (
     INTEGER,
-    LARGEST,
     NUMBER,
     Count,
     Interval,
@@ -21,8 +20,6 @@ from hvp.config.fields import (
 )
 
 Videos = Annotated[int, Field(ge=1, le=10**8)]
-# Commands ask for at least 1, and name the flag; training alone runs without them.
-Asked = Annotated[int, Field(ge=-LARGEST, le=LARGEST, json_schema_extra={"minimum": 1})]
 
 
 @section(frozen=True)
@@ -133,15 +130,15 @@ class TrainingConfig:
 class EvaluationConfig:
     """Open-loop evaluation: `context` frames go in, `seq_len - context` are predicted."""
 
-    context: Asked = 36
+    context: Interval = 36
     """Frames shown to the model."""
-    seq_len: Asked = 300
+    seq_len: Count = 300
     """Context and predicted frames together."""
-    num_examples: Asked = 250
+    num_examples: Count = 250
     """Contexts."""
-    num_samples: Asked = 1
+    num_samples: Count = 1
     """Futures per context."""
-    batch_size: Asked = 10
+    batch_size: Count = 10
     """Contexts that are predicted together."""
     protocol: str = "default"
     """default, svg, cwvae, legacy, simvp, simvp-legacy."""

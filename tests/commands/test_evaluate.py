@@ -111,9 +111,10 @@ def test_flags(experiment):
     [
         ("--open-loop-ctx 10", "(--open-loop-ctx) is 10 and leaves nothing to predict"),
         ("--open-loop-ctx 0", "--open-loop-ctx must be at least 1, found 0"),
+        ("--set evaluation.context=0", "evaluation.context must be at least 1, found 0"),
         ("--num-samples 0", "--num-samples must be at least 1"),
         ("--batch-size -1", "--batch-size must be at least 1"),
-        ("--set evaluation.batch_size=-1", "evaluation.batch_size must be at least 1, found -1"),
+        ("--set evaluation.batch_size=-1", "evaluation: batch_size must be at least 1, found"),
         ("--metrics mse,fvd", "unknown metric 'fvd'; valid: mse, mae, psnr, ssim, lpips"),
         ("--protocol legcy", "--protocol is 'legcy'; did you mean 'legacy'?"),
         ("--set evaluation.protocol=nonsense", "unknown protocol 'nonsense'; valid: default"),

@@ -28,6 +28,10 @@ from hvp.__main__ import main, parser_of
         ("evaluate --logdir x --num-samples 0", "--num-samples must be at least 1, found 0"),
         ("fvd --logdir x --resolution 8by8", "--resolution is 8by8; expected pixels, such as 64"),
         ("fvd --logdir x --fake y", "--fake: not allowed with argument --logdir"),
+        ("fuse --input x --out=", "--out is ''; use a plain name without slashes"),
+        ("prepare toy --out data/.kth", "--out is '.kth'; use a name that does not begin with a"),
+        (f"show --config demo --out {'x' * 81}", "--out is 'xxx"),
+        ("generate --logdir x --out data/a\udcff", "--out is data/a\\udcff; use a path of plain"),
         ("fuse --input x --out y --sigma z", "--sigma: invalid float value: 'z'"),
     ],
 )
@@ -41,6 +45,11 @@ def test_mistakes(typed, expected, capsys):
 def test_flags_may_be_shortened_and_values_may_look_like_flags():
     arguments = parser_of("show").parse_args(["--conf", "demo", "--num=3", "--datadir=--x y"])
     assert (arguments.config, arguments.num_clips, arguments.datadir) == ("demo", 3, "--x y")
+
+
+def test_places_may_be_named_from_within():
+    for out in (".", "..", "a/../b", "name with blanks"):
+        assert parser_of("show").parse_args(["--config", "demo", "--out", out]).out == out
 
 
 def test_lists_and_sizes():
