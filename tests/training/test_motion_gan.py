@@ -172,7 +172,7 @@ def test_generate_with_other_motion(trained, tmp_path):
         (["--bands", "x", "--keep", "0"], "expected numbers"),
         (["--range", "3", "1"], "must come after the start"),
         (["--range", "0", "1e30"], "must lie within -10000 to 10000"),
-        (["--format", "webm"], "unknown format 'webm'"),
+        (["--format", "webm"], "'webm' is none of gif,mp4"),
         (["--frames", "0"], "--frames must be at least 1"),
     ],
 )
