@@ -65,9 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keep", metavar="K,L", help="numbers of the bands that still move the videos")
     add(
         "--exchange",
-        type=int,
-        metavar="K",
-        help="number of the band whose motion comes from another motion code",
+        metavar="K | A,B,...",
+        help="number of the band whose motion comes from another motion code; or numbers of motion "
+        "codes, one for each band: 0 is the video's own, the others are drawn by number",
     )
     held = ("content", "motion")
     add(
@@ -88,6 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     _check_formats(arguments.format)
     _check_range(arguments.range)
     bands = _bands(arguments)
+    exchange = None if arguments.exchange is None else _exchange(arguments.exchange, bands)
     experiment = open_experiment(arguments, require_generator)
     config = experiment.config
     frames = arguments.frames or config.model.video_length
@@ -101,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.pixels import to_uint8
 
     time_range = tuple(arguments.range) if arguments.range else None
-    for number, codes in enumerate(_codes(model, arguments, seed)):
+    for number, codes in enumerate(_codes(model, arguments, seed, exchange)):
         videos = model.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
         video = to_uint8(videos[0])
         for kind in arguments.format:
@@ -113,7 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
         "frames": frames,
         "range": arguments.range,
         "relative": arguments.relative,
-        "exchange": arguments.exchange,
+        "exchange": None if exchange is None else list(exchange),
         "hold": arguments.hold,
         "seed": seed,
         "bands": None if bands is None else [str(edge) for edge in bands.edges],
@@ -124,8 +125,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"videos generated: {arguments.num_videos} of {frames} frames, step {step}: {out}")
 
 
-def _codes(model: MotionGAN, arguments: argparse.Namespace, seed: int) -> Iterator[Codes]:
+def _codes(
+    model: MotionGAN, arguments: argparse.Namespace, seed: int, exchange: tuple[int, ...] | None
+) -> Iterator[Codes]:
     """Each video's codes; a function of seed and number, whatever is done to the bands.
+
+    `exchange` has the number of a motion code for each band; see `_exchange`.
 
     Drawn one by one: the noise of thousands of large videos would fill the memory.
     """
@@ -137,9 +142,12 @@ def _codes(model: MotionGAN, arguments: argparse.Namespace, seed: int) -> Iterat
         own = model.draw_codes(1, fold_in((seed, 0), number))
         held = first if arguments.hold == "content" else own
         motion: Any = (first if arguments.hold == "motion" else own).motion
-        if arguments.exchange is not None:
-            motion = [motion] * len(arguments.bands.split(","))
-            motion[arguments.exchange] = model.draw_codes(1, fold_in((seed, 1), number)).motion
+        if exchange is not None:
+            others = {
+                code: model.draw_codes(1, fold_in((seed, code), number)).motion
+                for code in set(exchange) - {0}
+            }
+            motion = [others.get(code, motion) for code in exchange]
         yield Codes(held.content, motion, held.noise)
 
 
@@ -172,14 +180,24 @@ def _bands(arguments: argparse.Namespace) -> Bands | None:
         raise UserError(
             f"--bands {arguments.bands}: say what to do with them: --keep or --exchange"
         )
-    if arguments.exchange is not None and not 0 <= arguments.exchange < len(edges):
-        raise UserError(
-            f"--exchange {arguments.exchange}: bands are numbered 0 to {len(edges) - 1}"
-        )
     try:
         return Bands(edges, keep, arguments.relative).check()
     except ValueError as error:
         raise UserError(f"--bands {arguments.bands}: {error}") from None
+
+
+def _exchange(text: str, bands: Bands) -> tuple[int, ...]:
+    """The number of each band's motion code, from a band's number or from a list of codes."""
+    given, count = _numbers("--exchange", text, int), len(bands.edges)
+    if "," not in text:
+        if not 0 <= given[0] < count:
+            raise UserError(f"--exchange {text}: bands are numbered 0 to {count - 1}")
+        return tuple(int(band == given[0]) for band in range(count))
+    if len(given) != count or not all(0 <= code < 2**31 for code in given):
+        raise UserError(
+            f"--exchange {text}: expected a number from 0 for each of the {count} bands of --bands"
+        )
+    return given
 
 
 def _numbers(flag: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:

@@ -43,8 +43,15 @@ class Adam(keras.optimizers.Adam):
         value = self.beta_1 if cycled is None else cycled(self.iterations.value)
         return tf.cast(value, tf.float32)
 
+    def momentum_of(self, variable: Any) -> Any:
+        """The first moment's variable."""
+        return self._momentums[self._get_variable_index(variable)]
+
+    def velocity_of(self, variable: Any) -> Any:
+        """The second moment's variable."""
+        return self._velocities[self._get_variable_index(variable)]
+
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
-        index = self._get_variable_index(variable)
         step = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, variable.dtype)
         beta_1 = tf.cast(self.current_beta_1(), variable.dtype)
         beta_2_power = tf.pow(tf.cast(self.beta_2, variable.dtype), step)
@@ -53,8 +60,8 @@ class Adam(keras.optimizers.Adam):
             epsilon *= tf.sqrt(1.0 - beta_2_power)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
+            m=self.momentum_of(variable).value.handle,
+            v=self.velocity_of(variable).value.handle,
             beta1_power=tf.pow(beta_1, step),
             beta2_power=beta_2_power,
             lr=tf.cast(learning_rate, variable.dtype),

@@ -50,8 +50,8 @@ def import_checkpoint(
     from hvp.experiment.checkpoints import save_experiment
 
     if Path(checkpoint).suffix in PYTORCH_SUFFIXES:
-        experiment, model = _import_state_dict(Path(checkpoint), config, overrides)
-        return save_experiment(experiment, model, logdir)
+        experiment, model, step = _import_state_dict(Path(checkpoint), config, overrides)
+        return save_experiment(experiment, model, logdir, step=step)
     prefix = checkpoint_prefix(checkpoint)
     arrays = read_checkpoint(prefix)
     experiment = _experiment_config(config, prefix, arrays, overrides)
@@ -68,9 +68,10 @@ def import_checkpoint(
 
 def _import_state_dict(
     path: Path, config: str | Path | None, overrides: tuple[str | Override, ...]
-) -> tuple[ExperimentConfig, Any]:
+) -> tuple[ExperimentConfig, Any, int]:
+    """The experiment, its model after `configure_training`, and the updates made."""
     from hvp.weights import frequency_nets
-    from hvp.weights.motion_gan import assign_motion_gan, check_motion_gan
+    from hvp.weights.motion_gan import assign_motion_gan, assign_optimizers, check_motion_gan
 
     if config is None:
         raise UserError(
@@ -81,17 +82,19 @@ def _import_state_dict(
     family = experiment.model.family
     _require_family("PyTorch", experiment, path)
     if family == "motion_gan":
-        networks, original = read_motion_gan(path)
-        check_motion_gan(original, experiment, path)
+        file = read_motion_gan(path)
+        check_motion_gan(file.arguments, experiment, path)
         model = hvp.build_model(experiment)
-        assign_motion_gan(model, networks, path)
-    else:
-        arrays = read_state_dict(path)
-        model = hvp.build_model(experiment)
-        used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
-        assign_by_name(frequency_nets.targets(model), used)
+        assign_motion_gan(model, file.networks, path)
+        model.configure_training(experiment.training)
+        assign_optimizers(model, file, path)
+        return experiment, model, file.step
+    arrays = read_state_dict(path)
+    model = hvp.build_model(experiment)
+    used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
+    assign_by_name(frequency_nets.targets(model), used)
     model.configure_training(experiment.training)
-    return experiment, model
+    return experiment, model, 0
 
 
 def _require_family(kind: str, experiment: ExperimentConfig, checkpoint: str | Path) -> None:

@@ -15,6 +15,7 @@ from hvp.models.motion_gan.generator import CodeMapping, Generator
 from hvp.models.motion_gan.model import MotionGAN
 from hvp.models.motion_gan.widths import frame_widths, video_widths
 from hvp.named_weights import Target, assign_by_name
+from hvp.weights.pytorch import MotionGANFile
 
 Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
 
@@ -36,6 +37,7 @@ DISCRIMINATORS = {
     "PatchVideoDiscriminator": "patch_video",
     "DeltaVideoDiscriminator": "pair",
 }
+OPTIMIZED = {"g": "generator", "img_d": "image_discriminator", "vid_d": "video_discriminator"}
 VIDEO_LENGTH = 16  # which the last layer of VideoDiscriminator is made for
 
 
@@ -246,15 +248,21 @@ def check_motion_gan(original: Mapping[str, Any], config: ExperimentConfig, path
         )
 
 
-def assign_motion_gan(
-    model: Any, networks: Mapping[str, Mapping[str, np.ndarray]], path: Path
-) -> None:
-    targets = {
+def _network_targets(model: Any) -> dict[str, dict[str, Target]]:
+    """The variables of all networks by their names in the original's checkpoint."""
+    return {
         "g": generator_targets(model.generator),
         "g_ema": generator_targets(model.average),
         "img_d": discriminator_targets(model.image_discriminator),
         "vid_d": discriminator_targets(model.video_discriminator),
     }
+
+
+def assign_motion_gan(
+    model: Any, networks: Mapping[str, Mapping[str, np.ndarray]], path: Path
+) -> None:
+    """Loads the networks of a checkpoint; raises a `UserError` naming all that does not fit."""
+    targets = _network_targets(model)
     variables, arrays = {}, {}
     for network in networks:
         variables |= {f"{network}.{name}": target for name, target in targets[network].items()}
@@ -267,3 +275,39 @@ def assign_motion_gan(
         assign_by_name(variables, arrays)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def assign_optimizers(model: Any, file: MotionGANFile, path: Path) -> None:
+    """Loads the optimizers' moments and counts, so that training goes on where it stopped.
+
+    Args:
+        model: after `configure_training`.
+        file: what `assign_motion_gan` took the networks of.
+        path: for messages.
+    """
+    for network, states in file.optimizers.items():
+        targets = _network_targets(model)[network]
+        optimizer = model.optimizers[f"{OPTIMIZED[network]}_optimizer"]
+        # PyTorch numbers parameters in the order of the state dict, which holds buffers as well.
+        names = [
+            name
+            for name in file.networks[network]
+            if not is_unused(network, name) and targets[name].variable.trainable
+        ]
+        variables, arrays = {}, {}
+        for place, state in states.items():
+            if place >= len(names):
+                raise UserError(
+                    f"{path}: {network}_optim has a state of parameter {place}, but {network} has "
+                    f"{len(names)} parameters"
+                )
+            variable, convert = targets[names[place]]
+            slots = (optimizer.momentum_of(variable), optimizer.velocity_of(variable))
+            for slot, array in zip(slots, state, strict=False):
+                name = f"{names[place]} ({slot.name})"
+                variables[name], arrays[name] = Target(slot, convert), array
+        try:
+            assign_by_name(variables, arrays)
+        except UserError as error:
+            raise UserError(f"{path}: {network}_optim: {error}") from None
+        optimizer.iterations.assign(max((state.updates for state in states.values()), default=0))

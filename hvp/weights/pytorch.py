@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,33 @@ from hvp.errors import UserError
 PYTORCH_SUFFIXES = (".pth", ".pt")
 
 MOTION_GAN_NETWORKS = ("g", "g_ema", "img_d", "vid_d")
+MOTION_GAN_OPTIMIZERS = {"g": "g_optim", "img_d": "img_d_optim", "vid_d": "vid_d_optim"}
+
+
+class AdamState(NamedTuple):
+    """What PyTorch's Adam keeps of one parameter: both moments, and the updates made."""
+
+    momentum: np.ndarray
+    velocity: np.ndarray
+    updates: int
+
+
+class MotionGANFile(NamedTuple):
+    """A motion GAN's PyTorch checkpoint.
+
+    Attributes:
+        networks: `g`, `g_ema`, `img_d` and `vid_d`, arrays by name; without the last two for a file
+            of `g_ema` alone, which then is `g` too.
+        arguments: the command line that they were trained by, empty if the file has none.
+        optimizers: of `g`, `img_d` and `vid_d`: the state of each parameter that has one, by its
+            place among the network's parameters; empty if the file has none.
+        step: updates made.
+    """
+
+    networks: dict[str, dict[str, np.ndarray]]
+    arguments: dict[str, Any]
+    optimizers: dict[str, dict[int, AdamState]]
+    step: int
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
@@ -33,13 +60,8 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def read_motion_gan(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-    """A motion GAN's PyTorch checkpoint.
-
-    Returns:
-        The networks `g`, `g_ema`, `img_d` and `vid_d`, without the last two for a file of `g_ema`
-        alone, which then is `g` too; and the command line that they were trained by, `args`, empty
-        if the file has none.
+def read_motion_gan(path: Path) -> MotionGANFile:
+    """Reads a motion GAN's PyTorch checkpoint.
 
     Raises:
         UserError: without PyTorch, and for a file that is missing, damaged or something else.
@@ -54,13 +76,34 @@ def read_motion_gan(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[
             f"{path}: holds the averaged generator alone; the discriminators are new",
             file=sys.stderr,
         )
-        return {"g": networks["g_ema"], **networks}, _arguments(content)
+        return MotionGANFile({"g": networks["g_ema"], **networks}, _arguments(content), {}, 0)
     if missing:
         raise UserError(
             f"{path}: is no checkpoint of the motion GAN: it holds no {', '.join(missing)} (found "
             f"{', '.join(map(str, content)) or 'no names'})"
         )
-    return networks, _arguments(content)
+    optimizers = {
+        network: _adam_states(content[name], f"{path}: {name}")
+        for network, name in MOTION_GAN_OPTIMIZERS.items()
+        if name in content
+    }
+    if len(optimizers) < len(MOTION_GAN_OPTIMIZERS):  # half of them would not go on as it was
+        optimizers = {}
+    step = content.get("iter", 0) if optimizers else 0
+    return MotionGANFile(networks, _arguments(content), optimizers, int(step))
+
+
+def _adam_states(content: Any, what: str) -> dict[int, AdamState]:
+    """The parameters' states of `torch.optim.Adam.state_dict()`, by place."""
+    try:
+        return {
+            int(place): AdamState(
+                state["exp_avg"].numpy(), state["exp_avg_sq"].numpy(), int(state["step"])
+            )
+            for place, state in content["state"].items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{what}: is no state of PyTorch's Adam") from None
 
 
 def _arguments(content: Mapping[str, Any]) -> dict[str, Any]:

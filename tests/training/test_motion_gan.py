@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from hvp.__main__ import main
+from hvp.config import TrainingConfig
 from hvp.data.video_io import read_video
+from hvp.errors import UserError
 from hvp.experiment.checkpoints import load_experiment
 from hvp.models.base import fold_in
+from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.model import Codes
+from hvp.weights import motion_gan, pytorch
+from hvp.weights.pytorch import AdamState, MotionGANFile
 
 CONFIG = """\
 name: gan
@@ -162,6 +169,27 @@ def test_generate_with_other_motion(trained, tmp_path):
         assert np.abs(png_frames(tmp_path / name) - plain).max() > 0
 
 
+def test_a_motion_code_for_each_band(trained, tmp_path):
+    """`--exchange 0,1,2`: the slow motion is the video's own, the others two further codes'."""
+    extra = ["--bands", "2,5,inf", "--exchange", "0,1,2"]
+    assert generate(trained, tmp_path / "each", "--format", "png", *extra) == 0
+    config, model, _ = load_experiment(trained)
+    seed = config.seed
+    own = model.draw_codes(1, fold_in((seed, 0), 1))
+    others = [model.draw_codes(1, fold_in((seed, code), 1)).motion for code in (1, 2)]
+    codes = Codes(own.content, [own.motion, *others], own.noise)
+    bands = Bands((2.0, 5.0, math.inf))
+    expected = model.generate(1, 4, codes=codes, bands=bands)[0].numpy() * 255
+    np.testing.assert_allclose(png_frames(tmp_path / "each", 1), expected, atol=0.5 + 1e-2)
+    # A band's number alone: that band has the first further code.
+    for name, which in (("number", "1"), ("codes", "0,1,0")):
+        extra = ["--bands", "2,5,inf", "--exchange", which]
+        assert generate(trained, tmp_path / name, "--format", "png", *extra) == 0
+    np.testing.assert_array_equal(*(png_frames(tmp_path / n) for n in ("number", "codes")))
+    about = json.loads((tmp_path / "number/generated.json").read_text())
+    assert about["exchange"] == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [
@@ -170,6 +198,9 @@ def test_generate_with_other_motion(trained, tmp_path):
         (["--bands", "3,inf"], "--keep or --exchange"),
         (["--bands", "3,inf", "--keep", "5"], "numbered 0 to 1"),
         (["--bands", "x", "--keep", "0"], "expected numbers"),
+        (["--bands", "3,inf", "--exchange", "2"], "numbered 0 to 1"),
+        (["--bands", "3,inf", "--exchange", "0,1,2"], "for each of the 2 bands"),
+        (["--bands", "3,inf", "--exchange", "0,-1"], "a number from 0"),
         (["--range", "3", "1"], "must come after the start"),
         (["--range", "0", "1e30"], "must lie within -10000 to 10000"),
         (["--format", "webm"], "'webm' is none of gif,mp4"),
@@ -186,8 +217,6 @@ def test_generate_refuses_in_one_line(trained, tmp_path, capsys, extra, expected
 def test_published_checkpoints(trained, config, tmp_path, capsys):
     """A .pt file of the original's layout, with its arguments, becomes an experiment."""
     torch = pytest.importorskip("torch")
-    from hvp.weights import motion_gan
-
     _, model, _ = load_experiment(trained)
     random = np.random.default_rng(0)
     networks = {
@@ -211,14 +240,28 @@ def test_published_checkpoints(trained, config, tmp_path, capsys):
         freq_val="7",
         r1=10,
     )
-    torch.save({**state, "args": original}, path)
+    optimizers = {}
+    for network, own in pytorch.MOTION_GAN_OPTIMIZERS.items():
+        skipped = ("kernel", *(f"noise_{i}" for i in range(9)))
+        kept = [a for name, a in state[network].items() if not name.endswith(skipped)]
+        adam = torch.optim.Adam([torch.nn.Parameter(array) for array in kept], lr=2e-3)
+        for parameter in adam.param_groups[0]["params"]:
+            parameter.grad = torch.ones_like(parameter)
+        adam.step()
+        optimizers[own] = adam.state_dict()
+    torch.save({**state, **optimizers, "iter": 5, "args": original}, path)
     command = ["import-weights", "--checkpoint", str(path), "--config", str(config)]
     other = ["--set", "data.height=32", "--set", "data.width=32", "--set", "model.frequencies=[3]"]
     assert main([*command, "--logdir", str(tmp_path / "other"), *other]) == 2
     expected = "--set data.height=16 --set data.width=16 --set model.frequencies=[7.0]"
     assert capsys.readouterr().err.endswith(f"other settings than {config} has; add {expected}\n")
     assert main([*command, "--logdir", str(tmp_path / "logs")]) == 0
-    _, imported, _ = load_experiment(tmp_path / "logs/gan")
+    _, imported, step = load_experiment(tmp_path / "logs/gan")
+    assert step == 5
+    saved = checkpoint(tmp_path / "logs/gan")
+    counts = [value for name, value in saved.items() if "iterations" in name or "iteration" in name]
+    assert counts
+    assert all(count == 1 for count in counts)
     stored = state["g_ema"]["module.renderer.conv1.conv.weight"].numpy()[0]
     kernel = np.asarray(imported.average.renderer.first.convolution.kernel)
     np.testing.assert_array_equal(kernel, stored.transpose(2, 3, 1, 0))
@@ -237,6 +280,43 @@ def test_published_checkpoints(trained, config, tmp_path, capsys):
     torch.save({"g": state["g"]}, path)
     assert main([*command, "--logdir", str(tmp_path / "again")]) == 2
     assert "it holds no g_ema, img_d, vid_d (found g)" in capsys.readouterr().err
+
+
+def test_the_optimizers_of_a_published_checkpoint(trained):
+    """Moments go to the variable that PyTorch's place means; buffers are no parameters."""
+    _, model, _ = load_experiment(trained)
+    model.configure_training(TrainingConfig(learning_rate=2e-3, adam_epsilon=1e-8))
+    random = np.random.default_rng(0)
+    networks, optimizers, layouts = {}, {}, {}
+    for network, targets in motion_gan._network_targets(model).items():
+        layouts[network] = {key: original_layout(key, t, random) for key, t in targets.items()}
+        networks[network] = {"convs.1.skip.0.kernel": np.ones((4, 4)), **layouts[network]}
+    for network in ("g", "img_d", "vid_d"):
+        targets = motion_gan._network_targets(model)[network]
+        names = [name for name in layouts[network] if targets[name].variable.trainable]
+        optimizers[network] = {
+            place: AdamState(layouts[network][name] + 1, layouts[network][name] ** 2, 40 + place)
+            for place, name in enumerate(names)
+        }
+    file = MotionGANFile(networks, {}, optimizers, 37)
+    motion_gan.assign_optimizers(model, file, Path("published.pt"))
+    for network, own in motion_gan.OPTIMIZED.items():
+        optimizer = model.optimizers[f"{own}_optimizer"]
+        targets = motion_gan._network_targets(model)[network]
+        count = 0
+        for name, (variable, convert) in targets.items():
+            if variable.trainable:
+                array = convert(layouts[network][name])
+                np.testing.assert_array_equal(optimizer.momentum_of(variable), array + 1, name)
+                np.testing.assert_array_equal(optimizer.velocity_of(variable), array**2, name)
+                count += 1
+        assert int(optimizer.iterations) == 40 + count - 1
+    optimizers["g"][10**6] = optimizers["g"][0]
+    with pytest.raises(UserError, match=r"published.pt: g_optim has a state of parameter 1000000"):
+        motion_gan.assign_optimizers(model, file, Path("published.pt"))
+    optimizers["g"] = {0: AdamState(np.zeros(3), np.zeros(3), 1)}
+    with pytest.raises(UserError, match=r"g_optim: weights do not fit"):
+        motion_gan.assign_optimizers(model, file, Path("published.pt"))
 
 
 def original_layout(name, target, random):

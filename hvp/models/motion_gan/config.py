@@ -76,6 +76,10 @@ class MotionGANConfig:
     """Of the discriminators' gradient penalty."""
     r1_every: Interval = 16
     """Updates between penalties; 0: never."""
+    r1_place: Literal["before", "after"] = "before"
+    """Of a discriminator's own step: published is after, which takes more memory."""
+    augment_once: bool = False
+    """The generator is judged by what the discriminators saw, as published, not augmented anew."""
     average_half_life: Positive = 10000.0
     """Of the averaged generator, in clips."""
     adam_beta_1: Decay = 0.0

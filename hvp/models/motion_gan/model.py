@@ -62,7 +62,10 @@ class _Seen(NamedTuple):
 
 
 class _PenalisedSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate of an optimizer that counts a penalty step before every `every`-th update too."""
+    """The rate of an optimizer that counts a penalty step at every `every`-th update too.
+
+    A penalty has the rate of its update, before which or after which it is.
+    """
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, every: int):
         self.schedule, self.every = schedule, every
@@ -236,25 +239,36 @@ class MotionGAN(VideoModel):
         if not every:
             return self.plain_step(batch)
         due = self.generator_optimizer.iterations % every == 0
-        penalties = tf.cond(due, lambda: self._penalise(batch), lambda: (0.0, 0.0))
-        scalars = self.plain_step(batch)
-        return {**scalars, "r1/image": penalties[0], "r1/video": penalties[1]}
+        none = {"r1/image": 0.0, "r1/video": 0.0}
+        return tf.cond(
+            due,
+            lambda: self.penalised_step(batch),
+            lambda: {**self.plain_step(batch), **none},
+        )
 
     def penalised_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`plain_step` after a step of both discriminators down their R1 penalties.
+        """`plain_step` with a step of both discriminators down their R1 penalties.
 
-        Published is the penalty after each discriminator's own step, with the generator's
-        activations waiting meanwhile; before it, the two do not share the memory.
+        Published is the penalty after each discriminator's own step, at the same augmented
+        examples, with the generator's activations waiting meanwhile (`r1_place: after`). Before it,
+        at examples of its own, the two do not share the memory.
         """
-        image, video = self._penalise(batch)
+        if self.settings.r1_place == "after":
+            return self._step(batch, penalise=True)
+        image, video = self._penalties(batch)
         return {**self.plain_step(batch), "r1/image": image, "r1/video": video}
 
     def plain_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """An update without penalty; see `_step`."""
+        return self._step(batch, penalise=False)
+
+    def _step(self, batch: tf.Tensor, penalise: bool) -> dict[str, tf.Tensor]:
         """One update of both discriminators, then of the generator and its average.
 
         Args:
             batch: this replica's clips, `(batch, time, height, width, channels)` in [0, 1]; their
                 first `video_length` frames are used.
+            penalise: a step down the R1 penalty after each discriminator's own.
         """
         seed = fold_in((self.seed, 0), self.generator_optimizer.iterations)
         real = self._real(batch, seed)
@@ -271,6 +285,8 @@ class MotionGAN(VideoModel):
             scalars[f"loss/{kind}_discriminator"] = loss
             scalars[f"gradient_norm/{kind}_discriminator"] = norm
             scalars.update(scores)
+            if penalise:
+                scalars[f"r1/{kind}"] = self._penalise(kind, real, fold_in(seed, 6))
         made = [fake.images, fake.videos]
         with tf.GradientTape() as judging:
             judging.watch(made)
@@ -297,24 +313,25 @@ class MotionGAN(VideoModel):
         scalars["loss"] = scalars["loss/generator"] = self._generator_loss(fake, seed)
         return scalars
 
-    def _penalise(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A step of either discriminator down its R1 penalty at real examples, as it sees them."""
-        s = self.settings
+    def _penalties(self, batch: tf.Tensor) -> list[tf.Tensor]:
+        """A step of either discriminator down its R1 penalty at real examples drawn for it."""
         seed = fold_in((self.seed, 2), self.generator_optimizer.iterations)
-        real, penalties = self._real(batch, seed), []
-        for kind in ("image", "video"):
-            network = getattr(self, f"{kind}_discriminator")
-            distance = real.distance if kind == "video" else None
-            examples = self._augmented(kind, real, fold_in(seed, 6))
-            with tf.GradientTape() as tape:
-                penalty = r1_penalty(lambda x, d=distance, n=network: _judge(n, x, d), examples)
-                loss = penalty * (0.5 * s.r1_weight * s.r1_every)
-            variables = network.trainable_variables
-            gradients = tape.gradient(loss, variables)
-            optimizer = getattr(self, f"{kind}_discriminator_optimizer")
-            self.apply_global_gradients(optimizer, gradients, variables)
-            penalties.append(penalty)
-        return tuple(penalties)
+        real = self._real(batch, seed)
+        return [self._penalise(kind, real, fold_in(seed, 6)) for kind in ("image", "video")]
+
+    def _penalise(self, kind: str, real: _Seen, seed: tf.Tensor) -> tf.Tensor:
+        """A discriminator's step down its R1 penalty at real examples, as it sees them."""
+        s, network = self.settings, getattr(self, f"{kind}_discriminator")
+        distance = real.distance if kind == "video" else None
+        examples = self._augmented(kind, real, seed)
+        with tf.GradientTape() as tape:
+            penalty = r1_penalty(lambda x: _judge(network, x, distance), examples)
+            loss = penalty * (0.5 * s.r1_weight * s.r1_every)
+        variables = network.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        optimizer = getattr(self, f"{kind}_discriminator_optimizer")
+        self.apply_global_gradients(optimizer, gradients, variables)
+        return penalty
 
     def _real(self, batch: tf.Tensor, seed: tf.Tensor) -> _Seen:
         """One frame of each clip, and every `images_per_video`-th clip."""
@@ -389,7 +406,9 @@ class MotionGAN(VideoModel):
         }
 
     def _generator_loss(self, fake: _Seen, seed: tf.Tensor) -> tf.Tensor:
-        logits = [self._score(kind, fake, fold_in(seed, 8)) for kind in ("image", "video")]
+        # 7: as the discriminators saw them.
+        draw = fold_in(seed, 7 if self.settings.augment_once else 8)
+        logits = [self._score(kind, fake, draw) for kind in ("image", "video")]
         return tf.add_n([generator_loss(x, self.settings.adversarial_loss) for x in logits])
 
     def _score(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:

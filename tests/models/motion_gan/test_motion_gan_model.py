@@ -103,8 +103,56 @@ def test_the_penalty_is_at_augmented_examples(monkeypatch):
         "hvp.models.motion_gan.model.r1_penalty",
         lambda judge, x: (seen.append(x), tf.reduce_sum(judge(x)))[1],
     )
-    model._penalise(clips())
+    model._penalties(clips())
     assert [float(tf.reduce_max(tf.abs(x))) for x in seen] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("place", "updates"), [("before", 0), ("after", 1)])
+def test_the_penalty_is_before_or_after_the_discriminators_step(monkeypatch, place, updates):
+    """Published is after it, at the real examples that it was just shown."""
+    model = make(r1_place=place)
+    model.configure_training(TRAINING)
+    shown, penalised = [], []
+    apply = augment.apply
+
+    def watched(x, draws):
+        shown.append(apply(x, draws))
+        return shown[-1]
+
+    def penalty(judge, x):
+        kind = "video" if x.shape.rank == 5 else "image"
+        done = int(model.optimizers[f"{kind}_discriminator_optimizer"].iterations)
+        again = sum(x.shape == y.shape and bool(np.all(np.array(x) == y)) for y in shown)
+        penalised.append((kind, done, again))
+        return tf.reduce_sum(judge(x) ** 2)
+
+    monkeypatch.setattr(augment, "apply", watched)
+    monkeypatch.setattr("hvp.models.motion_gan.model.r1_penalty", penalty)
+    scalars = model.penalised_step(clips())
+    # `again` counts the examples that are penalised, and, if they are, those of the step.
+    assert penalised == [("image", updates, 1 + updates), ("video", updates, 1 + updates)]
+    assert {"r1/image", "r1/video"} <= set(scalars)
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_the_generator_is_judged_by_what_the_discriminators_saw(monkeypatch, once):
+    model = make(augment_once=once)
+    model.configure_training(TRAINING)
+    seen, apply = [], augment.apply
+
+    def watched(x, draws):
+        seen.append(np.array(apply(x, draws)))
+        return tf.constant(seen[-1])
+
+    monkeypatch.setattr(augment, "apply", watched)
+    batch, seed = clips(), tf.constant([0, 1])
+    real, fake = model._real(batch, seed), model._fake(batch, seed)
+    for kind in ("image", "video"):
+        model._discriminate(kind, real, fake, seed)
+    model._generator_loss(fake, seed)
+    # real and made frames, real and made videos, then made ones of both for the generator
+    same = [np.array_equal(seen[4], seen[1]), np.array_equal(seen[5], seen[3])]
+    assert same == [once, once]
 
 
 def test_the_penalty_is_due_every_so_often(model):
