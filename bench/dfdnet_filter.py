@@ -1,6 +1,6 @@
 """Short trainings of DFDNet without its filter, with fixed and with learned thresholds.
 
-    python bench/dfdnet_filter.py --steps 600 --seeds 0 1 2 --out filter.json
+    python bench/dfdnet_filter.py --steps 400 --seeds 0 1 2 --out filter.json
 
 All three start at the same weights and see the same batches. `removed` is the share of the high
 bins that the filters remove from the test clips' features.
@@ -28,17 +28,23 @@ from hvp.models.dfdnet.model import DFDNet  # noqa: E402
 from hvp.training.schedules import make_schedule  # noqa: E402
 
 KINDS = ("none", "fixed", "learned")
-TEST_CLIPS, BATCH, EVERY = 64, 8, 100
+FRAMES, TEST_CLIPS, BATCH, EVERY = 4, 64, 8, 100
 
 
 def make_model(kind: str, seed: int, hidden: int, stddev: float = 1.0) -> DFDNet:
     """A narrow DFDNet whose weights do not depend on its filter."""
-    settings = {"height": 32, "width": 32, "hidden": hidden, "blocks": [1, 2, 1, 2]}
+    settings = {
+        "height": 32,
+        "width": 32,
+        "frames": FRAMES,
+        "hidden": hidden,
+        "blocks": [1, 1, 1, 1],
+    }
     keras.utils.set_random_seed(seed)
     first = DFDNet(**settings)
     if kind == "fixed" and stddev == 1.0:
         return first
-    values = {v.path.split("/", 1)[1]: np.array(v) for v in first.variables}
+    values = {v.path.split("/", 1)[1]: keras.ops.convert_to_numpy(v) for v in first.variables}
     model = DFDNet(filter=kind, **settings)
     for variable in model.variables:
         name = variable.path.split("/", 1)[1]
@@ -72,7 +78,7 @@ def removed(model: DFDNet, context: tf.Tensor) -> float:
 def train(kind: str, seed: int, steps: int, hidden: int, stddev: float = 1.0) -> dict:
     """One run; its test scores on the way."""
     model = make_model(kind, seed, hidden, stddev)
-    data = DataConfig(height=32, width=32, seq_len=20, test_videos=TEST_CLIPS)
+    data = DataConfig(height=32, width=32, seq_len=2 * FRAMES, test_videos=TEST_CLIPS)
     training = TrainingConfig(
         learning_rate=3e-3, adam_epsilon=1e-8, clip_norm=None, schedule="onecycle",
         cycle_momentum=True,
@@ -85,7 +91,7 @@ def train(kind: str, seed: int, steps: int, hidden: int, stddev: float = 1.0) ->
     for step in range(steps + 1):
         if step % EVERY == 0:
             scalars = {name: float(value) for name, value in test_function(tests).items()}
-            curve.append({"step": step, "removed": removed(model, tests[:8, :10]), **scalars})
+            curve.append({"step": step, "removed": removed(model, tests[:8, :FRAMES]), **scalars})
         if step < steps:
             step_function(next(batches))
     about = {"filter": kind, "stddev": stddev, "seed": seed, "steps": steps, "hidden": hidden}
@@ -94,7 +100,7 @@ def train(kind: str, seed: int, steps: int, hidden: int, stddev: float = 1.0) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--hidden", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", default="filter.json")
