@@ -74,7 +74,7 @@ def _pkg_resources_stand_in() -> Iterator[None]:
     from packaging.version import parse
 
     module = types.ModuleType("pkg_resources")
-    module.parse_version = parse
+    vars(module)["parse_version"] = parse
     sys.modules["pkg_resources"] = module
     try:
         yield

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = experiment and experiment.config
     default = config.training.fvd_protocol if config else next(iter(VIDEO_PROTOCOLS))
     protocol = find_video_protocol(arguments.protocol or default)
-    weights = arguments.weights or (config and config.evaluation.fvd_weights)
+    weights = arguments.weights or (config.evaluation.fvd_weights if config else None)
     find_i3d_checkpoint(weights)  # before anything that takes time
 
     from hvp.quiet import import_tensorflow

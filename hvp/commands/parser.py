@@ -25,7 +25,9 @@ class Parser(argparse.ArgumentParser):
         plain = about_one[2].startswith(("must ", "is "))
         raise UserError(f"{about_one[1]}{'' if plain else ':'} {about_one[2]}")
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # type: ignore[override]  # argparse overloads it by the namespace
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
         """The arguments, or a `UserError` that names the nearest flag to an unknown one."""
         args = sys.argv[1:] if args is None else list(args)
         for word in args:

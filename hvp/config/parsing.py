@@ -198,5 +198,5 @@ def _made(section_class: type, values: Mapping[str, Any]) -> Any:
     """An object of the section; a plain dataclass, as other packages may have, is checked too."""
     if not is_pydantic_dataclass(section_class):
         frozen = section_class.__dataclass_params__.frozen  # type: ignore[attr-defined]
-        values = vars(section(frozen=frozen, arbitrary_types_allowed=True)(section_class)(**values))
+        values = vars(section(frozen=frozen, arbitrary_types_allowed=True)(section_class)(**values))  # type: ignore[call-overload]
     return section_class(**values)

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from tqdm import tqdm
 
@@ -138,11 +138,11 @@ def _members(opened: zipfile.ZipFile | tarfile.TarFile, limits: Limits) -> Itera
                 regular = not stat.S_IFMT(mode) or stat.S_ISREG(mode)
                 yield Member(item.filename, item.file_size, regular, item)
         return
-    for number, item in enumerate(opened):
+    for number, entry in enumerate(opened):
         if number > limits.members:
             break  # counted as too many
-        if not item.isdir():
-            yield Member(item.name, item.size, item.isreg(), item)
+        if not entry.isdir():
+            yield Member(entry.name, entry.size, entry.isreg(), entry)
 
 
 def _check_limits(archive: Path, members: list[Member], folder: Path, limits: Limits) -> None:
@@ -179,11 +179,7 @@ def _target(folder: Path, member: Member) -> Path | None:
 
 
 def _write(opened: zipfile.ZipFile | tarfile.TarFile, member: Member, target: Path) -> None:
-    source = (
-        opened.open(member.handle)
-        if isinstance(opened, zipfile.ZipFile)
-        else opened.extractfile(member.handle)
-    )
+    source = _open_member(opened, member)
     try:
         with source, _new_file(target) as file:
             left = member.size
@@ -201,6 +197,13 @@ def _write(opened: zipfile.ZipFile | tarfile.TarFile, member: Member, target: Pa
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _open_member(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
+    if isinstance(opened, zipfile.ZipFile):
+        return opened.open(cast(zipfile.ZipInfo, member.handle))
+    # Of plain files, which alone come here, it is never `None`.
+    return cast(IO[bytes], opened.extractfile(cast(tarfile.TarInfo, member.handle)))
 
 
 def _time_of(handle: zipfile.ZipInfo | tarfile.TarInfo) -> float:

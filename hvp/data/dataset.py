@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
 
 from hvp.config import DataConfig, ExperimentConfig
+from hvp.data.frame_source import MaskedSource
 from hvp.data.sources import open_source
 from hvp.errors import UserError
 
@@ -52,7 +53,7 @@ class VideoSplit:
         *,
         seq_len: int | None = None,
         seed: int = 0,
-        unusable_videos: str | None = None,
+        unusable_videos: Literal["error", "skip"] | None = None,
     ):
         if unusable_videos is not None:
             config = dataclasses.replace(config, unusable_videos=unusable_videos)
@@ -155,7 +156,7 @@ class VideoSplit:
     def _batched(
         self, indices: tf.data.Dataset, read, batch_size: int, drop_remainder: bool = False
     ) -> tf.data.Dataset:
-        shapes = {"video": (self.seq_len, *self._frame_shape)}
+        shapes: dict[str, tuple[int, ...]] = {"video": (self.seq_len, *self._frame_shape)}
         if self._masked:
             shapes["masks"] = shapes["video"][:-1]
 
@@ -190,7 +191,8 @@ class VideoSplit:
         first = own if first is None else first
         parts = [self._source.read(video, first, self.seq_len, epoch)]
         if self._masked:
-            parts.append(self._source.read_masks(video, first, self.seq_len))
+            source = cast(MaskedSource, self._source)
+            parts.append(source.read_masks(video, first, self.seq_len))
         return parts
 
     def _name(self, window: int) -> str:

@@ -36,7 +36,7 @@ def embedded_digits(split: str) -> np.ndarray:
     digits = np.zeros((len(levels), DIGIT_SIZE, DIGIT_SIZE), np.uint8)
     for digit, small in zip(digits, levels, strict=True):
         enlarged = Image.fromarray(small).resize((INK_SIZE,) * 2, Image.Resampling.BICUBIC)
-        digit[margin:-margin, margin:-margin] = enlarged
+        digit[margin:-margin, margin:-margin] = np.asarray(enlarged)
     return digits
 
 

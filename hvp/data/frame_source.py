@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -23,9 +23,15 @@ class FrameSource(Protocol):
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         """Frames `[start, start + length)` of a video: uint8 `(length, height, width, channels)`.
 
-        `epoch` matters to generators of endless data only. With `config.masks` there is
-        `read_masks(video, start, length)` too: object labels, uint8 `(length, height, width)`.
+        `epoch` matters to generators of endless data only.
         """
+
+
+class MaskedSource(FrameSource, Protocol):
+    """A split with a mask beside each frame, as `config.masks` asks for."""
+
+    def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
+        """Object labels of frames `[start, start + length)`: uint8 `(length, height, width)`."""
 
 
 class EveryNth:
@@ -42,4 +48,6 @@ class EveryNth:
 
     def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
         step = self._step
-        return self._source.read_masks(video, start * step, length * step)[::step]
+        return cast(MaskedSource, self._source).read_masks(video, start * step, length * step)[
+            ::step
+        ]

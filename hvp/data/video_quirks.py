@@ -60,7 +60,8 @@ def frames_without_edit_list(path: Path) -> int:
     """
     import av
 
-    with openable(path) as file, av.open(file, options={"ignore_editlist": "1"}) as container:
+    options = {"ignore_editlist": "1"}
+    with openable(path) as file, av.open(file, "r", options=options) as container:
         return sum(1 for _ in container.decode(video=0))
 
 
@@ -78,15 +79,16 @@ def frame_times(path: Path, count: int) -> tuple[np.ndarray, float] | None:
     """
     import av
 
-    with openable(path) as file, av.open(file) as container:
+    with openable(path) as file, av.open(file, "r") as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
         times = sorted(p.pts for p in packets if p.pts is not None)
         if len(times) == count and len(set(times)) == count:
-            seconds = np.array([float((t - times[0]) * stream.time_base) for t in times])
+            unit = stream.time_base or 0
+            seconds = np.array([float((t - times[0]) * unit) for t in times])
             gaps = np.diff(seconds)
-            last = max(packets, key=lambda p: p.pts).duration
-            shown = float(last * stream.time_base) if last else float(np.median(gaps or [0.04]))
+            last = max(packets, key=lambda p: p.pts or 0).duration
+            shown = float(last * unit) if last else float(np.median(gaps or [0.04]))
             return seconds, seconds[-1] + shown
         rate = stream.average_rate or stream.guessed_rate
     if not rate:
@@ -111,7 +113,7 @@ def last_packed_picture(path: Path) -> np.ndarray | None:
     """
     import av
 
-    with openable(path) as file, av.open(file) as container:
+    with openable(path) as file, av.open(file, "r") as container:
         stream = container.streams.video[0]
         if stream.codec_context.name != "mpeg4":
             return None
@@ -125,7 +127,7 @@ def last_packed_picture(path: Path) -> np.ndarray | None:
                     placeholder = content
         if held_back <= 0 or placeholder is None:
             return None
-    with openable(path) as file, av.open(file) as container:
+    with openable(path) as file, av.open(file, "r") as container:
         stream = container.streams.video[0]
         for packet in container.demux(stream):
             if packet.size:

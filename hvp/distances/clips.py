@@ -19,7 +19,7 @@ import numpy as np
 from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit
 from hvp.data.stored_videos import videos_below
-from hvp.data.video_io import FRAME_SUFFIXES, natural_key, read_video
+from hvp.data.video_io import FRAME_SUFFIXES, Crop, natural_key, read_video
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
 from hvp.files import file_sha256
@@ -52,7 +52,7 @@ class FolderClips:
         seed: int,
         resolution: tuple[int, int] | None = None,
         channels: int = 3,
-        crop: str = "none",
+        crop: Crop = "none",
         every: int = 1,
     ) -> None:
         self.folder, self.protocol, self.seed, self.channels = (
@@ -140,8 +140,8 @@ class FolderClips:
     def _clip(self, index: int) -> np.ndarray | None:
         """uint8 `(num_frames, height, width, channels)`; `None` for a video that is too short."""
         path = self._paths[index]
-        size = self.resolution if self._resized else (None, None)
-        frames = read_video(path, *size, self.channels, crop=self.crop, every=self.every)
+        height, width = self.resolution if self._resized else (None, None)
+        frames = read_video(path, height, width, self.channels, crop=self.crop, every=self.every)
         if frames.shape[1:3] != tuple(self.resolution):
             raise UserError(
                 f"{path}: has frames of {frames.shape[1]}x{frames.shape[2]} (height x width), "
@@ -205,7 +205,7 @@ class SplitClips:
         digest = hashlib.sha256(self.protocol.name.encode())
         for batch in self.batches():
             digest.update(f"{batch.shape}".encode())
-            digest.update(np.ascontiguousarray(batch))
+            digest.update(np.ascontiguousarray(batch).data)
         return digest.hexdigest()
 
 

@@ -36,7 +36,8 @@ class Clips(Protocol):
         about: what they are, for the record.
     """
 
-    about: dict[str, Any]
+    @property
+    def about(self) -> dict[str, Any]: ...
 
     def batches(self) -> Iterator[np.ndarray]:
         """The clips: uint8 `(batch, num_frames, height, width, channels)`."""

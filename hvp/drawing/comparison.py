@@ -102,7 +102,8 @@ def comparison_frames(example: Example, context: int, spread: bool = False) -> I
     Raises:
         ValueError: if the spread of a single sample is asked for.
     """
-    top = scale_top(_spread(example)) if spread else 0.0
+    stddevs = _spread(example) if spread else np.zeros(0)
+    top = scale_top(stddevs) if spread else 0.0
     for t in range(context + example.samples.shape[1]):
         seen = t < context
         colour = CONTEXT_COLOUR if seen else PREDICTION_COLOUR
@@ -112,7 +113,7 @@ def comparison_frames(example: Example, context: int, spread: bool = False) -> I
             # A sample's context is what it was shown.
             images[f"sample {number}"] = rgb(example.truth[t] if seen else sample[t - context])
         if spread:  # all samples agree on the context
-            stddev = np.zeros_like(example.stddev[0]) if seen else example.stddev[t - context]
+            stddev = np.zeros_like(stddevs[0]) if seen else stddevs[t - context]
             images["std. dev."] = heat(stddev, top)
         colours = [CONTEXT_COLOUR, *[colour] * (len(images) - 1)]
         frame = side_by_side(images, colours, title)
@@ -125,9 +126,10 @@ def save_uncertainty_gif(example: Example, context: int, path: Path) -> None:
     Raises:
         ValueError: if there is a single sample, which has no spread.
     """
-    top = scale_top(_spread(example))
+    stddevs = _spread(example)
+    top = scale_top(stddevs)
     frames = []
-    for t, spread in enumerate(example.stddev):
+    for t, spread in enumerate(stddevs):
         images = {
             "truth": rgb(example.truth[context + t]),
             "sample 1": rgb(example.samples[0, t]),

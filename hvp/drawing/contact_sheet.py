@@ -110,14 +110,14 @@ def _display(frame: np.ndarray) -> np.ndarray:
     """`(h, w, 1 or 3)` as RGB, small ones enlarged by a whole number, large ones reduced."""
     largest = max(frame.shape[:2])
     if largest > MOST_SIZE:
-        small = (max(1, round(size * MOST_SIZE / largest)) for size in frame.shape[:2])
-        return rgb(fit_frame(frame, *small, None))
+        height, width = (max(1, round(size * MOST_SIZE / largest)) for size in frame.shape[:2])
+        return rgb(fit_frame(frame, height, width, None))
     return np.asarray(enlarged(rgb(frame), enlargement(frame[None])))
 
 
 def _masked(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The frame with a colour over every labelled object; label 0 is the background."""
-    colours = np.array(matplotlib.colormaps["tab10"].colors) * 255
+    colours = matplotlib.colormaps["tab10"](range(10))[:, :3] * 255
     objects = mask > 0
     blended = rgb(frame).astype(np.float32)
     colour = colours[(mask[objects].astype(int) - 1) % len(colours)]

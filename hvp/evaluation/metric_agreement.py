@@ -28,7 +28,7 @@ TRADITIONAL: dict[str, tuple[Callable, bool]] = {  # metric, higher is better
     "PSNR": (psnr, True),
     "SSIM": (ssim, True),
 }
-FREQUENCY = {
+FREQUENCY: dict[str, Callable] = {
     "3DFL": Frequency3D(log=True),
     "3DFL without log": Frequency3D(log=False),
     "WFL": WeightedFrequency(),
@@ -94,8 +94,9 @@ def compare(
         for i, name in enumerate(batch["name"].numpy()):
             one = slice(i, i + 1)
             scores = {
-                metric: tuple(
-                    float(tf.reduce_mean(function(truth[one], p[one]))) for p in predictions
+                metric: (
+                    float(tf.reduce_mean(function(truth[one], predictions[0][one]))),
+                    float(tf.reduce_mean(function(truth[one], predictions[1][one]))),
                 )
                 for metric, function in (
                     *((metric, function) for metric, (function, _) in TRADITIONAL.items()),

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 import hvp
-from hvp.config import ExperimentConfig, load_config
+from hvp.config import ExperimentConfig, Override, load_config
 from hvp.errors import UserError, writing
 from hvp.experiment.folder import (
     BEST_FOLDER,
@@ -105,7 +105,7 @@ def save_experiment(
 
 
 def load_experiment(
-    path: str | Path, checkpoint: str | int = "latest", overrides: Iterable[str] = ()
+    path: str | Path, checkpoint: str | int = "latest", overrides: Iterable[str | Override] = ()
 ) -> tuple[ExperimentConfig, VideoModel, int]:
     """Rebuilds a run's model from its own `config.yml` and loads a checkpoint's weights.
 

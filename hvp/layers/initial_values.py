@@ -17,7 +17,7 @@ class _FanInUniform:
     """Uniform up to 1 / sqrt(fan-in) on either side: a layer's kernel, then its bias."""
 
     def __init__(self, fan_in: int | None):
-        self.fan_in = fan_in
+        self.fan_in: Any = fan_in  # None: the kernel tells it
 
     def kernel(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
         if self.fan_in is None:

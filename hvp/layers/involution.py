@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from keras import layers
 
@@ -31,7 +33,7 @@ class Involution(layers.Layer):
             raise ValueError(f"kernel_size must be odd and positive, received {kernel_size}")
         self.kernel_size, self.groups, self.reduction = kernel_size, groups, reduction
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         channels = shape[-1]
         groups = channels // 16 if self.groups is None else self.groups
         if groups < 1 or channels % groups:

@@ -129,7 +129,7 @@ def weighted_losses(
         axes: of the spectral ones.
     """
     check_losses(losses)
-    makers = {
+    makers: dict[str, Callable[[], Callable[[tf.Tensor, tf.Tensor], tf.Tensor]]] = {
         "mse": lambda: _mean_of(keras.losses.mean_squared_error),
         "mae": lambda: _mean_of(keras.losses.mean_absolute_error),
         "frequency_3d": lambda: Frequency3D(log=True, axes=axes),

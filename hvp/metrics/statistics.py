@@ -19,15 +19,15 @@ class RunningMoments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: np.ndarray | None = None
-        self._squares: np.ndarray | None = None  # sum of squared deviations from the mean
+        self.mean = np.zeros(())
+        self._squares = np.zeros(())  # sums of squared deviations from the mean
 
     def update(self, rows: np.ndarray) -> None:
         """Adds `rows`, shape `(n, ...)`."""
         rows = np.asarray(rows, np.float64)
         count, mean = len(rows), rows.mean(0)
         squares = np.square(rows - mean).sum(0)
-        if self.mean is None:
+        if not self.count:
             self.count, self.mean, self._squares = count, mean, squares
             return
         total = self.count + count

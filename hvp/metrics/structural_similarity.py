@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from hvp.metrics._frames import checked, choose, clipped
+from hvp.metrics._frames import FrameMetric, checked, choose, clipped
 
 _WINDOW = 7
 
@@ -104,7 +104,7 @@ def _gaussian(true: tf.Tensor, pred: tf.Tensor) -> tf.Tensor:
     return tf.image.ssim(true, pred, max_val=1.0)
 
 
-SSIM_CONVENTIONS = {
+SSIM_CONVENTIONS: dict[str, FrameMetric] = {
     "default": functools.partial(_uniform, data_range=1.0, clip=True),
     "unclipped": functools.partial(_uniform, data_range=1.0, clip=False),
     "legacy": functools.partial(_uniform, data_range=2.0, clip=False),

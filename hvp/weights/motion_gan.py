@@ -263,7 +263,8 @@ def assign_motion_gan(
 ) -> None:
     """Loads the networks of a checkpoint; raises a `UserError` naming all that does not fit."""
     targets = _network_targets(model)
-    variables, arrays = {}, {}
+    variables: dict[str, Target] = {}
+    arrays: dict[str, np.ndarray] = {}
     for network in networks:
         variables |= {f"{network}.{name}": target for name, target in targets[network].items()}
         arrays |= {

@@ -55,6 +55,7 @@ def as_command(line: str) -> tuple[str, list[str]] | None:
         words = shlex.split(line, comments=True)
     except ValueError:  # an unfinished quote: no command line
         return None
+    words = words[: words.index(">")] if ">" in words else words
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0], re.DOTALL):  # environment variables
         del words[0]
     if words[:3] == ["python", "-m", "hvp"]:

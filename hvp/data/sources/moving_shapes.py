@@ -28,7 +28,7 @@ TEST_SEED = 10183834
 
 _BOX = 11  # stencils are this wide and high, the centre in the middle
 # First and last column of each row from -4 to 4, around the centre.
-_SPANS = {
+_SPANS: dict[str, list[tuple[int, int] | None]] = {
     "circle": [(0, 0), (-2, 2), (-3, 3), (-3, 3), (-4, 4), (-3, 3), (-3, 3), (-2, 2), (0, 0)],
     "square": [None, *[(-3, 3)] * 7, None],
     "triangle": [(0, 0), (-1, 1), (-1, 1), (-2, 2), (-2, 2), (-3, 3), (-3, 3), (-4, 4), (-4, 4)],

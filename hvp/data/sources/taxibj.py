@@ -50,7 +50,7 @@ class TaxiBJ(DataSet):
             for path in sorted(root.rglob(PATTERN))
             for dates, frames in _runs(path)
         ]
-        test_day = None
+        test_day = ""
         if runs:
             days = sorted({date for _, dates, _ in runs for date in dates})
             test_day = days[-TEST_DAYS] if len(days) > TEST_DAYS else days[-1]

@@ -37,11 +37,12 @@ class UCF101(DataSet):
 
     def find_videos(self, root: Path) -> Splits:
         """Clips by the official lists, or by their group where there are no lists."""
-        clips = {m[0].lower(): p for p in videos_below(root) if (m := CLIP.match(p.name))}
+        found = {p: m for p in videos_below(root) if (m := CLIP.match(p.name))}
+        clips = {m[0].lower(): p for p, m in found.items()}
         listed = {split: _listed(root, split) for split in ("train", "test")}
         if all(listed.values()):
             return {s: [p for name, p in clips.items() if name in listed[s]] for s in listed}
-        test = {name for name in clips if int(CLIP.match(name)[1]) in TEST_GROUPS}
+        test = {m[0].lower() for m in found.values() if int(m[1]) in TEST_GROUPS}
         return {
             "train": [path for name, path in clips.items() if name not in test],
             "test": [path for name, path in clips.items() if name in test],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from keras import initializers, layers
 
@@ -40,7 +42,7 @@ class FilterBlock(layers.Layer):
 class AttentionUnit(layers.Layer):
     """STAU: a gated linear unit whose gate sees a 3x3 neighbourhood."""
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         channels = shape[-1]
         hidden = 2 * channels // 3
         self.expand = layers.Dense(2 * hidden, name="expand", **pytorch_values())
@@ -71,7 +73,7 @@ class FrequencyFilterUnit(layers.Layer):
         self.first = AxisFilter(1, segments, low_frequencies, kind, name="first")
         self.second = AxisFilter(2, segments, low_frequencies, kind, name="second")
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         def dense(name: str) -> layers.Dense:
             layer = layers.Dense(shape[-1], use_bias=False, name=name, **pytorch_values())
             layer.build(shape)
@@ -118,7 +120,7 @@ class AxisFilter(layers.Layer):
         # (2), as the original's thresholds are ordered. Either is its own inverse.
         self.order = (0, 3, 2, 1, 4) if axis == 1 else (0, 1, 3, 2, 4)
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         channels, along, across = shape[-1], shape[self.axis], shape[3 - self.axis]
         columns = along * channels // self.segments
         self.passing = int(self.low_frequencies * columns + 1)

@@ -8,6 +8,7 @@ space alone; batch normalisation and activations are the translator's; sigmoid o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 from keras import layers
@@ -46,7 +47,7 @@ class Predictor(layers.Layer):
         self.step = step
         halvings = stages_that_fit(height, width, len(filters) - 1)
         strides = [(2 if i < TIME_HALVINGS else 1, 2, 2) for i in range(halvings)]
-        shared = {"accompanying": accompanying, "dtype": "float32"}
+        shared: dict[str, Any] = {"accompanying": accompanying, "dtype": "float32"}
         self.entry = Stage(filters[0], (1, 1, 1), name="entry", **shared)
         self.down = [
             Stage(filters[i + 1], stride, name=f"down_{i}", **shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -33,11 +33,11 @@ class LevelStates(NamedTuple):
     deter: tf.Tensor  # (batch, ticks, deter)
 
     @property
-    def prior(self) -> tfd.Distribution:
+    def prior(self) -> Any:
         return tfd.MultivariateNormalDiag(self.prior_mean, self.prior_stddev)
 
     @property
-    def posterior(self) -> tfd.Distribution:
+    def posterior(self) -> Any:
         return tfd.MultivariateNormalDiag(self.posterior_mean, self.posterior_stddev)
 
     @property

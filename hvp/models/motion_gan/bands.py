@@ -28,8 +28,7 @@ class Bands(NamedTuple):
         edges = tuple(self.edges)
         if not edges or list(edges) != sorted(set(edges)) or not edges[0] > 0:
             raise ValueError(f"bands need edges above 0 in rising order, found {edges}")
-        if any(not 0 <= band < len(edges) for band in self.keep or ()):
-            raise ValueError(
-                f"bands are numbered 0 to {len(edges) - 1}, found keep={tuple(self.keep)}"
-            )
+        keep = tuple(self.keep or ())
+        if any(not 0 <= band < len(edges) for band in keep):
+            raise ValueError(f"bands are numbered 0 to {len(edges) - 1}, found keep={keep}")
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +43,7 @@ class EqualDense(layers.Layer):
         super().__init__(**kwargs)
         self.units, self.rate, self.initial_bias, self.activate = units, rate, bias, activate
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         self.kernel = self.add_weight(
             shape=(shape[-1], self.units),
             initializer=initializers.RandomNormal(stddev=1 / self.rate),
@@ -88,7 +89,7 @@ class EqualConvolution(layers.Layer):
         if padding not in (0, size // 2):
             raise ValueError(f"padding must be 0 or {size // 2}, received {padding}")
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         axes = (self.size,) * len(self.strides)
         self.kernel = self.add_weight(
             shape=(*axes, shape[-1], self.filters),
@@ -159,7 +160,7 @@ class ModulatedConvolution(layers.Layer):
         super().__init__(**kwargs)
         self.filters, self.size, self.demodulate, self.up = filters, size, demodulate, up
 
-    def build(self, shape: tuple[int | None, ...], style_shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...], style_shape: tuple[Any, ...]) -> None:
         channels = shape[-1]
         self.kernel = self.add_weight(
             shape=(self.size, self.size, channels, self.filters),
