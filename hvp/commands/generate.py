@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hvp.commands.options import (
     add_count,
@@ -88,7 +88,9 @@ def run(arguments: argparse.Namespace) -> None:
     _check_formats(arguments.format)
     _check_range(arguments.range)
     bands = _bands(arguments)
-    exchange = None if arguments.exchange is None else _exchange(arguments.exchange, bands)
+    exchange = None
+    if bands is not None and arguments.exchange is not None:
+        exchange = _exchange(arguments.exchange, bands)
     experiment = open_experiment(arguments, require_generator)
     config = experiment.config
     frames = arguments.frames or config.model.video_length
@@ -101,9 +103,10 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.drawing.video_files import write_video
     from hvp.pixels import to_uint8
 
+    generator = cast("MotionGAN", model)  # whose codes, bands and times these are
     time_range = tuple(arguments.range) if arguments.range else None
     for number, codes in enumerate(_codes(model, arguments, seed, exchange)):
-        videos = model.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
+        videos = generator.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
         video = to_uint8(videos[0])
         for kind in arguments.format:
             write_video(out / f"video_{number:05d}", video, arguments.fps, kind)

@@ -210,7 +210,7 @@ def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:
     from hvp.data.prepared_folder import is_prepared, read_info
 
     crop, every, fps = data.crop, data.frame_step, None
-    if is_prepared(data.datadir):
+    if data.datadir is not None and is_prepared(data.datadir):
         try:
             options = read_info(Path(data.datadir)).options
         except UserError:  # predicting needs no data set

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hvp.data.downloads import Download
 from hvp.data.frame_source import FrameSource
 from hvp.data.generated_videos import GeneratedVideos
 from hvp.data.stored_videos import Splits, open_found, split_folders
+from hvp.data.video_io import Crop
 from hvp.errors import UserError
 from hvp.text import valid_text
 
@@ -49,8 +50,8 @@ class Preparation(NamedTuple):
 
     height: int
     width: int
-    channels: int
-    crop: str = "none"
+    channels: Literal[1, 3]
+    crop: Crop = "none"
 
 
 class DataSet:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -24,7 +24,7 @@ from hvp.config import DataConfig
 from hvp.data.data_set import Clip
 from hvp.data.frame_cache import file_facts
 from hvp.data.prepare_state import finish, keep_options, note_shard, shards_made
-from hvp.data.prepared_folder import FORMAT, Options, Shard
+from hvp.data.prepared_folder import FORMAT, Options, Shard, SplitName
 from hvp.data.records import MAX_CLIP_BYTES, write_shard
 from hvp.data.video_io import read_video
 from hvp.errors import UserError
@@ -169,7 +169,7 @@ def _make(plan: _Plan, out: Path, options: Options, stop: threading.Event, progr
     if not written.clips:
         (out / plan.file).unlink()
     shard = dataclasses.replace(
-        written, split=plan.split, made_from=plan.made_from, problems=problems
+        written, split=cast(SplitName, plan.split), made_from=plan.made_from, problems=problems
     )
     note_shard(out, shard)
     return shard

@@ -142,7 +142,7 @@ def finish(
         raise UserError(f"no clip could be used, so there is nothing in {out}: {some_of(problems)}")
     splits: dict[str, list[Shard]] = {}
     for shard in full:
-        splits.setdefault(shard.split, []).append(shard)
+        splits.setdefault(str(shard.split), []).append(shard)
     info: dict[str, Any] = {
         "format": FORMAT,
         "dataset": dataset,

@@ -59,6 +59,9 @@ class Options:
         return self.height, self.width, self.channels
 
 
+SplitName = Literal["train", "val", "test"]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClipEntry:
     """A clip of a shard: `length` frames from byte `offset` on."""
@@ -80,7 +83,7 @@ class Shard:
     bytes: Count
     sha256: str
     clips: list[ClipEntry]
-    split: Literal["train", "val", "test"] | None = None
+    split: SplitName | None = None
     made_from: str = ""
     problems: list[Any] = dataclasses.field(default_factory=list)
 
@@ -96,7 +99,7 @@ class Info:
     format: Literal[1]
     dataset: str
     options: Options
-    splits: dict[Literal["train", "val", "test"], list[Shard]]
+    splits: dict[SplitName, list[Shard]]
     made_by: Any = ""
     sources: Any = dataclasses.field(default_factory=list)
     counts: Any = dataclasses.field(default_factory=dict)

@@ -136,7 +136,8 @@ class CheckedShard:
     def _record_starts(self) -> list[int]:
         """Where each record begins, in bytes. A `ValueError` if their lengths do not add up."""
         if self._starts is None:
-            starts, position = [], 0
+            starts: list[int] = []
+            position = 0
             with self._path.open("rb") as file:
                 while position < self._shard.bytes and len(starts) < len(self._shard.clips):
                     starts.append(position)

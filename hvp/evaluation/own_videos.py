@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -114,7 +116,7 @@ def read_clip(
     """
     wanted = settings.context + settings.horizon
     last = settings.start + wanted if settings.start >= 0 else None
-    options = {"every": settings.every, "crop": settings.crop}
+    read = partial(read_video, max_frames=last, every=settings.every, crop=settings.crop)
     try:
         first = read_video(path, max_frames=1)[0]
         size = first.shape[:2]
@@ -125,7 +127,7 @@ def read_clip(
                 squeezed = settings.crop == "none"
                 changes[-1] += " (other proportions)" if squeezed else " (the middle of it)"
         if channels == 1 and first.shape[-1] == 3:
-            if is_coloured(read_video(path, height, width, None, last, **options)):
+            if is_coloured(read(path, height, width)):
                 changes.append("colours turned into grey")
         elif channels == 3 and first.shape[-1] == 1:
             changes.append("grey repeated in three channels")
@@ -137,7 +139,7 @@ def read_clip(
             )
         # Nothing is left to resize then, and frames that differ among themselves are noticed.
         fitted = (None, None) if settings.strict else (height, width)
-        frames = read_video(path, *fitted, channels, last, **options)
+        frames = read(path, fitted[0], fitted[1], channels)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     used = frames[settings.start :][:wanted]
@@ -247,7 +249,7 @@ def write_prediction(
 
 
 def _write_arrays(example: Example, context: int, path: Path) -> None:
-    arrays = {
+    arrays: dict[str, Any] = {
         "context": example.truth[:context],
         "truth": example.truth[context:],
         "samples": example.samples,

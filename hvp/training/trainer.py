@@ -277,6 +277,7 @@ class _Loop:
             )
 
     def _write_gifs(self, step: int) -> None:
+        assert self.summaries is not None  # the chief alone writes them
         if FAMILIES[self.config.model.family].generates:
             # Always the same codes, so that the run can be followed.
             videos = self.model.generate(
@@ -293,7 +294,7 @@ class _Loop:
                 if first is None:
                     continue
                 self.gif_videos[split] = {k: v.numpy() for k, v in first.items()}
-            videos, masks = (self.gif_videos[split].get(key) for key in ("video", "masks"))
+            videos, masks = self.gif_videos[split]["video"], self.gif_videos[split].get("masks")
             context = gif_context(self.config.evaluation.context, videos.shape[1])
             frames = prediction_frames(
                 self.model, videos, context, self.training.gif_samples, self.config.seed, masks
@@ -365,15 +366,15 @@ def _precision(policy: str) -> Iterator[None]:
 def _signals() -> Iterator[list[int]]:
     """Collects SIGINT and SIGTERM instead of dying of them; a second one does kill."""
     received: list[int] = []
-    before = {}
+    before: dict[int, Any] = {}
 
     def note(number: int, _frame: Any) -> None:
         received.append(number)
         signal.signal(number, before[number])
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for kind in (signal.SIGINT, signal.SIGTERM):
         try:
-            before[number] = signal.signal(number, note)
+            before[kind] = signal.signal(kind, note)
         except ValueError:  # not the main thread: the caller handles signals
             break
     try:

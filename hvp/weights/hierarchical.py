@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from hvp.config import ExperimentConfig, parse_config
+from hvp.config import ExperimentConfig, Override, parse_config
 from hvp.errors import UserError
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.model import HierarchicalModel
@@ -165,7 +165,7 @@ def convert_config(
     original: Mapping[str, Any],
     path: Path,
     arrays: Mapping[str, np.ndarray],
-    overrides: tuple[str, ...],
+    overrides: tuple[str | Override, ...],
 ) -> ExperimentConfig:
     """An original configuration in our sections."""
     dataset = str(original.get("dataset"))

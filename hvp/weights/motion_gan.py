@@ -295,7 +295,8 @@ def assign_optimizers(model: Any, file: MotionGANFile, path: Path) -> None:
             for name in file.networks[network]
             if not is_unused(network, name) and targets[name].variable.trainable
         ]
-        variables, arrays = {}, {}
+        variables: dict[str, Target] = {}
+        arrays: dict[str, Any] = {}
         for place, state in states.items():
             if place >= len(names):
                 raise UserError(

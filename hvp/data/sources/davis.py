@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -124,7 +125,8 @@ class MaskedVideoFiles(VideoFiles):
         super().__init__([path for path in paths if not problems[path]], config, seq_len, root)
         self.skipped = [*unfit, *self.skipped]
         self._masks = [
-            np.load(labels[root / name], mmap_mode="r", allow_pickle=False) for name in self.names
+            np.load(cast(Path, labels[root / name]), mmap_mode="r", allow_pickle=False)
+            for name in self.names
         ]
 
     def read_masks(self, video: int, start: int, length: int) -> np.ndarray:

@@ -38,7 +38,8 @@ class PreparedClips:
         folder = require_folder(config, ADVICE)
         info = read_info(folder)
         _check_options(folder, info, config)
-        shards = of_split(info.splits, split, _tests_on_training(info.dataset))
+        splits = {str(name): shards for name, shards in info.splits.items()}
+        shards = of_split(splits, split, _tests_on_training(info.dataset))
         if not shards:
             raise UserError(f"data.datadir: {folder} holds no clips of the {split} split")
         for shard in shards:

@@ -125,9 +125,12 @@ class TaxiFlows:
     """One split, in memory (70 MB at most). See `FrameSource`."""
 
     def __init__(self, clips: list[Clip], config: DataConfig, seq_len: int, root: Path):
-        self.names, self.lengths, self.skipped = [], [], []
-        self._frames = []
+        self.names: list[str] = []
+        self.lengths: list[int] = []
+        self.skipped: list[str] = []
+        self._frames: list[np.ndarray] = []
         for clip in clips:
+            assert clip.read is not None  # as `find_clips` makes them
             frames = clip.read(clip.path, config)[: config.max_video_len]
             if len(frames) < seq_len:
                 self.skipped.append(f"{clip.name}: has {len(frames)} frames, {seq_len} are needed")

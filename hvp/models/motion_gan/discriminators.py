@@ -69,6 +69,7 @@ class Discriminator(layers.Layer):
     """
 
     outputs = 1
+    built: bool  # Keras' own
 
     def __init__(
         self,
@@ -162,7 +163,9 @@ class PairDiscriminator(Discriminator):
         self.embedding.build((None, PAIR_FEATURES))
         super().build()
 
-    def call(self, pair: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
+    def call(  # type: ignore[override]  # a pair's discriminator is asked with its distance
+        self, pair: tf.Tensor, distance: tf.Tensor
+    ) -> tf.Tensor:
         """Logits `(batch, 1)`.
 
         Args:

@@ -167,6 +167,8 @@ class Generator(layers.Layer):
         TensorShape([2, 16, 64, 64, 3])
     """
 
+    built: bool  # Keras' own
+
     def __init__(
         self,
         size: int,
