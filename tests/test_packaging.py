@@ -101,7 +101,7 @@ def test_wheel_trains_outside_the_checkout(tmp_path):
     small = ["training.steps=2", "data.train_videos=8", "training.batch_size=2"]
     small += ["training.validate_every=0", "training.gifs_every=0"]
     overrides = [part for key in small for part in ("--set", key)]
-    command = (venv / "bin/python", "-c", "from hvp.commands.train import main; main()")
+    command = (venv / "bin/hvp", "train")
     trained = run(*command, "--config", "demo", *overrides, cwd=work)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert (work / "logs/demo/model/ckpt-2.index").is_file()

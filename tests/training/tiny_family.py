@@ -75,9 +75,9 @@ def main(arguments: list[str]) -> int:
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * int(arguments[0])
         tf.config.set_logical_device_configuration(cpu, parts)
-    from hvp.commands.train import main as train
+    from hvp.__main__ import script
 
-    return train(arguments[1:])
+    return script("train", arguments[1:])
 
 
 if __name__ == "__main__":
