@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Family(NamedTuple):
@@ -52,3 +53,14 @@ def model_config_class(family: str) -> type:
 def model_class(family: str) -> type:
     """The `VideoModel` subclass of `family` (imports TensorFlow)."""
     return _load(FAMILIES[family].model)
+
+
+def plain_settings(config: Any) -> dict[str, Any]:
+    """The keys of a `model` section and their values, without `family`.
+
+    Args:
+        config: a dataclass, or a model of pydantic's.
+    """
+    values = dataclasses.asdict(config) if dataclasses.is_dataclass(config) else config.model_dump()
+    values.pop("family", None)
+    return values

@@ -137,8 +137,8 @@ def _codes(
 
     Drawn one by one: the noise of thousands of large videos would fill the memory.
     """
-    from hvp.models.base import fold_in
     from hvp.models.motion_gan.model import Codes
+    from hvp.models.seeds import fold_in
 
     first = model.draw_codes(1, fold_in((seed, 0), 0))
     for number in range(arguments.num_videos):

@@ -225,7 +225,7 @@ class GeneratedClips:
     """Clips drawn from a generator.
 
     Args:
-        model: implements `generate`.
+        model: a generator.
         protocol: number of clips and their frames.
         seed: of the first batch; the others follow from it.
         batch_size: videos at a time. The noise, and so the clips, depend on it.
@@ -273,7 +273,7 @@ class GeneratedClips:
 
 def generates(model: VideoModel) -> bool:
     """Whether a model draws videos from nothing."""
-    return type(model).generate is not VideoModel.generate
+    return type(model)._generate is not VideoModel._generate
 
 
 def _too_few(found: str, count: int, protocol: VideoProtocol) -> UserError:

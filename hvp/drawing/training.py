@@ -31,8 +31,10 @@ def prediction_frames(
         right, bright is predicted too dark.
     """
     horizon = videos.shape[1] - context
-    given = {} if masks is None else {"masks": masks[:, :context]}
-    samples = np.asarray(model.rollout(videos[:, :context], horizon, num_samples, seed, **given))
+    masks = masks[:, :context] if model.needs_masks and masks is not None else None
+    samples = np.asarray(
+        model.rollout(videos[:, :context], horizon, num_samples, seed, masks=masks)
+    )
     known = np.broadcast_to(videos[:, :context], (num_samples, *videos[:, :context].shape))
     samples = np.concatenate([known, samples], axis=2)  # (samples, batch, time, h, w, c)
     error = (videos - samples[0] + 1) / 2

@@ -19,7 +19,8 @@ from hvp.evaluation.spectra import SpectralTally, Spectrum
 from hvp.metrics.protocols import Protocol, find_protocol
 from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
-from hvp.models.base import VideoModel, fold_in
+from hvp.models.base import VideoModel
+from hvp.models.seeds import fold_in
 
 KINDS = {
     "best": "best of N, for each metric on its own: the sample with the best mean over time",
@@ -84,7 +85,6 @@ class OpenLoopResult:
         gallery: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
         spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
-        clips_itself: the protocol wants unclipped predictions and the model has none to give.
     """
 
     settings: OpenLoopSettings
@@ -94,7 +94,6 @@ class OpenLoopResult:
     examples: list[dict[str, Any]]
     gallery: list[Example]
     weights_sha256: dict[str, str]
-    clips_itself: bool
     spectra: dict[str, Spectrum]
 
 
@@ -114,7 +113,7 @@ def evaluate(
         model: a predictor.
         batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
             at least `context + horizon` frames, and `name` `(batch,)` strings; such as
-            `VideoSplit.evaluation_batches` gives. `masks`, where there are any, go to the rollout.
+            `VideoSplit.evaluation_batches` gives. `masks`, go to a model that needs them.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
         distance: gathers what the FVD of each context's first sample needs.
@@ -134,7 +133,6 @@ def evaluate(
             f"least {model.min_context} frames of context"
         )
     scorer = _Scorer(settings, protocol)
-    rollout, clips_itself = _rollout(model, protocol)
     tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}
     spectral_tally = SpectralTally()
     examples: list[dict[str, Any]] = []
@@ -147,9 +145,12 @@ def evaluate(
         wanted = max(0, settings.gallery_examples - len(gallery))
         shown = video[:wanted, : settings.context + settings.horizon]
         collector = Gallery(shown, names, settings.gallery_samples)
-        given = rollout
-        if "masks" in batch:
-            given = partial(rollout, masks=batch["masks"][:, : settings.context])
+        masks = (
+            batch["masks"][:, : settings.context]
+            if model.needs_masks and "masks" in batch
+            else None
+        )
+        given = partial(model.rollout, clip=protocol.clip_predictions, masks=masks)
         values = _score_batch(
             given,
             scorer,
@@ -181,7 +182,6 @@ def evaluate(
         examples=examples,
         gallery=gallery,
         weights_sha256=scorer.weights_sha256,
-        clips_itself=clips_itself,
         spectra=spectral_tally.spectra(),
     )
 
@@ -283,15 +283,6 @@ class _Scorer:
             )
             for metric in self._functions
         }
-
-
-def _rollout(model: VideoModel, protocol: Protocol) -> tuple[Callable[..., tf.Tensor], bool]:
-    """The model's rollout under the protocol, and whether it clips although not asked to."""
-    if protocol.clip_predictions:
-        return model.rollout, False
-    if "clip" in inspect.signature(model.rollout).parameters:
-        return partial(model.rollout, clip=False), False
-    return model.rollout, True
 
 
 def _check_length(video: tf.Tensor, names: list[str], settings: OpenLoopSettings) -> None:

@@ -25,7 +25,8 @@ from hvp.drawing.comparison import comparison_frames, save_grid
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError, writing
 from hvp.evaluation.open_loop import SAMPLES_AT_ONCE, check_prediction
-from hvp.models.base import VideoModel, fold_in
+from hvp.models.base import VideoModel
+from hvp.models.seeds import fold_in
 
 # The largest difference between the channels of a pixel, in levels, that still is grey: what
 # encoding leaves. KTH's own clips have 3.

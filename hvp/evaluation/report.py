@@ -127,7 +127,7 @@ def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[
     height, width, channels = result.frame_shape
     return {
         **protocol.describe(settings.metrics),
-        "predictions_clipped_by_model": protocol.clip_predictions or result.clips_itself,
+        "predictions_clipped_by_model": protocol.clip_predictions,
         "context": settings.context,
         "horizon": settings.horizon,
         "num_contexts": result.num_examples,

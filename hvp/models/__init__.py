@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from hvp._lazy import lazy_exports
-from hvp.families import model_class
+from hvp.families import model_class, plain_settings
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
@@ -41,13 +40,12 @@ def build_model(config: ExperimentConfig) -> VideoModel:
     import keras
 
     keras.utils.set_random_seed(config.seed)
-    settings = dataclasses.asdict(config.model)
-    model = model_class(settings.pop("family"))(
+    model = model_class(config.model.family)(
         height=config.data.height,
         width=config.data.width,
         channels=config.data.channels,
         seed=config.seed,
-        **settings,
+        **plain_settings(config.model),
     )
-    model.build((None, None, config.data.height, config.data.width, config.data.channels))
+    model.check_built()
     return model

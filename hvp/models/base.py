@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import tensorflow as tf
 
+from hvp.errors import UserError
+from hvp.families import plain_settings
 from hvp.models.adam import Adam
+from hvp.models.arguments import as_frames, check_counts, check_returned, check_videos
+from hvp.models.seeds import Seed, as_seed, example_seeds, fold_in
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
-
-Seed = int | tuple[int, int] | tf.Tensor | None
 
 
 class VideoModel(keras.Model):
     """A model of videos `(batch, time, height, width, channels)`, float32 in [0, 1].
 
-    A family with one optimizer implements `compute_objective`; one with several overrides
-    `configure_training`, `train_step` and `optimizers`. A predictor implements `rollout`, a
-    generator `generate`. `train_step` and `test_step` run in replica context: the trainer calls
-    them through `strategy.run`, Keras calls the same ones in `model.fit`.
+    A family sets `config_class`, makes its layers in `make_layers` and, where tracing `call` does
+    not build them all, builds them in `build_layers`. To train, a family with one optimizer
+    implements `compute_objective`; one with several overrides `configure_training`, `train_step`,
+    `test_step` and `optimizers`. A predictor implements `_rollout`, a generator `_generate`.
+    `train_step` and `test_step` run in replica context: the trainer calls them through
+    `strategy.run`, Keras calls the same ones in `model.fit`.
 
     Args:
         height, width: frame size in pixels.
         channels: 1 (grey) or 3 (RGB).
         seed: decides all noise drawn while training.
+        **settings: the keys of `config_class`.
+
+    Attributes:
+        settings: an instance of `config_class`.
+        built: all variables are there as soon as the constructor is done.
+
+    Raises:
+        ValueError: for a size or setting that is not valid, naming it.
+        UserError: if the family leaves a layer without its variables.
     """
 
+    config_class: ClassVar[type | None] = None  # of the settings: a dataclass
+    stochastic = False  # the futures of a context differ
     min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
     max_window: int | None = None  # frames that it may have, where later ones would teach nothing
@@ -47,12 +61,52 @@ class VideoModel(keras.Model):
         channels: int = 1,
         seed: int = 0,
         name: str | None = None,
-        **kwargs: Any,
+        **settings: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name)
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, received {channels}")
         self.height, self.width, self.channels, self.seed = height, width, channels, seed
+        if self.config_class is None and settings:
+            raise TypeError(f"{type(self).__name__} has no setting {', '.join(settings)}")
+        self.settings = None if self.config_class is None else self.config_class(**settings)
+        self.make_layers()
+        self.build()
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)`."""
+        return self.height, self.width, self.channels
+
+    def make_layers(self) -> None:
+        """Makes the family's layers; sizes and `settings` are set. Also the place to check them."""
+
+    def build_layers(self) -> None:
+        """Makes the variables of all layers; by default by tracing `call` on one context."""
+        if type(self).call is not keras.Model.call:
+            context = keras.KerasTensor((1, self.min_context, *self.frame_shape))
+            keras.Layer.compute_output_spec(self, context)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all variables, once; their shapes follow from sizes and settings alone."""
+        if not self.built:
+            self.build_layers()
+            self.built = True
+            self.check_built()
+
+    def check_built(self) -> None:
+        """Raises a `UserError` that names the layers without variables, if there are any."""
+        forgotten = [
+            layer.name
+            for layer in self._flatten_layers(include_self=False)
+            # What is traced and not called has its parts built, and is not marked as built.
+            if not (layer.built or layer._flatten_layers(include_self=False))
+        ]
+        if forgotten:
+            raise UserError(
+                f"{type(self).__name__} leaves layers without their variables: "
+                f"{', '.join(forgotten)}; make them in make_layers and build them in build_layers"
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -61,6 +115,7 @@ class VideoModel(keras.Model):
             "channels": self.channels,
             "seed": self.seed,
             "name": self.name,
+            **({} if self.settings is None else plain_settings(self.settings)),
         }
 
     # Training ------------------------------------------------------------------------------
@@ -170,108 +225,120 @@ class VideoModel(keras.Model):
 
     def check_videos(self, videos: tf.Tensor, at_least: int) -> None:
         """Raises a `ValueError` unless `videos` fit the model and have `at_least` frames."""
-        expected = (self.height, self.width, self.channels)
-        shape = tuple(videos.shape)
-        if len(shape) != 5 or shape[2:] != expected or shape[1] is None or shape[1] < at_least:
-            raise ValueError(
-                f"expected videos of shape (batch, time, {', '.join(map(str, expected))}) with at "
-                f"least {at_least} frames, received {shape}"
-            )
+        check_videos(videos, self.frame_shape, at_least)
 
     # Inference -----------------------------------------------------------------------------
 
     def rollout(
-        self, context: tf.Tensor, horizon: int, num_samples: int = 1, seed: Seed = None
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int = 1,
+        seed: Seed = None,
+        clip: bool = True,
+        masks: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Predicts the `horizon` frames that follow `context`.
 
         Args:
-            context: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            context: `(batch, time, height, width, channels)`, floats in [0, 1], with at least
+                `min_context` frames.
             horizon: number of frames to predict.
-            num_samples: number of futures per context.
-            seed: makes the result repeatable; `None` draws a new one. The evaluator gives a
-                `(batch, 2)` tensor, one pair an example, so that an example's futures do not
-                depend on its batch: a stochastic model must accept that as well.
+            num_samples: number of futures per context; all the same unless `stochastic`.
+            seed: makes the result repeatable; `None` draws a new one. Integers `(batch, 2)`, one
+                pair an example, make an example's futures independent of its batch.
+            clip: clip the prediction to [0, 1].
+            masks: the context's object labels, `(batch, time, height, width)`, of a model with
+                `needs_masks`.
 
         Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32 in [0, 1].
+            `(num_samples, batch, horizon, height, width, channels)`, float32.
+
+        Raises:
+            ValueError: for arguments that do not fit, saying what was received.
+            UserError: if masks are needed and missing.
+            NotImplementedError: if the family does not predict.
+        """
+        check_counts(horizon=horizon, num_samples=num_samples)
+        context = as_frames(context)
+        self.check_videos(context, at_least=self.min_context)
+        self._check_masks(masks, context)
+        drawn = num_samples if self.stochastic else 1
+        seeds = example_seeds(seed, context.shape[0])
+        frames = self._rollout(context, horizon, drawn, seeds, masks)
+        check_returned(frames, (drawn, context.shape[0], horizon, *self.frame_shape), self._rollout)
+        if clip:
+            frames = tf.clip_by_value(frames, 0.0, 1.0)
+        return frames if self.stochastic else tf.repeat(frames, num_samples, axis=0)
+
+    def _rollout(
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int,
+        seeds: tf.Tensor,
+        masks: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """What a predictor implements: `rollout` with its arguments checked.
+
+        Args:
+            context: float32.
+            num_samples: 1 unless `stochastic`.
+            seeds: `(batch, 2)` int32, one pair an example: noise that follows from an example's
+                pair and a sample's number alone (`sample_noise`) does not depend on the batch.
+            masks: `None` unless `needs_masks`.
+
+        Returns:
+            `(num_samples, batch, horizon, height, width, channels)`, float32, not clipped.
         """
         raise NotImplementedError(f"{type(self).__name__} does not predict")
 
-    def generate(self, num_videos: int, num_frames: int, seed: Seed = None) -> tf.Tensor:
-        """Draws videos from nothing: `(num_videos, num_frames, height, width, channels)`."""
+    def _check_masks(self, masks: tf.Tensor | None, context: tf.Tensor) -> None:
+        if not self.needs_masks:
+            if masks is not None:
+                raise ValueError(f"{type(self).__name__} takes no masks")
+        elif masks is None:
+            raise UserError(
+                f"{type(self).__name__} needs masks, but there are no masks beside the frames; "
+                "predict videos of a data set that has them, with data.masks: true"
+            )
+        elif tuple(masks.shape) != tuple(context.shape[:-1]):
+            raise ValueError(
+                f"expected masks of shape {tuple(context.shape[:-1])}, as the context has, "
+                f"received {tuple(masks.shape)}"
+            )
+
+    def generate(
+        self, num_videos: int, num_frames: int, seed: Seed = None, **options: Any
+    ) -> tf.Tensor:
+        """Draws videos from nothing.
+
+        Args:
+            num_videos, num_frames: how many.
+            seed: an integer or a pair, makes the result repeatable; `None` draws a new one.
+            **options: what the family offers besides.
+
+        Returns:
+            `(num_videos, num_frames, height, width, channels)`, float32 in [0, 1].
+
+        Raises:
+            ValueError: for arguments that do not fit, saying what was received.
+            NotImplementedError: if the family does not generate.
+        """
+        check_counts(num_videos=num_videos, num_frames=num_frames)
+        seed = as_seed(seed)
+        if seed.shape != (2,):
+            raise ValueError(f"seed must be an integer or a pair, received shape {seed.shape}")
+        frames = self._generate(num_videos, num_frames, seed, **options)
+        check_returned(frames, (num_videos, num_frames, *self.frame_shape), self._generate)
+        return tf.clip_by_value(frames, 0.0, 1.0)
+
+    def _generate(
+        self, num_videos: int, num_frames: int, seed: tf.Tensor, **options: Any
+    ) -> tf.Tensor:
+        """What a generator implements: `generate` with its arguments checked, not clipped.
+
+        Args:
+            seed: shape `(2,)`, int32.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not generate")
-
-
-def as_seed(seed: Seed) -> tf.Tensor:
-    """A seed of shape `(2,)` for stateless random ops; `None` draws a new one.
-
-    A tensor keeps its shape: `(batch, 2)` seeds pass through.
-    """
-    if seed is None:
-        seed = random.SystemRandom().randrange(2**31)
-    if isinstance(seed, int):
-        seed = (seed, 0)
-    return tf.cast(tf.convert_to_tensor(seed), tf.int32)
-
-
-def fold_in(seed: Seed, data: int | tf.Tensor) -> tf.Tensor:
-    """A new seed of shape `(2,)` that depends on `seed` and the integer `data`."""
-    return tf.random.experimental.stateless_fold_in(as_seed(seed), tf.cast(data, tf.int32))
-
-
-def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:
-    """This replica's share of standard normal noise drawn for the global batch.
-
-    Args:
-        shape: of the share; its first axis counts this replica's examples.
-        seed: shape `(2,)`, the same on every replica.
-
-    Returns:
-        Rows `[replica * shape[0], (replica + 1) * shape[0])` of the noise that one replica would
-        draw for the whole batch, so the result does not depend on how many replicas share it.
-    """
-    local, rest = shape[0], shape[1:]
-    return replica_rows(lambda count: tf.random.stateless_normal((count, *rest), seed), local)
-
-
-def replica_rows(draw: Callable[[Any], Any], local: int | tf.Tensor) -> Any:
-    """This replica's rows of what is drawn for the global batch.
-
-    Args:
-        draw: from a number of rows to a tensor with as many, or a structure of such tensors; the
-            same on every replica.
-        local: this replica's number of rows.
-    """
-    replicas = tf.distribute.get_replica_context()
-    if replicas is None or replicas.num_replicas_in_sync == 1:
-        return draw(local)
-    first = replicas.replica_id_in_sync_group * local
-    drawn = draw(local * replicas.num_replicas_in_sync)
-    return tf.nest.map_structure(lambda rows: rows[first:][:local], drawn)
-
-
-def sample_noise(
-    seeds: tf.Tensor, num_samples: int, part: int, shape: tuple[int, ...]
-) -> tf.Tensor:
-    """Normal noise that depends on example and sample only, not on their batch.
-
-    Args:
-        seeds: `(batch, 2)` integers, one pair an example.
-        num_samples: of each example.
-        part: of the model; each has noise of its own.
-        shape: of one sample's noise.
-
-    Returns:
-        `(num_samples * batch, *shape)`, sample-major.
-    """
-
-    def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        seed, sample = seed_and_sample
-        seed = fold_in(fold_in(seed, sample), part)
-        return tf.random.stateless_normal(shape, seed)
-
-    samples = tf.repeat(tf.range(num_samples), tf.shape(seeds)[0])
-    return tf.map_fn(
-        draw, (tf.tile(seeds, (num_samples, 1)), samples), fn_output_signature=tf.float32
-    )

@@ -16,8 +16,8 @@ CLIPS, FRAMES = 5, 10
 
 
 class CopyLast(VideoModel):
-    def rollout(self, context, horizon, num_samples=1, seed=None):
-        return tf.repeat(tf.repeat(context[:, -1:], horizon, 1)[None], num_samples, 0)
+    def _rollout(self, context, horizon, num_samples, seeds, masks):
+        return tf.repeat(context[:, -1:], horizon, 1)[None]
 
 
 class Split:

@@ -14,7 +14,8 @@ from hvp.data.video_io import write_gif
 from hvp.distances.clips import FolderClips, GeneratedClips, SplitClips
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
-from hvp.models.base import VideoModel, as_seed, fold_in
+from hvp.models.base import VideoModel
+from hvp.models.seeds import fold_in
 
 
 class Noise(VideoModel):
@@ -22,24 +23,22 @@ class Noise(VideoModel):
 
     min_window = 9
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    def build_layers(self):
         self.brightness = self.add_weight(shape=(), initializer="ones", name="brightness")
-        self.built = True
 
     def compute_objective(self, batch, seed, training):
         loss = tf.square(self.brightness - tf.reduce_mean(batch))
         return loss, {"loss": loss}
 
-    def generate(self, num_videos, num_frames, seed=None):
-        shape = (num_videos, num_frames, self.height, self.width, self.channels)
-        return tf.random.stateless_uniform(shape, fold_in(as_seed(seed), 0)) * self.brightness
+    def _generate(self, num_videos, num_frames, seed):
+        shape = (num_videos, num_frames, *self.frame_shape)
+        return tf.random.stateless_uniform(shape, fold_in(seed, 0)) * self.brightness
 
 
 class Predictor(Noise):
     """Does not generate."""
 
-    generate = VideoModel.generate
+    _generate = VideoModel._generate
 
 
 @pytest.fixture(autouse=True)

@@ -25,10 +25,11 @@ from hvp.text import folder_names, printable, shortened
 class Noise(VideoModel):
     """Futures that are noise of their seed, group by group."""
 
-    def rollout(self, context, horizon, num_samples=1, seed=None):
-        assert seed.shape == (1, 2)
+    stochastic = True
+
+    def _rollout(self, context, horizon, num_samples, seeds, masks):
         shape = (num_samples, 1, horizon, *context.shape[2:])
-        return tf.random.stateless_uniform(shape, seed[0])
+        return tf.random.stateless_uniform(shape, seeds[0])
 
 
 class CopyLast(VideoModel):
@@ -36,8 +37,8 @@ class CopyLast(VideoModel):
 
     min_context = 3
 
-    def rollout(self, context, horizon, num_samples=1, seed=None):
-        return tf.repeat(tf.repeat(context[:, -1:], horizon, 1)[None], num_samples, 0)
+    def _rollout(self, context, horizon, num_samples, seeds, masks):
+        return tf.repeat(context[:, -1:], horizon, 1)[None]
 
 
 def ramp(frames=12, height=20, width=30, channels=3):

@@ -51,7 +51,6 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
         examples=examples,
         gallery=[example],
         weights_sha256={"lpips/lin0.keras": "ab12"},
-        clips_itself=False,
         spectra={
             domain: Spectrum(
                 np.array([0.0, 0.5]),

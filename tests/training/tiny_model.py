@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 from keras import layers
+from tiny_family import TinyConfig
 
 from hvp.layers.convolution import batch_norm
 from hvp.models.base import VideoModel
@@ -14,16 +15,15 @@ class TinyModel(VideoModel):
 
     min_window = 2
 
-    def __init__(self, *, norm: bool = False, **kwargs):
-        super().__init__(**kwargs)
+    config_class = TinyConfig
+
+    def make_layers(self):
         self.hidden = layers.Conv2D(4, 3, padding="same", activation="relu", name="hidden")
-        self.norm = batch_norm("norm") if norm else None
+        self.norm = batch_norm("norm") if self.settings.norm else None
         self.frame = layers.Conv2D(self.channels, 3, padding="same", name="frame")
 
-    def build(self, input_shape=None):
-        if not self.built:
-            self.built = True
-            self(tf.zeros((1, self.height, self.width, self.channels)))
+    def build_layers(self):
+        self(tf.zeros((1, *self.frame_shape)))
 
     def call(self, frames, training=False):
         x = self.hidden(frames)

@@ -9,23 +9,22 @@ our reading. In this one: what trains on what in each stage, and the noise of a 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from hvp.errors import UserError
 from hvp.metrics import mse, ssim
 from hvp.models.adam import Adam
-from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal, sample_noise
+from hvp.models.base import VideoModel
 from hvp.models.fusion.blocks import unsharp
 from hvp.models.fusion.config import FusionConfig
 from hvp.models.fusion.objectives import Objective, predictor_objective, translator_objectives
 from hvp.models.fusion.pictures import make_pictures
 from hvp.models.fusion.predictor import Predictor
 from hvp.models.fusion.translator import Discriminator, Translator
+from hvp.models.seeds import fold_in, replica_normal, sample_noise
 
 Batch = tf.Tensor | dict[str, tf.Tensor]
 
@@ -45,33 +44,25 @@ class FusionModel(VideoModel):
         TensorShape([1, 2, 32, 32, 32, 1])
     """
 
-    def __init__(
-        self,
-        *,
-        height: int = 64,
-        width: int = 64,
-        channels: int = 1,
-        seed: int = 0,
-        name: str | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
-        self.settings = s = FusionConfig(**settings)
-        scale = s.upscale_factor
-        if height % scale or width % scale:
+    config_class = FusionConfig
+
+    def make_layers(self) -> None:
+        s, scale = self.settings, self.settings.upscale_factor
+        if self.height % scale or self.width % scale:
             raise ValueError(
-                f"height and width must be divisible by upscale_factor {scale}, received {height}, "
-                f"{width}"
+                f"height and width must be divisible by upscale_factor {scale}, received "
+                f"{self.height}, {self.width}"
             )
         self.min_context, self.min_window = s.frames, s.frames + s.step
+        self.stochastic = s.stochastic
         self.needs_masks = s.fusion and s.segmentation == "annotations"
-        self.picture_size = size = (height // scale, width // scale)
+        self.picture_size = size = (self.height // scale, self.width // scale)
         self.predictor = Predictor(
-            s.predictor_filters, s.step, channels, s.accompanying, *size, name="predictor"
+            s.predictor_filters, s.step, self.channels, s.accompanying, *size, name="predictor"
         )
         self.translator = Translator(
             s.translator_filters,
-            channels,
+            self.channels,
             s.accompanying,
             s.dropout,
             scale,
@@ -79,17 +70,14 @@ class FusionModel(VideoModel):
             name="translator",
         )
         self.discriminator = Discriminator(s.discriminator_filters, name="discriminator")
-        self.build()
 
-    def build(self, input_shape: Any = None) -> None:
-        """Makes all variables by tracing each network once."""
-        if self.built:
-            return
+    def build_layers(self) -> None:
+        """Traces each network once."""
         c, size = self.channels, self.picture_size
         conditions = c * (2 if self.settings.condition_on_previous else 1)
         condition = keras.KerasTensor((1, *size, conditions))
         window = keras.KerasTensor((1, self.settings.frames, *size, c))
-        frame = keras.KerasTensor((1, self.height, self.width, c))
+        frame = keras.KerasTensor((1, *self.frame_shape))
         inputs = {
             self.predictor: [window],
             self.translator: [condition],
@@ -99,7 +87,6 @@ class FusionModel(VideoModel):
             with keras.name_scope(network.name):  # their variables' names must differ
                 keras.Layer.compute_output_spec(network, *tensors)
         self._make_graphs()
-        self.built = True
 
     def _make_graphs(self) -> None:
         """What `rollout` calls, each traced once for every batch size."""
@@ -108,7 +95,7 @@ class FusionModel(VideoModel):
             signature = [tf.TensorSpec([None, *shape], tf.float32) for shape in shapes]
             return tf.function(function, input_signature=signature, autograph=False)
 
-        s, frame = self.settings, (self.height, self.width, self.channels)
+        s, frame = self.settings, self.frame_shape
         picture = (*self.picture_size, self.channels)
         masks = [(s.frames, *frame[:2])] if self.needs_masks else []
         noise = self.translator.noise_shapes if s.stochastic else []
@@ -122,11 +109,6 @@ class FusionModel(VideoModel):
             frame,
             *noise,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        settings = dataclasses.asdict(self.settings)
-        del settings["family"]
-        return {**super().get_config(), **settings}
 
     def call(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The `step` frames after `frames` ones: `(batch, step, height, width, channels)`."""
@@ -306,69 +288,37 @@ class FusionModel(VideoModel):
 
     # Inference -----------------------------------------------------------------------------
 
-    def rollout(
+    def _rollout(
         self,
         context: tf.Tensor,
         horizon: int,
-        num_samples: int = 1,
-        seed: Seed = None,
-        masks: tf.Tensor | None = None,
+        num_samples: int,
+        seeds: tf.Tensor,
+        masks: tf.Tensor | None,
     ) -> tf.Tensor:
-        """Predicts `horizon` frames from the last `frames` of `context`; see `VideoModel.rollout`.
+        """From the last `frames` of `context`; each sample keeps its noise z over all its frames.
 
-        Samples differ with `stochastic: true`; each keeps its noise z over all its frames. Else all
-        are the one prediction without noise, and `seed` has no effect.
-
-        Args:
-            context: with at least `frames` frames.
-            masks: the context's, `(batch, time, height, width)`, for `segmentation: annotations`.
-
-        Raises:
-            ValueError: if `context` is too short or has another frame size.
-            UserError: if masks are needed and missing.
+        Samples differ with `stochastic: true`, else there is the one prediction without noise.
         """
-        context = tf.convert_to_tensor(context, tf.float32)
-        self.check_videos(context, at_least=self.settings.frames)
-        if horizon < 1 or num_samples < 1:
-            raise ValueError(
-                f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
-            )
         s = self.settings
-        window = self._graph_pictures(*self._pictures_input(context, masks))
-        previous, noise = context[:, -1], []
+        given = [context[:, -s.frames :]]
+        if masks is not None:
+            given.append(tf.cast(masks[:, -s.frames :], tf.float32))
+        window, noise = self._graph_pictures(*given), []
         if s.stochastic:
-            seed = as_seed(seed)
-            if seed.shape.rank == 1:  # one for all examples
-                seed = tf.stack([fold_in(seed, i) for i in range(context.shape[0])])
             noise = [
-                sample_noise(seed, num_samples, i, shape)
+                sample_noise(seeds, num_samples, i, shape)
                 for i, shape in enumerate(self.translator.noise_shapes)
             ]
-            previous = tf.tile(previous, (num_samples, 1, 1, 1))
-        shown = []
+        previous, shown = tf.tile(context[:, -1], (num_samples, 1, 1, 1)), []
         for _ in range(-(-horizon // s.step)):
             pictures = self._graph_predictor(window)
             window = tf.concat([window, pictures], axis=1)[:, -s.frames :]
-            if s.stochastic:
-                pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
+            pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
             shown.append(self._graph_translate(pictures, previous, *noise))
             previous = shown[-1][:, -1]
         frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], s.unsharp)
-        if not s.stochastic:
-            return tf.repeat(frames[None], num_samples, axis=0)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
-
-    def _pictures_input(self, context: tf.Tensor, masks: tf.Tensor | None) -> list[tf.Tensor]:
-        """The last `frames` frames of a context, and their masks where they are needed."""
-        first = -self.settings.frames
-        if not self.needs_masks:
-            return [context[:, first:]]
-        if masks is None:
-            raise UserError(
-                "model.segmentation is annotations, but there are no masks beside the frames; "
-                "predict videos of a data set that has them, with data.masks: true"
-            )
-        return [context[:, first:], tf.cast(masks[:, first:], tf.float32)]
 
     def _translate(
         self, pictures: tf.Tensor, previous: tf.Tensor, noise: Sequence[tf.Tensor] | None

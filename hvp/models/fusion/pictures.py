@@ -11,10 +11,10 @@ import dataclasses
 
 import tensorflow as tf
 
-from hvp.models.base import Seed
 from hvp.models.fusion.config import PictureSettings
 from hvp.models.fusion.edges import edge_maps
 from hvp.models.fusion.segmentation import find_regions, quantize, render
+from hvp.models.seeds import Seed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from hvp.models.base import Seed, fold_in
 from hvp.models.fusion.edges import luma
+from hvp.models.seeds import Seed, fold_in
 
 SAMPLED_PIXELS = 2048  # of a video, for finding its regions
 K_MEANS_STEPS = 8

@@ -8,7 +8,6 @@ slow levels are the context of fast ones, the lowest is decoded to frames.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -19,12 +18,13 @@ from hvp.losses.evidence_lower_bound import (
     sequence_kl,
     weighted_kl,
 )
-from hvp.models.base import Seed, VideoModel, as_seed, fold_in, replica_normal, sample_noise
+from hvp.models.base import VideoModel
 from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
 from hvp.models.hierarchical.sampling import decode_in_chunks
+from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, sample_noise
 
 BASE_FILTERS = 32
 DECODER_DENSE = 1024
@@ -50,28 +50,21 @@ class HierarchicalModel(VideoModel):
         TensorShape([3, 2, 10, 64, 64, 1])
     """
 
-    def __init__(
-        self,
-        *,
-        height: int = 64,
-        width: int = 64,
-        channels: int = 1,
-        seed: int = 0,
-        name: str | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
-        if height != width or height not in FRAME_SIZES:
+    config_class = HierarchicalConfig
+    stochastic = True
+
+    def make_layers(self) -> None:
+        if self.height != self.width or self.height not in FRAME_SIZES:
             raise ValueError(
                 f"the hierarchical model takes square frames of {FRAME_SIZES} pixels, received "
-                f"height={height}, width={width}"
+                f"height={self.height}, width={self.width}"
             )
-        self.settings = s = HierarchicalConfig(**settings)
+        s = self.settings
         self.levels, self.factor = s.levels, s.tmp_abs_factor
         self.observed_levels = s.observed_levels()
         base_filters = int(BASE_FILTERS * s.channels_mult)
         self.encoder = Encoder(
-            size=height,
+            size=self.height,
             levels=s.levels,
             factor=s.tmp_abs_factor,
             base_filters=base_filters,
@@ -95,30 +88,20 @@ class HierarchicalModel(VideoModel):
             for level in range(s.levels)
         ]
         self.decoder = Decoder(
-            size=height,
-            channels=channels,
+            size=self.height,
+            channels=self.channels,
             base_filters=base_filters,
             dense_size=int(DECODER_DENSE * s.channels_mult),
             residual_cell=s.residual_decoder_cell,
             name="decoder",
         )
         self.state_size = s.cell_stoch_size + s.cell_deter_size
-        self.build()
 
-    def build(self, input_shape: Any = None) -> None:
-        """Makes all variables; their shapes follow from the settings alone."""
-        if self.built:
-            return
-        self.encoder.build((None, None, self.height, self.width, self.channels))
+    def build_layers(self) -> None:
+        self.encoder.build((None, None, *self.frame_shape))
         for cell in self.cells:
             cell.build((None, None, self.state_size), (None, None, self.encoder.feature_size))
         self.decoder.build((None, self.state_size))
-        self.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        settings = dataclasses.asdict(self.settings)
-        del settings["family"]
-        return {**super().get_config(), **settings}
 
     # The method -----------------------------------------------------------------------------
 
@@ -136,7 +119,8 @@ class HierarchicalModel(VideoModel):
 
     def infer(self, obs: tf.Tensor, seed: tf.Tensor) -> list[LevelStates]:
         """Priors and posteriors of every level, level 0 first, with all of `obs` observed."""
-        obs = self._checked_frames(obs)
+        obs = tf.convert_to_tensor(obs, tf.float32)
+        self.check_videos(obs, at_least=1)
         time = obs.shape[1]
         ticks = [-(-time // self.factor**level) for level in range(self.levels)]
         batch = tf.shape(obs)[0]
@@ -236,7 +220,8 @@ class HierarchicalModel(VideoModel):
             first; all means over the batch. `states`, the `LevelStates`; `decoded`, the
             reconstruction.
         """
-        obs = self._checked_frames(obs)
+        obs = tf.convert_to_tensor(obs, tf.float32)
+        self.check_videos(obs, at_least=1)
         time, settings = obs.shape[1], self.settings
         states = self.infer(obs, as_seed(seed))
         decoded = self.decode(states[0])
@@ -276,57 +261,24 @@ class HierarchicalModel(VideoModel):
 
     # Prediction -----------------------------------------------------------------------------
 
-    def rollout(
+    @tf.function
+    def _rollout(
         self,
         context: tf.Tensor,
         horizon: int,
-        num_samples: int = 1,
-        seed: Seed = None,
-        clip: bool = True,
+        num_samples: int,
+        seeds: tf.Tensor,
+        masks: tf.Tensor | None,
     ) -> tf.Tensor:
-        """Predicts the frames after `context`, open loop: only the context is encoded.
+        """Open loop: only the context is encoded. Frames are decoded means.
 
         Level `l` observes the `len(context) // k**l` ticks that the context fills, then follows
         its prior; a level that `use_obs` withholds observations from follows its prior throughout.
-        Frames are decoded means.
-
-        Args:
-            context: `(batch, time, height, width, channels)`, float32 in [0, 1].
-            horizon: number of frames to predict, any length.
-            num_samples: futures per context.
-            seed: an int or pair for the whole call, or `(batch, 2)` integers, one pair an
-                example, which makes an example's futures independent of its batch. A sample does
-                not depend on how many others are drawn.
-            clip: clip the decoded means to [0, 1]; the published evaluation did not.
-
-        Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32.
-
-        Raises:
-            ValueError: if `context` has another frame size than the model, or no frames.
         """
-        context = self._checked_frames(context)
-        if horizon < 1 or num_samples < 1:
-            raise ValueError(
-                f"horizon and num_samples must be at least 1, received {horizon}, {num_samples}"
-            )
-        seed = as_seed(seed)
-        if seed.shape.rank == 1:
-            seed = tf.stack([fold_in(seed, i) for i in range(context.shape[0])])
-        return self._rollout(context, seed, horizon, num_samples, clip)
-
-    @tf.function
-    def _rollout(
-        self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int, clip: bool
-    ) -> tf.Tensor:
         states = self.open_loop(context, seeds, horizon, num_samples)[0]
         outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
         frames = decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
-        if clip:
-            frames = tf.clip_by_value(frames, 0.0, 1.0)
-        return tf.reshape(
-            frames, (num_samples, -1, horizon, self.height, self.width, self.channels)
-        )
+        return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
 
     def open_loop(
         self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int = 1
@@ -360,16 +312,3 @@ class HierarchicalModel(VideoModel):
             for level in range(self.levels)
         ]
         return self.unroll(features, noise)
-
-    def _checked_frames(self, videos: tf.Tensor) -> tf.Tensor:
-        videos = tf.convert_to_tensor(videos, tf.float32)
-        expected = (self.height, self.width, self.channels)
-        if videos.shape.rank != 5 or tuple(videos.shape[2:]) != expected or videos.shape[1] == 0:
-            raise ValueError(
-                "expected videos of shape (batch, time, "
-                f"{', '.join(map(str, expected))}) with at least one frame, received "
-                f"{tuple(videos.shape)}"
-            )
-        if videos.shape[1] is None:
-            raise ValueError("the number of frames must be known: received a time axis of None")
-        return videos

@@ -6,7 +6,6 @@ IEEE Transactions on Image Processing 2023.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,14 +15,7 @@ import tensorflow as tf
 
 from hvp.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
 from hvp.models.adam import Adam
-from hvp.models.base import (
-    Seed,
-    VideoModel,
-    as_seed,
-    fold_in,
-    replica_normal,
-    replica_rows,
-)
+from hvp.models.base import VideoModel
 from hvp.models.motion_gan import augment
 from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.config import MotionGANConfig
@@ -31,6 +23,7 @@ from hvp.models.motion_gan.discriminators import Discriminator, PairDiscriminato
 from hvp.models.motion_gan.generator import Generator
 from hvp.models.motion_gan.motion import time_grid
 from hvp.models.motion_gan.widths import frame_widths, video_widths
+from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, replica_rows
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
@@ -97,6 +90,14 @@ class MotionGAN(VideoModel):
         seed: decides all noise drawn while training.
         **settings: the keys of `MotionGANConfig`.
 
+    `generate` draws videos with the averaged generator. It also takes
+
+    - `time_range`: start and end of the frames' times. Training clips of `video_length` frames span
+      -1 to 1: more frames over it are interpolated, times beyond it extrapolated. By default frames
+      follow at the training clips' rate from -1 on.
+    - `bands` (`Bands`): which frequencies move the videos; all by default.
+    - `codes`: instead of fresh ones, as `draw_codes` gives them.
+
     Attributes:
         generator: the network that learns.
         average: its exponential moving average, which `generate` uses.
@@ -107,39 +108,34 @@ class MotionGAN(VideoModel):
         TensorShape([2, 16, 64, 64, 3])
     """
 
-    def __init__(
-        self,
-        *,
-        height: int = 64,
-        width: int = 64,
-        channels: int = 3,
-        seed: int = 0,
-        name: str | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(height=height, width=width, channels=channels, seed=seed, name=name)
-        if height != width or height not in SIZES:
+    config_class = MotionGANConfig
+
+    def __init__(self, *, channels: int = 3, **settings: Any) -> None:
+        super().__init__(channels=channels, **settings)
+
+    def make_layers(self) -> None:
+        if self.height != self.width or self.height not in SIZES:
             raise ValueError(
                 f"height and width must be equal and one of {', '.join(map(str, SIZES))}, received "
-                f"{height}, {width}"
+                f"{self.height}, {self.width}"
             )
-        self.settings = s = MotionGANConfig(**settings)
+        s = self.settings
         self.min_window = self.max_window = s.video_length
         self.generator = self._make_generator("generator")
         self.average = self._make_generator("average")
         self.average.trainable = False
         frames, videos = frame_widths(s.width_factor), video_widths(s.width_factor)
-        small = round(height * s.video_discriminator_scale)
+        small = round(self.height * s.video_discriminator_scale)
         self.image_discriminator = Discriminator(
-            height,
+            self.height,
             frames,
             patch=s.image_discriminator == "patch_image",
-            channels=channels,
+            channels=self.channels,
             name="image_discriminator",
         )
         if s.video_discriminator == "pair":
             self.video_discriminator = PairDiscriminator(
-                small, frames, channels=channels, name="video_discriminator"
+                small, frames, channels=self.channels, name="video_discriminator"
             )
         else:
             self.video_discriminator = Discriminator(
@@ -147,24 +143,14 @@ class MotionGAN(VideoModel):
                 videos,
                 frames=s.video_length,
                 patch=s.video_discriminator == "patch_video",
-                channels=channels,
+                channels=self.channels,
                 name="video_discriminator",
             )
-        self.build()
-        self.restart_average()
 
-    def build(self, input_shape: Any = None) -> None:
-        """Makes all variables, below the model's name."""
-        if self.built:
-            return
+    def build_layers(self) -> None:
         for network in (self.average, *self._networks.values()):
             network.build()
-        self.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        settings = dataclasses.asdict(self.settings)
-        del settings["family"]
-        return {**super().get_config(), **settings}
+        self.restart_average()
 
     def _make_generator(self, name: str) -> Generator:
         s = self.settings
@@ -465,37 +451,15 @@ class MotionGAN(VideoModel):
         ]
         return Codes(content, motion, noise)
 
-    def generate(
+    def _generate(
         self,
         num_videos: int,
         num_frames: int,
-        seed: Seed = None,
-        *,
+        seed: tf.Tensor,
         time_range: tuple[float, float] | None = None,
         bands: Bands | None = None,
         codes: Codes | None = None,
     ) -> tf.Tensor:
-        """Draws videos with the averaged generator.
-
-        Args:
-            num_videos, num_frames: how many.
-            seed: of the codes; `None` draws new ones.
-            time_range: start and end of the frames' times. Training clips of `video_length` frames
-                span -1 to 1: more frames over it are interpolated, times beyond it extrapolated.
-                By default frames follow at the training clips' rate from -1 on.
-            bands: which frequencies move the videos; all by default.
-            codes: instead of fresh ones, as `draw_codes` gives them.
-
-        Returns:
-            `(num_videos, num_frames, height, width, channels)`, float32 in [0, 1].
-
-        Raises:
-            ValueError: for numbers below 1, an empty time range, and codes that do not fit.
-        """
-        if num_videos < 1 or num_frames < 1:
-            raise ValueError(
-                f"num_videos and num_frames must be at least 1, received {num_videos}, {num_frames}"
-            )
         start, stop = time_range or (-1.0, -1.0 + 2.0 * num_frames / self.settings.video_length)
         if not start < stop:
             raise ValueError(f"time_range must rise, received {start}, {stop}")
@@ -515,8 +479,7 @@ class MotionGAN(VideoModel):
 
     @tf.function(reduce_retracing=True)
     def _render(self, codes: Codes, times: tf.Tensor, bands: Bands | None) -> tf.Tensor:
-        frames = self.average(codes.content, codes.motion, times, codes.noise, bands)
-        return tf.clip_by_value((frames + 1.0) / 2.0, 0.0, 1.0)
+        return (self.average(codes.content, codes.motion, times, codes.noise, bands) + 1.0) / 2.0
 
 
 def _judge(network: Discriminator, x: tf.Tensor, distance: tf.Tensor | None) -> tf.Tensor:
