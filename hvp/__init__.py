@@ -15,10 +15,12 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
         "ExperimentConfig": "hvp.config",
+        "Family": "hvp.families",
         "UserError": "hvp.errors",
         "build_model": "hvp.models",
         "load_config": "hvp.config",
         "register_dataset": "hvp.data.sources",
+        "register_family": "hvp.families",
         "register_metric": "hvp.metrics.registry",
     },
     submodules=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hvp._lazy import lazy_exports
-from hvp.families import model_class, plain_settings
+from hvp.families import OWN, model_class, plain_settings
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
@@ -14,14 +14,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
-        "DFDNet": "hvp.models.dfdnet.model",
-        "FusionModel": "hvp.models.fusion.model",
-        "HierarchicalModel": "hvp.models.hierarchical.model",
-        "MotionGAN": "hvp.models.motion_gan.model",
-        "SDFNet": "hvp.models.sdfnet.model",
         "VideoModel": "hvp.models.base",
+        # The class of each family, such as `SDFNet`.
+        **{name: module for module, name in (str(f.model).split(":") for f in OWN.values())},
     },
-    submodules=("base", "dfdnet", "fusion", "hierarchical", "motion_gan", "sdfnet"),
+    submodules=("base", "seeds", *OWN),
 )
 
 

@@ -59,6 +59,29 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1, received {count!r}")
 
 
+def check_masks(
+    masks: tf.Tensor | None, shape: tuple[int | None, ...], needed: bool, model: str
+) -> None:
+    """Raises an error unless there are masks of a shape where, and only where, a model needs them.
+
+    Args:
+        shape: `(batch, time, height, width)` of the context.
+        model: names it in messages.
+    """
+    if not needed:
+        if masks is not None:
+            raise ValueError(f"{model} takes no masks")
+    elif masks is None:
+        raise UserError(
+            f"{model} needs masks, but there are no masks beside the frames; predict videos of a "
+            "data set that has them, with data.masks: true"
+        )
+    elif tuple(masks.shape) != shape:
+        raise ValueError(
+            f"expected masks of shape {shape}, as the context has, received {tuple(masks.shape)}"
+        )
+
+
 def check_returned(frames: tf.Tensor, expected: tuple[int | None, ...], by: Callable) -> None:
     """Raises a `UserError` if what a family's method returned has another shape than it must."""
     if not frames.shape.is_compatible_with(expected):

@@ -11,7 +11,13 @@ import tensorflow as tf
 from hvp.errors import UserError
 from hvp.families import plain_settings
 from hvp.models.adam import Adam
-from hvp.models.arguments import as_frames, check_counts, check_returned, check_videos
+from hvp.models.arguments import (
+    as_frames,
+    check_counts,
+    check_masks,
+    check_returned,
+    check_videos,
+)
 from hvp.models.seeds import Seed, as_seed, example_seeds, fold_in
 
 if TYPE_CHECKING:
@@ -72,6 +78,17 @@ class VideoModel(keras.Model):
         self.settings = None if self.config_class is None else self.config_class(**settings)
         self.make_layers()
         self.build()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            super().__setattr__(name, value)
+        except ValueError as error:  # Keras', for layers that come after `build`
+            if not getattr(self, "built", False):
+                raise
+            raise UserError(
+                f"{type(self).__name__} makes {name} when it is built already; make_layers is the "
+                "place for layers"
+            ) from error
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -262,7 +279,7 @@ class VideoModel(keras.Model):
         check_counts(horizon=horizon, num_samples=num_samples)
         context = as_frames(context)
         self.check_videos(context, at_least=self.min_context)
-        self._check_masks(masks, context)
+        check_masks(masks, tuple(context.shape[:-1]), self.needs_masks, type(self).__name__)
         drawn = num_samples if self.stochastic else 1
         seeds = example_seeds(seed, context.shape[0])
         frames = self._rollout(context, horizon, drawn, seeds, masks)
@@ -292,21 +309,6 @@ class VideoModel(keras.Model):
             `(num_samples, batch, horizon, height, width, channels)`, float32, not clipped.
         """
         raise NotImplementedError(f"{type(self).__name__} does not predict")
-
-    def _check_masks(self, masks: tf.Tensor | None, context: tf.Tensor) -> None:
-        if not self.needs_masks:
-            if masks is not None:
-                raise ValueError(f"{type(self).__name__} takes no masks")
-        elif masks is None:
-            raise UserError(
-                f"{type(self).__name__} needs masks, but there are no masks beside the frames; "
-                "predict videos of a data set that has them, with data.masks: true"
-            )
-        elif tuple(masks.shape) != tuple(context.shape[:-1]):
-            raise ValueError(
-                f"expected masks of shape {tuple(context.shape[:-1])}, as the context has, "
-                f"received {tuple(masks.shape)}"
-            )
 
     def generate(
         self, num_videos: int, num_frames: int, seed: Seed = None, **options: Any

@@ -14,7 +14,7 @@ from hvp.data.dataset import VideoSplit
 from hvp.data.video_io import read_video
 from hvp.drawing.contact_sheet import save_clips_gif, save_contact_sheet
 from hvp.drawing.shown_clips import ShownClip, shown_clips, suspicions
-from hvp.families import FAMILIES
+from hvp.families import OWN
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_what_is_written_and_said(experiment, tmp_path, capsys, monkeypatch):
     assert "1 of 2 windows; blue: context, orange: to be predicted" in printed
     assert len(read_video(tmp_path / "other" / "clips.gif")) == 4
     # A generator has no context: its windows are those of training.
-    generator = FAMILIES["hierarchical"]._replace(generates=True)
-    monkeypatch.setitem(FAMILIES, "hierarchical", generator)
+    generator = OWN["hierarchical"]._replace(generates=True)
+    monkeypatch.setitem(OWN, "hierarchical", generator)
     assert main(["show", "--config", str(experiment), *flags]) == 0
     assert "1 of 3 windows\n" in capsys.readouterr().out
     assert len(read_video(tmp_path / "other" / "clips.gif")) == 3

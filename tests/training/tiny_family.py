@@ -42,9 +42,9 @@ class TinyConfig:
 
 def register() -> None:
     """Makes `model.family: tiny` known."""
-    from hvp.families import FAMILIES, Family
+    from hvp.families import register_family
 
-    FAMILIES["tiny"] = Family(config="tiny_family:TinyConfig", model="tiny_model:TinyModel")
+    register_family("tiny", config="tiny_family:TinyConfig", model="tiny_model:TinyModel")
 
 
 def start(
