@@ -189,7 +189,7 @@ def test_samples_and_their_spread():
 def test_equal_samples_are_one():
     settings = PredictionSettings(context=3, horizon=6, num_samples=7)
     example, deterministic = predict(
-        CopyLast(height=8, width=8), clip_of(ramp(5, 8, 8)), "a", settings
+        CopyLast(height=8, width=8, channels=3), clip_of(ramp(5, 8, 8)), "a", settings
     )
     assert deterministic
     assert len(example.samples) == 1
@@ -209,7 +209,7 @@ def test_what_cannot_be_predicted():
 
 
 def test_predictions_that_are_not_finite(monkeypatch):
-    model = CopyLast(height=8, width=8)
+    model = CopyLast(height=8, width=8, channels=3)
     monkeypatch.setattr(model, "rollout", lambda *a, **k: CopyLast.rollout(model, *a, **k) * np.nan)
     with pytest.raises(UserError, match="prediction for broken holds NaN or Inf"):
         predict(model, clip_of(ramp(5, 8, 8)), "broken", PredictionSettings(3, 4))
