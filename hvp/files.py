@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -46,6 +47,16 @@ def file_sha256(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     return digest.hexdigest()
+
+
+def require_regular(path: Path) -> None:
+    """Raises a `UserError` unless `path` is a file: opening a pipe or device may take for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path}: is no regular file")
 
 
 @contextmanager

@@ -103,3 +103,9 @@ def _plain(name: str) -> str:
     plain = re.sub(r"[^\w.+-]+", "_", text).lstrip(".")
     # Cut by bytes, which are what file systems count.
     return plain.encode("utf-8")[:LONGEST].decode("utf-8", "ignore").rstrip(".") or "video"
+
+
+def natural_key(path: Path) -> list[tuple[int, object]]:
+    """Sorts `2.avi` before `10.avi`."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]

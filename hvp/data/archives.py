@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from hvp.data.video_io import ARRAY_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES
 from hvp.errors import UserError, writing
+from hvp.files import require_regular
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz")
 CANNOT_UNPACK = (".rar", ".7z")
@@ -74,6 +75,7 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> list[str]:
             disk.
     """
     done = folder / COMPLETE
+    require_regular(archive)
     try:
         facts = archive.stat()
         key = [str(archive.resolve()), facts.st_size, facts.st_mtime_ns]
@@ -133,7 +135,8 @@ def _line(error: Exception) -> str:
 def _members(opened: zipfile.ZipFile | tarfile.TarFile, limits: Limits) -> Iterator[Member]:
     if isinstance(opened, zipfile.ZipFile):
         for item in opened.infolist():
-            if not item.is_dir():
+            # Python's own `is_dir` fails where a member has no name.
+            if not item.filename.endswith("/"):
                 mode = item.external_attr >> 16
                 regular = not stat.S_IFMT(mode) or stat.S_ISREG(mode)
                 yield Member(item.filename, item.file_size, regular, item)
@@ -166,7 +169,9 @@ def _target(folder: Path, member: Member) -> Path | None:
     """Where a member goes; `None` for what nobody needs."""
     path = PurePosixPath(member.name.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or ":" in member.name or "\0" in member.name
-    if outside or not path.parts:
+    if not path.parts:
+        raise _Refused("has no name")
+    if outside:
         raise _Refused("leads outside of the archive's folder")
     if path.suffix.lower() not in WANTED_SUFFIXES or "__MACOSX" in path.parts:
         return None

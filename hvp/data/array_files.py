@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 import zipfile
 import zlib
@@ -46,6 +47,11 @@ def array_frames(path: Path) -> Iterator[np.ndarray]:
     try:
         if path.suffix.lower() == ".npy":
             content = np.lib.format.open_memmap(path, mode="r")
+            size = path.stat().st_size
+            if size != content.offset + content.nbytes:
+                raise ValueError(
+                    f"it has {size} bytes, its header declares {content.offset + content.nbytes}"
+                )
             yield from _checked_frames(path, content.shape, content.dtype, iter(content))
         elif path.suffix.lower() == ".npz":
             yield from _npz_frames(path)
@@ -85,6 +91,8 @@ def _npz_frames(path: Path) -> Iterator[np.ndarray]:
                     if len(content) != size:
                         raise EOFError("the array ends too early")
                     yield np.frombuffer(content, dtype).reshape(shape[1:])
+                if file.read(1):  # which also has the checksum compared
+                    raise ValueError("it holds more than its header declares")
 
             yield from _checked_frames(path, shape, dtype, frames())
 
@@ -95,18 +103,49 @@ def _hdf5_frames(path: Path) -> Iterator[np.ndarray]:
     with h5py.File(path, "r") as file:
         found: list[Any] = []
 
-        def visit(_: str, item: Any) -> None:
+        for item in hdf5_items(file):
             if isinstance(item, h5py.Dataset) and item.ndim in (3, 4):
                 found.append(item)
-
-        file.visititems(visit)
         if len(found) != 1:
             listed = ", ".join(item.name for item in found) or "none"
             raise UserError(
                 f"{path}: one data set (time, height, width[, channels]) is expected, found "
                 f"{listed}"
             )
+        _require_complete(found[0])
         yield from _checked_frames(path, found[0].shape, found[0].dtype, iter(found[0]))
+
+
+def hdf5_items(group: Any) -> Iterator[Any]:
+    """The groups and data sets below a group of a file, at any depth, each once.
+
+    Raises:
+        ValueError: for what lies elsewhere, so that any file could be read as pixels: soft and
+            external links, virtual data sets, and data sets in external storage.
+    """
+    import h5py
+
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{group.name.rstrip('/')}/{name} is a link to elsewhere")
+        item = group[name]
+        if isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
+            raise ValueError(f"the frames of {item.name} lie in other files")
+        yield item
+        if isinstance(item, h5py.Group):
+            yield from hdf5_items(item)
+
+
+def _require_complete(item: Any) -> None:
+    """Raises a `ValueError` if a data set stores more or less than its shape: it is damaged."""
+    if item.chunks is None:
+        stored, declared = item.id.get_storage_size(), item.nbytes
+    else:
+        stored = item.id.get_num_chunks()
+        declared = math.prod(-(-n // c) for n, c in zip(item.shape, item.chunks, strict=True))
+    if stored != declared and item.size:
+        kind = "bytes" if item.chunks is None else "chunks"
+        raise ValueError(f"{item.name} stores {stored} {kind}, its shape declares {declared}")
 
 
 def _checked_frames(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hvp.data.video_io import FRAME_SUFFIXES, natural_key
+from hvp.data.video_io import FRAME_SUFFIXES
 from hvp.errors import UserError
+from hvp.files import require_regular
+from hvp.text import natural_key
 
 MASK_SUFFIX = ".png"
 FOREGROUND = 255  # of masks that tell foreground from background only, as DAVIS 2016's
@@ -25,6 +27,8 @@ def mask_files(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: no masks: {error.strerror or error}") from error
     if not files:
         raise UserError(f"{folder}: holds no masks ({MASK_SUFFIX})")
+    for file in files:
+        require_regular(file)
     return sorted(files, key=natural_key)
 
 

@@ -14,9 +14,9 @@ from hvp.config import DataConfig
 from hvp.data.frame_cache import decode_all
 from hvp.data.frame_source import FrameSource
 from hvp.data.raw_frames import RawFrames
-from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video, natural_key
+from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video
 from hvp.errors import UserError
-from hvp.text import one_line
+from hvp.text import natural_key, one_line
 
 NAMED_IN_ERRORS = 5
 # Split -> its videos. Only splits that a data set really has: `val` falls back to `test`.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import io
-import re
-import threading
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,23 +10,16 @@ from typing import Literal
 
 import numpy as np
 
-from hvp.data.array_files import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames, check_size
-from hvp.data.video_quirks import (
-    frame_times,
-    frames_without_edit_list,
-    is_cut_off,
-    last_packed_picture,
-    openable,
-)
+from hvp.data.array_files import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames
+from hvp.data.decoding import FRAME_SUFFIXES, decoded_frames, folder_frames
+from hvp.data.video_quirks import frame_times
 from hvp.errors import UserError, writing
+from hvp.files import require_regular
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
 ARRAY_SUFFIXES = (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
-FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_VIDEO_BYTES = 8 * 2**30
 Crop = Literal["none", "center"]
-# What PyAV and imageio raise for damaged files, besides FFmpeg's own errors.
-DECODER_ERRORS = (OSError, ValueError, IndexError, AttributeError, RuntimeError, MemoryError)
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -43,12 +33,6 @@ def is_video(path: Path) -> bool:
         except OSError:
             return True  # `read_video` says what is wrong with it
     return path.suffix.lower() in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
-
-
-def natural_key(path: Path) -> list[tuple[int, object]]:
-    """Sorts `2.avi` before `10.avi`."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
 
 
 def read_video(
@@ -168,102 +152,17 @@ def _center(frame: np.ndarray, height: int, width: int) -> np.ndarray:
 def _frames(path: Path) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, channels)` of anything readable."""
     if path.is_dir():
-        yield from _folder_frames(path)
-    elif not path.is_file():
+        yield from folder_frames(path)
+        return
+    if not path.exists():
         raise UserError(f"{path}: no such video")
-    elif path.stat().st_size == 0:
+    require_regular(path)
+    if path.stat().st_size == 0:
         raise UserError(f"{path}: is empty")
-    elif path.suffix.lower() in ARRAY_SUFFIXES:
+    if path.suffix.lower() in ARRAY_SUFFIXES:
         yield from array_frames(path)
     else:
-        yield from _decoded_frames(path)
-
-
-class _QuickCollections:
-    """While in use, Python's garbage collection sees only what is new.
-
-    imageio collects garbage twice when it closes a video. Where TensorFlow is loaded, with its
-    million objects, that takes longer than to decode a short clip. Freezing is the process's, and
-    several threads decode: the first to come freezes, the last to go undoes it.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._users = threading.RLock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                gc.freeze()
-            self._users += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                gc.unfreeze()
-
-
-_quick_collections = _QuickCollections()
-
-
-def _decoded_frames(path: Path) -> Iterator[np.ndarray]:
-    with _quick_collections:
-        yield from _decode(path)
-
-
-def _decode(path: Path) -> Iterator[np.ndarray]:
-    import av
-    import imageio.v3 as iio
-
-    count, last = 0, None
-    try:
-        if is_cut_off(path):
-            raise UserError(f"{path}: damaged or cut off: the file ends too early")
-        with openable(path) as file, iio.imopen(file, "r", plugin="pyav") as video:
-            stream = video._video_stream
-            check_size(path, stream.width, stream.height)
-            declared = stream.frames  # 0 where the container does not say
-            for frame in video.iter(format="rgb24", thread_type="FRAME"):
-                check_size(path, frame.shape[1], frame.shape[0])  # GIFs tell it only now
-                if last is not None:
-                    yield last
-                last = frame
-                count += 1
-        whole = count >= declared or frames_without_edit_list(path) >= declared
-        if last is not None and whole:
-            true_last = last_packed_picture(path)
-            yield last if true_last is None else true_last
-    except (*DECODER_ERRORS, av.FFmpegError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(
-            f"{path}: cannot be decoded as a video after {count} frames: {reason}"
-        ) from error
-    if not whole:
-        raise UserError(f"{path}: damaged or cut off: {count} of {declared} frames can be decoded")
-
-
-def _folder_frames(folder: Path) -> Iterator[np.ndarray]:
-    from PIL import Image
-
-    try:
-        files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
-    if not files:
-        raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
-    for file in sorted(files, key=natural_key):
-        try:
-            with Image.open(file) as image:
-                check_size(file, *image.size)
-                deep = image.mode.startswith(("I", "F"))
-                frame = np.asarray(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
-        if deep:  # Pillow would clip all that is above 255
-            raise UserError(
-                f"{file}: has more than 8 bits a pixel; convert it to 8-bit grey or RGB"
-            )
-        yield frame
+        yield from decoded_frames(path)
 
 
 def encode_gif(frames: np.ndarray, fps: float) -> bytes:

@@ -1,19 +1,14 @@
-"""What decoders do not tell: files without their end, hidden and lost frames, times of display."""
+"""What decoders do not tell: hidden and lost frames, and times of display."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-GIF_END = b";"
-MATROSKA_SUFFIXES = (".mkv", ".webm")
-MATROSKA_SEGMENT = b"\x18\x53\x80\x67"  # the element that holds everything but the header
-HEAD, TAIL = 4096, 64  # bytes that are looked at
 MPEG4_PICTURE = b"\x00\x00\x01\xb6"  # start code of a picture (VOP) in MPEG-4 Part 2
 PLACEHOLDER_BYTES = 8  # pictures of no more bytes are placeholders: "show what came before"
 
@@ -31,23 +26,11 @@ def openable(path: Path) -> Iterator[str | BinaryIO]:
         yield name
 
 
-def is_cut_off(path: Path) -> bool:
-    """Whether a `.gif`, `.mkv` or `.webm` lacks its end; `False` for all other files.
-
-    The decoder would give the frames that are left without a word. A Matroska file that was
-    recorded live does not say how long it is, and passes.
-    """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-        size = file.seek(0, io.SEEK_END)
-        file.seek(-min(TAIL, size), io.SEEK_END)
-        tail = file.read()
-    if path.suffix.lower() == ".gif":
-        return head.startswith(b"GIF8") and not tail.rstrip(b"\0").endswith(GIF_END)
-    if path.suffix.lower() in MATROSKA_SUFFIXES:
-        declared = _matroska_size(head)
-        return declared is not None and size < declared
-    return False
+def one_thread(container: Any) -> Any:
+    """The video stream, decoded in the thread that asks; see `hvp.data.decoding`."""
+    stream = container.streams.video[0]
+    stream.codec_context.thread_type, stream.codec_context.thread_count = "NONE", 1
+    return stream
 
 
 def frames_without_edit_list(path: Path) -> int:
@@ -62,7 +45,7 @@ def frames_without_edit_list(path: Path) -> int:
 
     options = {"ignore_editlist": "1"}
     with openable(path) as file, av.open(file, "r", options=options) as container:
-        return sum(1 for _ in container.decode(video=0))
+        return sum(1 for _ in container.decode(one_thread(container)))
 
 
 def frame_times(path: Path, count: int) -> tuple[np.ndarray, float] | None:
@@ -79,7 +62,7 @@ def frame_times(path: Path, count: int) -> tuple[np.ndarray, float] | None:
     """
     import av
 
-    with openable(path) as file, av.open(file, "r") as container:
+    with av.logging.Capture(), openable(path) as file, av.open(file, "r") as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
         times = sorted(p.pts for p in packets if p.pts is not None)
@@ -128,30 +111,9 @@ def last_packed_picture(path: Path) -> np.ndarray | None:
         if held_back <= 0 or placeholder is None:
             return None
     with openable(path) as file, av.open(file, "r") as container:
-        stream = container.streams.video[0]
+        stream = one_thread(container)
         for packet in container.demux(stream):
             if packet.size:
                 stream.codec_context.decode(packet)
         driven_out = stream.codec_context.decode(av.Packet(placeholder))
     return driven_out[0].to_ndarray(format="rgb24") if driven_out else None
-
-
-def _matroska_size(head: bytes) -> int | None:
-    """Bytes of the whole file, as its first bytes declare; `None` where they do not."""
-    position = 0
-    while position < len(head):
-        # An element: its identifier, its length, its content. The leading zero bits of each of
-        # the first two tell how many bytes it takes.
-        identifier = head[position : position + 9 - head[position].bit_length()]
-        position += len(identifier)
-        if position >= len(head) or not head[position]:
-            return None
-        width = 9 - head[position].bit_length()
-        unknown = (1 << 7 * width) - 1
-        length = int.from_bytes(head[position : position + width], "big") & unknown
-        if length == unknown:
-            return None
-        position += width + length
-        if identifier == MATROSKA_SEGMENT:
-            return position
-    return None

@@ -19,12 +19,13 @@ import numpy as np
 from hvp.config import ExperimentConfig
 from hvp.data.dataset import VideoSplit
 from hvp.data.stored_videos import videos_below
-from hvp.data.video_io import FRAME_SUFFIXES, Crop, natural_key, read_video
+from hvp.data.video_io import FRAME_SUFFIXES, Crop, read_video
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.models.base import VideoModel
 from hvp.pixels import to_uint8
+from hvp.text import natural_key
 
 BATCH = 8  # clips that are read at a time
 

@@ -16,9 +16,68 @@ import av
 import h5py
 import numpy as np
 
-from hvp.data.video_io import read_video, write_mp4
+from hvp.data.video_io import read_video, write_gif, write_mp4
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
+
+
+# File names of every container and codec that damage is tried on.
+VIDEO_FORMATS = (
+    "h264.avi",
+    "h264.mp4",
+    "h264.mov",
+    "h264.mkv",
+    "ffv1.mkv",
+    "vp8.webm",
+    "vp9.webm",
+    "plain.gif",
+    "plain.npy",
+    "zipped.npz",
+    "zipped.h5",
+)
+CODECS = {"h264": "libx264", "ffv1": "ffv1", "vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+def write_video(path: Path, frames: np.ndarray) -> None:
+    """Writes uint8 frames in one of `VIDEO_FORMATS`, by the end of the file's name."""
+    kind, suffix = path.stem.split("-")[-1], path.suffix
+    if suffix == ".npy":
+        np.save(path, frames)
+    elif suffix == ".npz":
+        np.savez_compressed(path, frames)
+    elif suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("video", data=frames, chunks=True, compression="gzip")
+    elif suffix == ".gif":
+        write_gif(path, frames)
+    else:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(CODECS[kind], rate=25)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "bgr0" if kind == "ffv1" else "yuv420p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+
+
+def damaged_in_the_middle(content: bytes, random: np.random.Generator) -> bytes:
+    """A file's content with some bytes changed, zeroed, overwritten, lost or added in between."""
+    damaged = bytearray(content)
+    first, last = int(len(content) * 0.05), int(len(content) * 0.98)
+    place, length = int(random.integers(first, last)), int(random.integers(1, 300))
+    kind = random.integers(5)
+    if kind == 0:
+        for flipped in random.integers(first, last, size=random.integers(1, 6)):
+            damaged[flipped] ^= random.integers(1, 256)
+    elif kind == 1:
+        damaged[place : place + length] = bytes(length)
+    elif kind == 2:
+        damaged[place : place + length] = random.bytes(length)
+    elif kind == 3:
+        del damaged[place : place + length]
+    else:
+        damaged[place:place] = random.bytes(length)
+    return bytes(damaged)
 
 
 def real_files(shared: Path, folder: Path) -> list[Path]:
@@ -34,16 +93,8 @@ def real_files(shared: Path, folder: Path) -> list[Path]:
     frames = read_video(data / "kth/person01_boxing_d1_uncomp.avi", 48, 64, max_frames=20)
     for suffix in (".mp4", ".mkv"):
         write_mp4(folder / f"real{suffix}", frames)
-    with av.open(str(folder / "real.webm"), "w") as container:
-        stream = container.add_stream("libvpx", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    np.save(folder / "real.npy", frames)
-    np.savez_compressed(folder / "real.npz", frames)
-    with h5py.File(folder / "real.h5", "w") as file:
-        file.create_dataset("video", data=frames, chunks=True, compression="gzip")
+    for name in ("vp8.webm", "real.npy", "real.npz", "real.h5"):
+        write_video(folder / name, frames)
     pictures = folder / "real_frames"
     pictures.mkdir()
     for number in range(3):

@@ -168,7 +168,7 @@ def test_huge_declared_sizes_are_refused_before_they_are_read(tmp_path, monkeypa
     with h5py.File(tmp_path / "a.h5", "w") as file:  # a kilobyte that stands for a terabyte
         file.create_dataset("x", shape=(10**9, 32, 32), dtype=np.uint8, chunks=(1, 32, 32))
     monkeypatch.setattr(video_io, "MAX_VIDEO_BYTES", 2**20)
-    with pytest.raises(UserError, match=r"a\.h5: has more than .* GiB of frames"):
+    with pytest.raises(UserError, match=r"a\.h5: .*stores 0 chunks, its shape declares 1000000000"):
         read_video(tmp_path / "a.h5")
     np.savez_compressed(tmp_path / "bomb.npz", np.zeros((2000, 64, 64), np.uint8))
     with pytest.raises(UserError, match=r"bomb\.npz: has more than"):
@@ -195,5 +195,5 @@ def test_names_that_are_not_utf_8(tmp_path):
     os.rename(tmp_path / "plain.mp4", odd)
     assert read_video(odd).shape == (6, 16, 16, 3)
     odd.write_bytes(odd.read_bytes()[:500])
-    with pytest.raises(UserError, match="cannot be decoded as a video"):
+    with pytest.raises(UserError, match="damaged or cut off"):
         read_video(odd)

@@ -18,6 +18,7 @@ from hvp.data.data_set import Clip, DataSet, Listing, Preparation
 from hvp.data.downloads import Download
 from hvp.data.stored_videos import videos_below
 from hvp.errors import UserError
+from hvp.files import require_regular
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
 TEST_PERSONS = range(21, 26)
@@ -65,6 +66,7 @@ def read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
 
     Clips that the file marks as missing have no ranges.
     """
+    require_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

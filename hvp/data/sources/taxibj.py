@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.array_files import ARRAY_ERRORS
+from hvp.data.array_files import ARRAY_ERRORS, hdf5_items
 from hvp.data.data_set import Clip, DataSet, Listing, Preparation
 from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
 from hvp.errors import UserError
+from hvp.files import require_regular
 from hvp.pixels import to_uint8
 
 PATTERN = "BJ*_InOut.h5"
@@ -92,7 +93,10 @@ def _runs(path: Path) -> list[tuple[list[str], np.ndarray]]:
     import h5py
 
     try:
+        require_regular(path)
         with h5py.File(path, "r") as file:
+            for _ in hdf5_items(file):  # all of it is in this file
+                pass
             flows, stamps = file["data"][:], [bytes(stamp).decode() for stamp in file["date"][:]]
     except ARRAY_ERRORS as error:
         raise UserError(f"{path}: cannot be read as a file of TaxiBJ: {error}") from error

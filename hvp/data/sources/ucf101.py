@@ -20,6 +20,7 @@ from pathlib import Path
 from hvp.data.data_set import DataSet, Preparation
 from hvp.data.stored_videos import Splits, videos_below
 from hvp.errors import UserError
+from hvp.files import require_regular
 
 CLIP = re.compile(r"v_[a-z]+_g(\d\d)_c\d\d", re.IGNORECASE)
 TEST_GROUPS = range(1, 8)
@@ -54,6 +55,7 @@ def _listed(root: Path, split: str) -> set[str]:
     files = sorted(root.rglob(f"{split}list0?.txt"), key=lambda path: path.name)
     if not files:
         return set()
+    require_regular(files[0])
     try:
         lines = files[0].read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

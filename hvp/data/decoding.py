@@ -1,0 +1,171 @@
+"""Frames of video files and of folders of pictures; damage is named, never passed over.
+
+libav gives what it can of a damaged file: fewer frames, or frames patched from others. So frames
+are counted by the container as well, the decoder is told to give up at errors, and what it
+complains about is heard.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvp.data.array_files import check_size
+from hvp.data.frame_counts import stored_frames
+from hvp.data.sample_tables import check_sample_tables
+from hvp.data.video_quirks import (
+    frames_without_edit_list,
+    last_packed_picture,
+    one_thread,
+    openable,
+)
+from hvp.errors import UserError
+from hvp.files import require_regular
+from hvp.text import natural_key
+
+FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
+# What PyAV raises for damaged files, besides FFmpeg's own errors.
+DECODER_ERRORS = (OSError, ValueError, IndexError, AttributeError, RuntimeError, MemoryError)
+STRICT = {"err_detect": "crccheck+explode"}
+
+
+class _Listening:
+    """While in use, libav's complaints come to Python, where `av.logging.Capture` takes them.
+
+    The level is the process's, and several threads decode: the first to come sets it, the last to
+    go sets it back. Decoders must not use threads of their own then: those have no capture, and
+    wait for Python's lock while Python waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users = threading.RLock(), 0
+
+    def __enter__(self) -> None:
+        import av.logging
+
+        with self._lock:
+            if self._users == 0:
+                self._before = av.logging.get_level(), av.logging.get_skip_repeated()
+                av.logging.set_level(av.logging.ERROR)
+                av.logging.set_skip_repeated(False)
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        import av.logging
+
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                av.logging.set_level(self._before[0])
+                av.logging.set_skip_repeated(self._before[1])
+
+
+_listening = _Listening()
+
+
+def decoded_frames(path: Path) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, 3)` of a video file.
+
+    Raises:
+        UserError: naming the file, if it is damaged, also where it could be decoded in part.
+    """
+    import av
+
+    count, declared, last = 0, 0, None  # the true last frame may be another one
+    try:
+        stored = _count_stored(path)
+        with _listening:
+            for frame, declared in _decode(path):  # noqa: B007  the last value counts
+                if last is not None:
+                    yield last
+                last = frame
+                count += 1
+            if stored is not None:
+                whole = count == stored
+            else:
+                whole = count >= declared or _quietly(frames_without_edit_list, path) >= declared
+            if last is not None and whole:
+                true_last = _quietly(last_packed_picture, path)
+                yield last if true_last is None else true_last
+    except (*DECODER_ERRORS, av.FFmpegError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{path}: cannot be decoded as a video after {count} frames: {reason}"
+        ) from error
+    if not whole:
+        raise UserError(
+            f"{path}: damaged or cut off: {count} of {stored or declared} frames can be decoded"
+        )
+
+
+def _quietly(look: Callable[[Path], Any], path: Path) -> Any:
+    import av
+
+    with av.logging.Capture():
+        return look(path)
+
+
+def _count_stored(path: Path) -> int | None:
+    try:
+        check_sample_tables(path)
+        return stored_frames(path)
+    except ValueError as error:
+        raise UserError(f"{path}: damaged or cut off: {error}") from error
+
+
+def _decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """Frames, and how many the file declares: 0 where it does not say."""
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    reformatter = VideoReformatter()
+    with openable(path) as file:
+        with av.logging.Capture() as complaints:
+            container = av.open(file, "r")
+        with container:
+            stream = one_thread(container)
+            check_size(path, stream.width, stream.height)
+            stream.codec_context.options = STRICT
+            frames = container.decode(stream)
+            while True:
+                with av.logging.Capture() as more:
+                    frame = next(frames, None)
+                complaints += more
+                if complaints:
+                    raise ValueError(f"it is damaged: {complaints[0][2].strip()}")
+                if frame is None:
+                    return
+                if frame.is_corrupt:
+                    raise ValueError("it is damaged: a frame lacks parts")
+                check_size(path, frame.width, frame.height)  # GIFs tell it only now
+                yield reformatter.reformat(frame, format="rgb24").to_ndarray(), stream.frames
+
+
+def folder_frames(folder: Path) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, 3)` of the pictures in a folder, in natural order of names."""
+    from PIL import Image
+
+    try:
+        files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+    if not files:
+        raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
+    for file in sorted(files, key=natural_key):
+        require_regular(file)
+        try:
+            with Image.open(file) as image:
+                check_size(file, *image.size)
+                deep = image.mode.startswith(("I", "F"))
+                frame = np.asarray(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
+        if deep:  # Pillow would clip all that is above 255
+            raise UserError(
+                f"{file}: has more than 8 bits a pixel; convert it to 8-bit grey or RGB"
+            )
+        yield frame
