@@ -168,6 +168,12 @@ def test_what_is_saved_loads_equal(tmp_path):
         ("data: {channels: true}", "'data.channels' must be one of 1, 3, found True"),
         ("data: {channels: 1.0}", "'data.channels' must be one of 1, 3, found 1.0"),
         (r'data: {datadir: "a\0b"}', "data: datadir must be the name of a file"),
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{i + 1}: &a{i + 1} {{<<: [{f'*a{i}, ' * 10}]}}\n" for i in range(12)),
+            "more than 10000 keys in one place",
+        ),
+        ("model: {levels: 12}", "the slowest level would tick every 3.6e+08 frames"),
         ("model: {levels: 1000}", "model: levels must be 1 to 16, found 1000"),
         ("model: {cell_deter_size: 1000000}", "must be at most 16384, found 1000000"),
         ("training: {batch_size: 1000000000000}", "a batch would need 1.42 EiB of memory"),

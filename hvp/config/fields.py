@@ -25,7 +25,13 @@ from pydantic_core import PydanticKnownError
 
 from hvp.config.mistakes import explain
 
-RULES = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+RULES = ConfigDict(
+    strict=True,
+    extra="forbid",
+    allow_inf_nan=False,
+    use_attribute_docstrings=True,
+    arbitrary_types_allowed=True,  # other packages' families may have any
+)
 LARGEST = 10**15  # of any count: beyond what can be meant, and safe in 64 bits
 Item = TypeVar("Item")
 
@@ -75,20 +81,15 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as section
 else:
 
-    def section(*, frozen: bool = True, **rules: Any) -> Callable[[type], type]:
+    def section(*, frozen: bool = True) -> Callable[[type], type]:
         """A class decorator: a dataclass whose settings are checked when an object is made.
-
-        Args:
-            rules: of pydantic's configuration, where they differ from `RULES`.
 
         Raises:
             SettingError: a `ValueError` of one line, when an object of the class is made.
         """
 
         def decorate(plain: type) -> type:
-            checked = pydantic.dataclasses.dataclass(
-                plain, frozen=frozen, config=ConfigDict(**{**RULES, **rules})
-            )
+            checked = pydantic.dataclasses.dataclass(plain, frozen=frozen, config=RULES)
             construct = checked.__init__
             names = [field.name for field in dataclasses.fields(checked)]
 

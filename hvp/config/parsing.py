@@ -194,9 +194,9 @@ def _checked(make: Callable[..., Any], *arguments: Any, name: str, layers: Seque
     raise UserError(f"{_origins(layers, name)}: {name}: {message}")
 
 
-def _made(section_class: type, values: Mapping[str, Any]) -> Any:
+def _made(section_class: Any, values: Mapping[str, Any]) -> Any:
     """An object of the section; a plain dataclass, as other packages may have, is checked too."""
     if not is_pydantic_dataclass(section_class):
-        frozen = section_class.__dataclass_params__.frozen  # type: ignore[attr-defined]
-        values = vars(section(frozen=frozen, arbitrary_types_allowed=True)(section_class)(**values))  # type: ignore[call-overload]
+        frozen = section_class.__dataclass_params__.frozen
+        values = vars(section(frozen=frozen)(section_class)(**values))
     return section_class(**values)

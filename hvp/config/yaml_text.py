@@ -8,6 +8,18 @@ import yaml
 
 from hvp.errors import UserError
 
+MOST_MERGED = 10_000  # keys; a file of a few lines that merge each other could ask for billions
+
+
+class _Loader(yaml.SafeLoader):
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Resolves `<<: *other`, as its name says not."""
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_MERGED:
+            raise yaml.constructor.ConstructorError(
+                problem=f"more than {MOST_MERGED} keys in one place", problem_mark=node.start_mark
+            )
+
 
 def parse_yaml(text: str, origin: str, of_file: bool = True) -> Any:
     """What YAML says.
@@ -20,7 +32,7 @@ def parse_yaml(text: str, origin: str, of_file: bool = True) -> Any:
         UserError: whatever is wrong with it.
     """
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Loader)  # a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark and of_file else ""

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from hvp.config.fields import Depth, Factor, Items, Number, Positive, Size, section
 
+LONGEST_TICK = 10**5  # frames: shorter videos are padded to it
+
 
 @section(frozen=True)
 class HierarchicalConfig:
@@ -64,6 +66,12 @@ class HierarchicalConfig:
     """Posterior = prior + learned difference."""
 
     def __post_init__(self) -> None:
+        slowest = self.tmp_abs_factor ** (self.levels - 1)
+        if slowest > LONGEST_TICK:
+            raise ValueError(
+                f"tmp_abs_factor {self.tmp_abs_factor} and levels {self.levels}: the slowest level "
+                f"would tick every {slowest:.1e} frames; at most {LONGEST_TICK}"
+            )
         if isinstance(self.beta, list) and len(self.beta) != self.levels:
             raise ValueError(f"beta has {len(self.beta)} entries for {self.levels} levels")
         self.observed_levels()
