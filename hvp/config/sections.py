@@ -40,6 +40,10 @@ class DataConfig:
     """Frames per training window; videos are cut without overlap."""
     random_start: bool = False
     """Training windows start anywhere in their videos, anew each epoch."""
+    division: str | None = None
+    """Another way to divide it: kth has openstl, ucf101 train_and_test."""
+    clips_per_video: Literal["all", "one"] = "all"
+    """Training windows of each video and epoch: all, or one, drawn anew."""
     frame_step: Count = 1
     """Every n-th frame of a video; windows have seq_len of these."""
     crop: Literal["none", "center"] = "none"

@@ -54,6 +54,10 @@ class Preparation(NamedTuple):
     crop: Crop = "none"
 
 
+# From a clip's name and its own split to the splits that have it.
+Division = Callable[[str, str], tuple[str, ...]]
+
+
 class DataSet:
     """A data set: a subclass of this, known by `DATA_SETS` or `hvp.register_dataset`.
 
@@ -68,6 +72,8 @@ class DataSet:
         preparation: how `prepare` stores it unless told otherwise.
         protocol: the papers' numbers of frames and size; empty where there is no paper.
         splits: those it comes in. Without `test`, evaluation takes the training videos.
+        divisions: ways to divide it that `data.division` names. They see clips' names as sources
+            give them, so that prepared folders need not be made again.
         downloads: files that licence and host allow to be fetched.
         masks: whether its sources have `read_masks` under `data.masks`.
         archives: whether `prepare` looks for archives in its folders, too.
@@ -80,6 +86,7 @@ class DataSet:
     preparation: ClassVar[Preparation] = Preparation(64, 64, 3)
     protocol: ClassVar[str] = ""
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    divisions: ClassVar[Mapping[str, Division]] = {}
     downloads: ClassVar[tuple[Download, ...]] = ()
     masks: ClassVar[bool] = False
     archives: ClassVar[bool] = True

@@ -27,6 +27,8 @@ class Window(NamedTuple):
 class VideoSplit:
     """One split of a data set, cut into windows without overlap; the remainder is dropped.
 
+    With `config.clips_per_video: one`, `train` has one window a video, drawn anew in every epoch.
+
     Args:
         config: the `data` section.
         split: `train`, `val` or `test`.
@@ -66,12 +68,13 @@ class VideoSplit:
         self._source = open_source(config, split, self.seq_len, seed)
         self._masked, self._random_start = config.masks, config.random_start
         self._frame_shape = (config.height, config.width, config.channels)
+        self._one_each = config.clips_per_video == "one" and split == "train"
         # (video, first frame) of every window
         self._windows = np.array(
             [
                 (video, first)
                 for video, length in enumerate(self._source.lengths)
-                for first in range(0, length - self.seq_len + 1, self.seq_len)
+                for first in self._starts(video, length)
             ]
         ).reshape(-1, 2)
         self.skipped = self._source.skipped
@@ -177,13 +180,23 @@ class VideoSplit:
             .prefetch(tf.data.AUTOTUNE)
         )
 
+    def _starts(self, video: int, length: int) -> Sequence[int]:
+        """First frames of a video's windows, where they are not drawn anew."""
+        starts = range(0, length - self.seq_len + 1, self.seq_len)
+        if not self._one_each or not starts:
+            return starts
+        random = np.random.default_rng([self._seed, video, 2])
+        return [int(random.choice(starts))]
+
     def _random_first(self, window: int, epoch: int) -> int | None:
-        """A start anywhere in the window's video, for `config.random_start`."""
-        if not self._random_start:
+        """The epoch's start in the window's video: anywhere for `config.random_start`, at a
+        multiple of a window's length for one clip a video, else `None`."""
+        if not self._random_start and not self._one_each:
             return None
         video = int(self._windows[window, 0])
         random = np.random.default_rng([self._seed, epoch, int(window), 1])
-        return int(random.integers(self._source.lengths[video] - self.seq_len + 1))
+        step = 1 if self._random_start else self.seq_len
+        return step * int(random.integers((self._source.lengths[video] - self.seq_len) // step + 1))
 
     def _read(self, window: int, epoch: int, first: int | None = None) -> list[np.ndarray]:
         """The window's frames, and its masks where they are asked for; `first` starts elsewhere."""

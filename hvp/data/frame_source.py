@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
 import numpy as np
@@ -51,3 +52,29 @@ class EveryNth:
         return cast(MaskedSource, self._source).read_masks(video, start * step, length * step)[
             ::step
         ]
+
+
+class Divided:
+    """The videos of several sources that belong to one split. See `FrameSource`.
+
+    Args:
+        sources: those of all splits that the data set comes in, by split.
+        belongs: whether the split has a video, from its name and its own split.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, FrameSource], belongs: Callable[[str, str], bool]
+    ) -> None:
+        self._places = [
+            (source, video)
+            for own, source in sources.items()
+            for video, name in enumerate(source.names)
+            if belongs(name, own)
+        ]
+        self.names = [source.names[video] for source, video in self._places]
+        self.lengths = [source.lengths[video] for source, video in self._places]
+        self.skipped = [problem for source in sources.values() for problem in source.skipped]
+
+    def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
+        source, own = self._places[video]
+        return source.read(own, start, length, epoch)

@@ -6,6 +6,7 @@ the first videos of a sorted folder are those of the first class.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -212,7 +213,7 @@ class SplitClips:
 
 def training_clips(config: ExperimentConfig, protocol: VideoProtocol, seed: int) -> SplitClips:
     """Real clips of an experiment: its training split, without the videos that are too short."""
-    data = config.data
+    data = dataclasses.replace(config.data, clips_per_video="all")  # at most one of each is taken
     split = VideoSplit(
         data, "train", seq_len=protocol.span, seed=config.seed, unusable_videos="skip"
     )

@@ -163,3 +163,38 @@ def test_random_starts(tmp_path):
     assert first.max() <= 16
     test = next(iter(VideoSplit(config, "test").evaluation_batches(5)))["video"].numpy()
     assert list(np.rint(test[:, 0, 0, 0, 0] * 255)) == [0, 4, 8, 12, 16]
+
+
+@pytest.mark.parametrize("random_start", [False, True])
+def test_one_clip_a_video_and_epoch(tmp_path, random_start):
+    """A video of 20 frames is seen as often as one of 5, from another start in every epoch."""
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        for number, length in enumerate((5, 20)):
+            levels = 100 * number + np.arange(length, dtype=np.uint8)
+            frames = levels[:, None, None] * np.ones((1, 8, 8), np.uint8)
+            np.save(tmp_path / split / f"video{number}.npy", frames)
+    config = DataConfig(
+        dataset="folder",
+        datadir=str(tmp_path),
+        height=8,
+        width=8,
+        seq_len=4,
+        clips_per_video="one",
+        random_start=random_start,
+        cache_dir=str(tmp_path / "cache"),
+    )
+    split = VideoSplit(config, "train", seed=1)
+    assert split.num_windows == 2
+
+    def starts(first_epoch):
+        batches = iter(split.training_batches(60, start=2 * first_epoch))
+        return np.rint(next(batches).numpy()[:, 0, 0, 0, 0] * 255).astype(int)
+
+    seen = starts(0)
+    assert all(sorted(pair)[0] < 100 <= sorted(pair)[1] for pair in seen.reshape(-1, 2))
+    long = set(seen[seen >= 100] - 100)
+    assert long == {0, 4, 8, 12, 16} if not random_start else len(long) > 8
+    assert max(long) <= 16
+    np.testing.assert_array_equal(starts(10)[:20], seen[20:40])
+    assert VideoSplit(config, "test").num_windows == 6

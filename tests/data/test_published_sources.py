@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from stand_ins import taxi_file
 
+from hvp.__main__ import main
 from hvp.config import DataConfig
 from hvp.data.sources import data_set, open_source, taxibj
 from hvp.data.video_io import write_mp4
@@ -35,6 +36,55 @@ def video(path, level=100, frames=6):
 
 def names(config, *splits):
     return [open_source(config, split, 5, 0).names for split in splits]
+
+
+def people(config, split):
+    return [int(name.split("person")[1][:2]) for name in open_source(config, split, 5, 0).names]
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_kth_by_either_division(tmp_path, config, prepared):
+    """1-20 and 21-25 as in the hierarchical paper, 1-16 and 17-25 as in OpenSTL; no file moves."""
+    for person in (1, 16, 17, 20, 21, 25):
+        split = "train" if person <= 20 else "test"
+        video(tmp_path / f"data/{split}/person{person:02}_boxing_d1_uncomp.mp4")
+    if prepared:
+        command = ["prepare", "kth", "--source", str(tmp_path / "data"), "--size", "8"]
+        assert main([*command, "--out", str(tmp_path / "made")]) == 0
+        (tmp_path / "data").rename(tmp_path / "raw")
+        (tmp_path / "made").rename(tmp_path / "data")
+    for division, last in ((None, 20), ("hierarchical", 20), ("openstl", 16)):
+        settings = config("kth", division=division, channels=1)
+        everyone = [1, 16, 17, 20, 21, 25]
+        assert people(settings, "train") == [p for p in everyone if p <= last]
+        assert people(settings, "test") == [p for p in everyone if p > last]
+        assert people(settings, "val") == people(settings, "test")
+    with pytest.raises(UserError, match=r"data.division is 'mcnet'; kth has hierarchical, openstl"):
+        open_source(config("kth", division="mcnet", channels=1), "train", 5, 0)
+
+
+def test_ucf101_trains_on_both_lists(tmp_path, config):
+    levels = {1: 40, 7: 90, 8: 140, 25: 190}
+    for group, level in levels.items():
+        video(tmp_path / f"data/v_Bowling_g{group:02}_c01.mp4", level)
+    source = open_source(config("ucf101", division="train_and_test"), "train", 5, 0)
+    found = {int(name[-10:-8]): source.read(i, 0, 5).mean() for i, name in enumerate(source.names)}
+    assert found.keys() == levels.keys()
+    assert all(abs(found[group] - level) < 4 for group, level in levels.items())
+    test = open_source(config("ucf101", division="train_and_test"), "test", 5, 0)
+    assert [name[-11:-8] for name in test.names] == ["g01", "g07"]
+    with pytest.raises(UserError, match="human36m is divided in one way only: null"):
+        open_source(config("human36m", division="openstl"), "train", 5, 0)
+
+
+def test_frames_are_not_left_out_twice(tmp_path, config):
+    for split in ("train", "test"):
+        video(tmp_path / f"raw/{split}/person01_boxing_d1.mp4", frames=12)
+    command = ["prepare", "kth", "--source", str(tmp_path / "raw"), "--size", "8", "--every", "2"]
+    assert main([*command, "--out", str(tmp_path / "data")]) == 0
+    assert open_source(config("kth", channels=1), "train", 5, 0).lengths == [6]
+    with pytest.raises(UserError, match=r"prepared with --every 2, and data.frame_step is 2"):
+        open_source(config("kth", channels=1, frame_step=2), "train", 2, 0)
 
 
 def test_human36m_as_frames(tmp_path):

@@ -6,6 +6,7 @@ or anywhere else, with `hvp.register_dataset` or an entry point of the group `hv
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from hvp.errors import UserError
@@ -13,7 +14,7 @@ from hvp.registry import Registry
 
 if TYPE_CHECKING:  # so that the names alone cost nothing: `hvp prepare --help` lists them
     from hvp.config import DataConfig
-    from hvp.data.data_set import DataSet
+    from hvp.data.data_set import DataSet, Division
     from hvp.data.frame_source import FrameSource
 
 DATA_SETS = Registry(
@@ -99,7 +100,7 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
         UserError: for an unknown data set, missing data (saying where to get it) and unusable
             videos, unless `config.unusable_videos` is `skip`.
     """
-    from hvp.data.frame_source import EveryNth
+    from hvp.data.frame_source import Divided, EveryNth
     from hvp.data.prepared_folder import is_prepared
 
     opened = data_set(config.dataset)
@@ -107,10 +108,33 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
     if config.masks:
         _check_masks(config, opened)
+    division = None if config.division is None else _division(config, opened)
     if is_prepared(config.datadir):
         opened = data_set(PREPARED)
-    source = opened.open(config, split, seq_len * config.frame_step, seed)
+    span = seq_len * config.frame_step
+    if division is None:
+        source = opened.open(config, split, span, seed)
+    else:
+        source = Divided(
+            {own: opened.open(config, own, span, seed) for own in ("train", "test")},
+            lambda name, own: ("test" if split == "val" else split) in division(name, own),
+        )
     return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
+
+
+def _division(config: DataConfig, opened: DataSet) -> Division:
+    """The division that `data.division` names, also of what a prepared folder was made of."""
+    from hvp.data.prepared_folder import is_prepared, read_info
+
+    if opened.name == PREPARED and is_prepared(config.datadir):
+        opened = data_set(read_info(Path(config.datadir)).dataset)
+    if config.division not in opened.divisions:
+        known = ", ".join(opened.divisions)
+        raise UserError(
+            f"data.division is {config.division!r}; {opened.name} "
+            + (f"has {known}" if known else "is divided in one way only: null")
+        )
+    return opened.divisions[config.division]
 
 
 def _check_masks(config: DataConfig, opened: DataSet) -> None:

@@ -8,7 +8,7 @@ frames below `S1/`, ...; or folders such as `s_01_act_02_subact_01_ca_01`, as co
 Recordings of several actions (`_ALL*.mp4`) and masks (`MySegmentsMat/`) are left out.
 Split: subjects 1, 5, 6, 7, 8 train, 9, 11 test.
 Protocol: SDFNet and DFDNet (as OpenSTL) 4 -> 4 at 256x256. OpenSTL takes every fifth frame of 50
-(`prepare --every 5`).
+(`data.frame_step: 5`, or `prepare --every 5`, after which `data.frame_step` must be 1).
 """
 
 from __future__ import annotations

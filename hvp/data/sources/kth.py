@@ -2,9 +2,10 @@
 
 Origin: https://www.csc.kth.se/cvap/actions/, six zip files of 599 grey clips, 160x120, 25 fps: six
 actions by 25 persons in four scenarios. Free for research; no licence is stated.
-Split: persons 1-20 train, 21-25 test. Layout of `data.datadir`: what `python -m hvp prepare kth`
-makes of the official files, or your own `{train,test}/*.avi|mp4`. The picture is squeezed into a
-square, as in the papers.
+Split: persons 1-20 train, 21-25 test, as the hierarchical model's; `data.division: openstl` has
+persons 1-16 and 17-25, as SimVP, OpenSTL and those that follow them.
+Layout of `data.datadir`: what `python -m hvp prepare kth` makes of the official files, or your own
+`{train,test}/*.avi|mp4`. The picture is squeezed into a square, as in the papers.
 Protocols: hierarchical model 36 -> 164 at 64x64 (clips shorter than the evaluation length are left
 out); SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet 10 -> 20 and 10 -> 40 at 128x128.
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
-from hvp.data.data_set import Clip, DataSet, Listing, Preparation
+from hvp.data.data_set import Clip, DataSet, Division, Listing, Preparation
 from hvp.data.downloads import Download
 from hvp.data.stored_videos import videos_below
 from hvp.errors import UserError
@@ -22,12 +24,29 @@ from hvp.files import require_regular
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
 TEST_PERSONS = range(21, 26)
+PERSON = re.compile(r"(?:^|/)person(\d\d)_", re.IGNORECASE)
 CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)(_uncomp)?\.(avi|mp4)", re.IGNORECASE)
 RANGES = re.compile(r"(person\d\d_[a-z]+_d\d)\s+(?:frames\s+([\d,\s-]+)|\*missing\*)\s*")
 
 
+def _by_person(last_of_training: int) -> Division:
+    """Persons up to this one are for training, the others for testing."""
+
+    def split_of(name: str, own: str) -> tuple[str, ...]:
+        person = PERSON.search(name)
+        if person is None:
+            raise UserError(
+                f"data.division: {name} does not begin with the number of its person, as "
+                "person01_boxing_d1 does"
+            )
+        return ("train",) if int(person[1]) <= last_of_training else ("test",)
+
+    return split_of
+
+
 class KTH(DataSet):
     name = "kth"
+    divisions: ClassVar = {"hierarchical": _by_person(20), "openstl": _by_person(16)}
     preparation = Preparation(64, 64, 1)
     protocol = (
         "hierarchical model 36 -> 164 at 64x64; SVG and SRVP 10 -> 30; SimVP, SDFNet and DFDNet "

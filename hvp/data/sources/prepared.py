@@ -80,6 +80,11 @@ def _check_options(folder: Path, info: Info, config: DataConfig) -> None:
             f"smaller than data.height x data.width, {config.height}x{config.width}: prepare it "
             "again with --size"
         )
+    if options.every > 1 and config.frame_step > 1:
+        raise UserError(
+            f"data.datadir: {folder} was prepared with --every {options.every}, and "
+            f"data.frame_step is {config.frame_step}: frames would be left out twice; set it to 1"
+        )
     if config.crop == "center" and options.crop != "center":
         raise UserError(
             f"data.datadir: {folder} was prepared with --crop none; data.crop is center"

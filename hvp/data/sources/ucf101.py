@@ -9,13 +9,16 @@ and `trainlist01.txt` and `testlist01.txt` if they are at hand.
 Split: the official list of the lowest number that is there. Without lists, as in the first one:
 groups 1 to 7 of each action are for testing. The lists agree with this (13320 = 9537 + 3783).
 Protocol: motion GAN, 16 frames of 256x256, the centre of the picture, every frame (every n-th:
-`data.frame_step`, or `prepare --every`), trained on both splits: take `frame_folders` for that.
+`data.frame_step`, or `prepare --every`), trained on the train and test lists
+(`data.division: train_and_test`), one clip a video and epoch (`data.clips_per_video: one`); its
+FVD's real clips are of both lists as well.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from hvp.data.data_set import DataSet, Preparation
 from hvp.data.stored_videos import Splits, videos_below
@@ -26,8 +29,14 @@ CLIP = re.compile(r"v_[a-z]+_g(\d\d)_c\d\d", re.IGNORECASE)
 TEST_GROUPS = range(1, 8)
 
 
+def _train_and_test(name: str, own: str) -> tuple[str, ...]:
+    """All clips are for training; those of the test list are for testing, too."""
+    return ("train", "test") if own == "test" else ("train",)
+
+
 class UCF101(DataSet):
     name = "ucf101"
+    divisions: ClassVar = {"train_and_test": _train_and_test}
     preparation = Preparation(256, 256, 3, crop="center")
     protocol = "motion GAN, 16 frames of 256x256, the centre of the picture, trained on both splits"
     advice = (
