@@ -90,5 +90,11 @@ def _downloaded(name: str) -> Path:
     files = ", ".join(WEIGHTS[name])
     by_hand = f"name the folder that holds {files} by --weights-dir or HVP_WEIGHTS_DIR"
     for file, published in WEIGHTS[name].items():
-        retrieve(published.url, published.sha256, folder, file, by_hand)
+        try:
+            retrieve(published.url, published.sha256, folder, file, by_hand)
+        except UserError as error:
+            if isinstance(error.__cause__, PermissionError):
+                choose = "choose another with HVP_CACHE_DIR"
+                raise UserError(f"cannot write to {folder}: {choose}") from error
+            raise
     return folder

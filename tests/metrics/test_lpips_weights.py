@@ -98,6 +98,15 @@ def test_unwritable_cache(published, tmp_path):
         download.weights_folder("toy")
 
 
+def test_a_cache_of_others_names_the_way_out(published, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pooch.retrieve", refuse)
+    with pytest.raises(UserError, match=r"toy: choose another with HVP_CACHE_DIR$"):
+        download.weights_folder("toy")
+
+
 def test_lpips_table_is_complete():
     assert len(download.WEIGHTS["lpips_alex"]) == 10
     assert all(len(file.sha256) == 64 for file in download.WEIGHTS["lpips_alex"].values())
