@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hvp.errors import UserError, writing
-from hvp.text import name_problem
 
 
 def cache_folder(kind: str) -> Path:
@@ -21,20 +20,6 @@ def cache_folder(kind: str) -> Path:
 
     own = os.environ.get("HVP_CACHE_DIR")
     return Path(own or platformdirs.user_cache_dir("hvp", appauthor=False)) / kind
-
-
-def check_name(name: str, asked_by: str) -> str:
-    """A name that can be a folder's: of an experiment, a prepared set, an output.
-
-    Args:
-        asked_by: the key or flag that gives it, for the message: `--out`.
-
-    Raises:
-        UserError: if it is empty, hidden, too long, or has slashes or characters that are no text.
-    """
-    if problem := name_problem(name):
-        raise UserError(f"{asked_by} {problem}")
-    return name
 
 
 def file_sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hvp.errors import UserError
-from hvp.files import cache_folder, check_name, replacing, require_writable
+from hvp.files import cache_folder, replacing, require_writable
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -60,28 +60,3 @@ def test_the_cache_folder(tmp_path, monkeypatch):
     assert cache_folder("frames") == tmp_path / "xdg/hvp/frames"
     monkeypatch.setenv("HVP_CACHE_DIR", str(tmp_path / "own"))
     assert cache_folder("frames") == tmp_path / "own/frames"
-
-
-@pytest.mark.parametrize("name", ["kth", "a b", "ä" * 40, "run-2.1_x", "a..b", "[x]"])
-def test_names_that_folders_can_have(name):
-    assert check_name(name, "--out") == name
-
-
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("", "a plain name without slashes"),
-        ("a/b", "a plain name without slashes"),
-        ("a\\b", "a plain name without slashes"),
-        ("..", "a name that does not begin with a dot"),
-        (".hidden", "a name that does not begin with a dot"),
-        ("a\0b", "a name of plain characters"),
-        ("a\nb", "a name of plain characters"),
-        ("a\x7fb", "a name of plain characters"),
-        ("a\udcff", "a name of plain characters"),
-        ("ä" * 41, "a name of at most 80 bytes"),
-    ],
-)
-def test_names_that_they_cannot(name, problem):
-    with pytest.raises(UserError, match=rf"^--out is .*; use {problem}$"):
-        check_name(name, "--out")
