@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=in_or_out,
         help="whether FVD sees the context (out)",
     )
-    ways = ("error", "skip")
+    ways = ("error", "skip", "salvage")
     add("--unusable-videos", type=choice(ways), choices=ways, help="broken or too short videos")
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
 

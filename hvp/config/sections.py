@@ -52,8 +52,8 @@ class DataConfig:
     """Masks beside the frames, where a data set has them: davis."""
     max_video_len: Count | None = None
     """Frames of each video that are used, from its start; null: all."""
-    unusable_videos: Literal["error", "skip"] = "error"
-    """Broken or too short ones: error, or skip with a report."""
+    unusable_videos: Literal["error", "skip", "salvage"] = "error"
+    """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     cache_dir: Location | None = None
     """Decoded frames; null: HVP_CACHE_DIR or the user's cache folder."""
     num_digits: Annotated[int, Field(ge=1, le=1000)] = 2
@@ -148,8 +148,8 @@ class EvaluationConfig:
     """default, svg, cwvae, legacy, simvp, simvp-legacy."""
     metrics: Items[str] = field(default_factory=lambda: ["mse", "mae", "psnr", "ssim", "lpips"])
     """Of mse, mae, psnr, ssim, lpips."""
-    unusable_videos: Literal["error", "skip"] = "error"
-    """Broken or too short ones: error, or skip with a report."""
+    unusable_videos: Literal["error", "skip", "salvage"] = "error"
+    """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     fvd_weights: Location | None = None
     """I3D's checkpoint: evaluation measures FVD; null: HVP_I3D_WEIGHTS."""
     fvd_context: Literal["in", "out"] = "out"

@@ -55,7 +55,7 @@ class VideoSplit:
         *,
         seq_len: int | None = None,
         seed: int = 0,
-        unusable_videos: Literal["error", "skip"] | None = None,
+        unusable_videos: Literal["error", "skip", "salvage"] | None = None,
     ):
         if unusable_videos is not None:
             config = dataclasses.replace(config, unusable_videos=unusable_videos)

@@ -102,6 +102,21 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
         )
 
 
+def frames_that_decode(path: Path) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, 3)` of a damaged video file, up to where no more comes.
+
+    Frames that the decoder patched from others are among them, lost ones are not.
+    """
+    import av
+
+    with _listening:
+        try:
+            for frame, _ in _decode(path, strict=False):
+                yield frame
+        except (*DECODER_ERRORS, av.FFmpegError):
+            return
+
+
 def _quietly(look: Callable[[Path], Any], path: Path) -> Any:
     import av
 
@@ -117,7 +132,7 @@ def _count_stored(path: Path) -> int | None:
         raise UserError(f"{path}: damaged or cut off: {error}") from error
 
 
-def _decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+def _decode(path: Path, strict: bool = True) -> Iterator[tuple[np.ndarray, int]]:
     """Frames, and how many the file declares: 0 where it does not say."""
     import av
     from av.video.reformatter import VideoReformatter
@@ -129,17 +144,17 @@ def _decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
         with container:
             stream = one_thread(container)
             check_size(path, stream.width, stream.height)
-            stream.codec_context.options = STRICT
+            stream.codec_context.options = STRICT if strict else {}
             frames = container.decode(stream)
             while True:
                 with av.logging.Capture() as more:
                     frame = next(frames, None)
                 complaints += more
-                if complaints:
+                if strict and complaints:
                     raise ValueError(f"it is damaged: {complaints[0][2].strip()}")
                 if frame is None:
                     return
-                if frame.is_corrupt:
+                if strict and frame.is_corrupt:
                     raise ValueError("it is damaged: a frame lacks parts")
                 check_size(path, frame.width, frame.height)  # GIFs tell it only now
                 yield reformatter.reformat(frame, format="rgb24").to_ndarray(), stream.frames

@@ -34,6 +34,12 @@ def read_frames(path: Path, config: DataConfig) -> np.ndarray:
     return read_video(path, config.height, config.width, config.channels, crop=config.crop)
 
 
+def salvaged_frames(path: Path, config: DataConfig) -> np.ndarray:
+    """The frames of a damaged video that decode, as `read_frames` gives them."""
+    size = config.height, config.width, config.channels
+    return read_video(path, *size, crop=config.crop, strict=False)
+
+
 def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = read_frames) -> Path:
     """The `.npy` with the frames of the video `path`, decoded now if it is not there yet.
 

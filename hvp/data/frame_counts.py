@@ -39,7 +39,7 @@ def stored_frames(path: Path) -> int | None:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
                 return _gif_frames(content) if start == GIF_START else _matroska_frames(content)
-            except (IndexError, struct.error):
+            except (LookupError, struct.error):
                 raise ValueError("the file ends too early") from None
 
 
@@ -133,7 +133,9 @@ def _matroska_frames(content: Content) -> int | None:
         raise ValueError("it has no segment")
     if any(element.identifier != VOID for element in rest[1:]):
         raise ValueError(f"it goes on after its segment, at byte {rest[0].end}")
-    segment, video, tracks, frames = rest[0], None, set(), 0
+    segment, frames = rest[0], 0
+    video: _Track | None = None
+    tracks: set[int] = set()
     for element in _elements(content, segment.start, segment.end):
         if element.identifier == CLUSTER:
             if not tracks:
@@ -206,7 +208,7 @@ def _elements(content: Content, start: int, end: int) -> Iterator[_Element]:
     position = start
     while position < end:
         first = position
-        identifier, position = _number(content, position, with_marker=True)
+        identifier, position = _identifier(content, position)
         length, position = _number(content, position)
         if length is None:  # recorded live: it ends where the next one of its kind begins
             stop = _end_of_unknown(content, identifier, position, end)
@@ -227,7 +229,7 @@ def _end_of_unknown(content: Content, identifier: int, position: int, end: int) 
     if identifier != CLUSTER:
         return end
     while position < end:
-        inner, after = _number(content, position, with_marker=True)
+        inner, after = _identifier(content, position)
         if inner in IN_SEGMENT or inner == CLUSTER:
             return position
         length, after = _number(content, after)
@@ -237,18 +239,26 @@ def _end_of_unknown(content: Content, identifier: int, position: int, end: int) 
     return end
 
 
-def _number(content: Content, position: int, with_marker: bool = False) -> tuple[int | None, int]:
+def _identifier(content: Content, position: int) -> tuple[int, int]:
+    """An element's identifier at a byte, and the byte after it."""
+    end = position + _width(content, position)
+    return int.from_bytes(content[position:end], "big"), end
+
+
+def _number(content: Content, position: int) -> tuple[int | None, int]:
     """A number of variable length at a byte, and the byte after it; `None` if it is unknown."""
+    width = _width(content, position)
+    unknown = (1 << 7 * width) - 1
+    value = int.from_bytes(content[position : position + width], "big") & unknown
+    return None if value == unknown else value, position + width
+
+
+def _width(content: Content, position: int) -> int:
+    """Bytes of an identifier or number: the leading zero bits of its first byte tell."""
     first = content[position]
     if not first:
         raise ValueError(f"no element where one should begin, at byte {position}")
     width = 9 - first.bit_length()
     if len(content) < position + width:
         raise IndexError
-    value = int.from_bytes(content[position : position + width], "big")
-    if not with_marker:
-        unknown = (1 << 7 * width) - 1
-        value &= unknown
-        if value == unknown:
-            return None, position + width
-    return value, position + width
+    return width

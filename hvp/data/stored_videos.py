@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.frame_cache import decode_all
+from hvp.data.frame_cache import decode_all, salvaged_frames
 from hvp.data.frame_source import FrameSource
 from hvp.data.raw_frames import RawFrames
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video
@@ -39,7 +39,10 @@ class VideoFiles:
         self.lengths: list[int] = []
         self.skipped: list[str] = []
         self._frames: list[RawFrames] = []
-        for path, result in zip(paths, decode_all(list(paths), config), strict=True):
+        decoded = decode_all(list(paths), config)
+        if config.unusable_videos == "salvage":
+            decoded = _salvaged(paths, decoded, config)
+        for path, result in zip(paths, decoded, strict=True):
             if isinstance(result, UserError):
                 self.skipped.append(str(result))
                 continue
@@ -57,6 +60,20 @@ class VideoFiles:
         return self._frames[video].read(start, length)
 
 
+def _salvaged(
+    paths: Sequence[Path], decoded: list[Path | UserError], config: DataConfig
+) -> list[Path | UserError]:
+    """The same with what decodes of damaged videos, which it reports."""
+    reasons = {p: e for p, e in zip(paths, decoded, strict=True) if isinstance(e, UserError)}
+    again = decode_all(list(reasons), config, salvaged_frames)
+    kept = {p: found for p, found in zip(reasons, again, strict=True) if isinstance(found, Path)}
+    if kept:
+        count = f"{len(kept)} of {len(paths)} videos as far as they decode"
+        listed = some_of([str(reasons[path]) for path in kept])
+        print(f"used in part: {one_line(f'{count}: {listed}')}", file=sys.stderr)
+    return [kept.get(path, found) for path, found in zip(paths, decoded, strict=True)]
+
+
 def report_skipped(source: FrameSource, total: int, unusable_videos: str, root: Path) -> None:
     """Refuses what is in `source.skipped`, or with `unusable_videos` = `skip` says it."""
     if not source.skipped:
@@ -64,7 +81,9 @@ def report_skipped(source: FrameSource, total: int, unusable_videos: str, root: 
     count = f"{len(source.skipped)} of {total} videos in {root} cannot be used"
     listed = some_of(source.skipped)
     if unusable_videos == "error":
-        raise UserError(f"{count}: {listed}. unusable_videos=skip leaves them out")
+        raise UserError(
+            f"{count}: {listed}. unusable_videos=skip leaves them out, salvage uses what decodes"
+        )
     if not source.names:
         raise UserError(f"{count}, so none is left: {listed}")
     print(f"left out: {one_line(f'{count}: {listed}')}", file=sys.stderr)

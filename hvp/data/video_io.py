@@ -11,7 +11,12 @@ from typing import Literal
 import numpy as np
 
 from hvp.data.array_files import HDF5_SUFFIXES, NUMPY_SUFFIXES, array_frames
-from hvp.data.decoding import FRAME_SUFFIXES, decoded_frames, folder_frames
+from hvp.data.decoding import (
+    FRAME_SUFFIXES,
+    decoded_frames,
+    folder_frames,
+    frames_that_decode,
+)
 from hvp.data.video_quirks import frame_times
 from hvp.errors import UserError, writing
 from hvp.files import require_regular
@@ -45,6 +50,7 @@ def read_video(
     crop: Crop = "none",
     every: int = 1,
     fps: float | None = None,
+    strict: bool = True,
 ) -> np.ndarray:
     """Reads a whole video.
 
@@ -60,6 +66,7 @@ def read_video(
         every: keep every n-th frame, from the first.
         fps: resample to this constant rate by the frames' stored times: at each tick, the frame
             that is shown then. `None` takes every stored frame once, whatever its time.
+        strict: refuse damaged video files; if not, take the frames of them that decode.
 
     Returns:
         uint8 `(time, height, width, channels)`. Frames that an edit list hides (MP4 cut without
@@ -72,7 +79,7 @@ def read_video(
     """
     path = Path(path)
     frames: list[np.ndarray] = []
-    for number, frame in enumerate(_frames(path)):
+    for number, frame in enumerate(_frames(path, strict)):
         if number % every and fps is None:
             continue
         if max_frames is not None and fps is None and len(frames) == max_frames:
@@ -149,7 +156,7 @@ def _center(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return frame[top : top + keep_rows, left : left + keep_columns]
 
 
-def _frames(path: Path) -> Iterator[np.ndarray]:
+def _frames(path: Path, strict: bool) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, channels)` of anything readable."""
     if path.is_dir():
         yield from folder_frames(path)
@@ -162,7 +169,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
     if path.suffix.lower() in ARRAY_SUFFIXES:
         yield from array_frames(path)
     else:
-        yield from decoded_frames(path)
+        yield from decoded_frames(path) if strict else frames_that_decode(path)
 
 
 def encode_gif(frames: np.ndarray, fps: float) -> bytes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
+import signal
 import stat
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -19,6 +22,25 @@ import numpy as np
 from hvp.data.video_io import read_video, write_gif, write_mp4
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
+
+
+SECONDS = 20
+
+
+@contextmanager
+def no_hang() -> Iterator[None]:
+    """Ends a test that waits for ever."""
+
+    def stop(*_):
+        raise TimeoutError(f"no answer within {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 # File names of every container and codec that damage is tried on.
@@ -294,3 +316,58 @@ def make_readable(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | stat.S_IRWXU)
+
+
+def edited_folder(folder: Path, random: np.random.Generator) -> str:
+    """Edits a prepared folder in one place; returns what was done, in words.
+
+    Values of `info.json` become others, keys go, its bytes change; shards change, go, become links,
+    pipes or folders.
+    """
+    shards = sorted(folder.glob("*.tfrecord"))
+    shard = shards[random.integers(len(shards))]
+    kind = random.integers(8)
+    if kind < 4:
+        return _edited_value(folder / "info.json", random)
+    if kind == 4:
+        victim = [folder / "info.json", shard][random.integers(2)]
+        victim.write_bytes(damaged_in_the_middle(victim.read_bytes(), random))
+        return f"damaged {victim.name}"
+    content = shard.read_bytes()
+    shard.unlink()
+    if kind == 5:
+        shard.symlink_to(["/dev/zero", "/bin/bash", "nowhere", "."][random.integers(4)])
+        return f"{shard.name} is a link"
+    if kind == 6:
+        [os.mkfifo, os.mkdir][random.integers(2)](shard)
+        return f"{shard.name} is no file"
+    other = shards[(shards.index(shard) + 1) % len(shards)]
+    shard.write_bytes(other.read_bytes() if random.integers(2) else content[: -len(content) // 3])
+    return f"{shard.name} is another one"
+
+
+ODD_VALUES = (
+    None, True, -1, 0, 1, 7, 10**9, 2**63, 10**40, 1.5, float("nan"), float("inf"), "", "x",
+    "/bin/bash", "../../etc/passwd", "a\0b", "\udcff", "x" * 10**5, [], {}, [[]],
+    {"": {}}, ["/dev/zero"],
+)  # fmt: skip
+
+
+def _edited_value(path: Path, random: np.random.Generator) -> str:
+    info = json.loads(path.read_text())
+    place, way = info, []
+    while True:  # down to some value, at any depth
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = keys[random.integers(len(keys))]
+        way.append(key)
+        if isinstance(place[key], (dict, list)) and place[key] and random.integers(4):
+            place = place[key]
+            continue
+        break
+    value = ODD_VALUES[random.integers(len(ODD_VALUES))]
+    if random.integers(5):
+        place[key] = value
+    else:
+        del place[key]
+    path.write_text(json.dumps(info))
+    return f"{'.'.join(map(str, way))} = {value!r:.40}"

@@ -6,48 +6,30 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import struct
 import time
 import zipfile
 from collections import Counter
-from contextlib import contextmanager
 
 import av
 import h5py
 import numpy as np
 import pytest
-from broken_inputs import VIDEO_FORMATS, damaged_in_the_middle, write_video
+from broken_inputs import SECONDS, VIDEO_FORMATS, damaged_in_the_middle, no_hang, write_video
 from PIL import Image
 
 from hvp.__main__ import main
+from hvp.config import DataConfig
 from hvp.data.archives import unpack
 from hvp.data.frame_counts import stored_frames
 from hvp.data.masks import read_masks
-from hvp.data.sources import data_set
-from hvp.data.video_io import encode_gif, read_video
+from hvp.data.sources import data_set, open_source
+from hvp.data.video_io import encode_gif, read_video, write_mp4
 from hvp.errors import UserError
 
 FRAMES = 15
-SECONDS = 20
 SEED = int(os.environ.get("HVP_CAMPAIGN_SEED", "0"))
-
-
-@contextmanager
-def no_hang():
-    """Ends a test that waits for ever."""
-
-    def stop(*_):
-        raise TimeoutError(f"no answer within {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def moving(frames=FRAMES):
@@ -257,6 +239,30 @@ def test_lists_masks_and_archives_too(tmp_path, capsys, make):
         arguments = ["--sequences", str(tmp_path / "00.txt"), "--out", str(tmp_path / "out")]
         assert main(["prepare", "kth", *arguments]) == 2
     assert "00.txt: is no regular file" in capsys.readouterr().err
+
+
+def test_what_decodes_can_be_taken(tmp_path, capsys):
+    (tmp_path / "train").mkdir()
+    for name in ("a", "b", "c"):
+        write_mp4(tmp_path / f"train/{name}.mp4", moving())
+    content = (tmp_path / "train/b.mp4").read_bytes()
+    place = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 3
+    (tmp_path / "train/b.mp4").write_bytes(content[:place] + bytes(400) + content[place + 400 :])
+    (tmp_path / "train/c.mp4").write_bytes(content[:50])
+    settings = {"dataset": "folder", "datadir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
+    lengths = {}
+    for choice in ("skip", "salvage", "skip"):
+        config = DataConfig(**settings, height=16, width=16, unusable_videos=choice)
+        source = open_source(config, "train", 2, 0)
+        lengths[choice] = dict(zip(source.names, source.lengths, strict=True))
+        report = capsys.readouterr().err
+        assert "c.mp4" in report.split("left out: ")[1]
+        assert ("used in part: 1 of 3 videos" in report) == (choice == "salvage")
+    assert lengths["skip"] == {"train/a.mp4": FRAMES}
+    assert set(lengths["salvage"]) == {"train/a.mp4", "train/b.mp4"}
+    assert 2 <= lengths["salvage"]["train/b.mp4"] <= FRAMES
+    with pytest.raises(UserError, match=r"2 of 3 videos.*salvage uses what decodes"):
+        open_source(DataConfig(**settings, height=16, width=16), "train", 2, 0)
 
 
 def test_a_member_without_a_name(tmp_path):

@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_inputs import edited_folder, no_hang
 
 import hvp
 from hvp.__main__ import main
@@ -224,3 +226,55 @@ def test_equal_data_give_equal_bytes(made, tmp_path):
         ]
         assert len(sums[0]) == 4
         assert sums[0] == sums[1]
+
+
+def read_all(folder):
+    """All clips of a prepared folder, or `None` where it is refused in one line."""
+    clips = {}
+    try:
+        for split in ("train", "test"):
+            source = open_source(config(folder, unusable_videos="error"), split, 6, 0)
+            for number, (name, length) in enumerate(zip(source.names, source.lengths, strict=True)):
+                clips[split, name] = source.read(number, 0, length).tobytes()
+    except UserError as error:
+        assert "\n" not in str(error)
+        return None
+    return clips
+
+
+def try_edits(made, folder, capsys, count, seed):
+    """Edited folders are refused by readers and `--check` alike, or give what was prepared."""
+    random = np.random.default_rng(seed)
+    expected, outcomes = read_all(made), Counter()
+    for number in range(count):
+        out = folder / str(number)
+        out.mkdir()
+        for path in made.iterdir():
+            (out / path.name).write_bytes(path.read_bytes())
+        edit = edited_folder(out, random)
+        with no_hang():
+            clips = read_all(out)
+            code = main(["prepare", "folder", "--out", str(out), "--check"])
+        printed = capsys.readouterr()
+        assert code in (0, 2), edit
+        assert "Traceback" not in printed.err, edit
+        assert printed.err.count("\n") == (code == 2), edit
+        outcomes["refused" if clips is None else "whole" if clips == expected else "less"] += 1
+        if clips is not None and clips != expected:
+            # Only what is a sound prepared folder of fewer or renamed clips, as the edit says.
+            assert code == 0, edit
+            assert set(clips.values()) <= set(expected.values()), edit
+    return outcomes
+
+
+def test_some_edits(made, tmp_path, capsys):
+    assert try_edits(made, tmp_path, capsys, 25, seed=0)["refused"] > 10
+
+
+@pytest.mark.campaign
+def test_two_hundred_edits(made, tmp_path, capsys):
+    seed = int(os.environ.get("HVP_CAMPAIGN_SEED", "0"))
+    outcomes = try_edits(made, tmp_path, capsys, 200, seed)
+    with capsys.disabled():
+        print(f"edits of prepared folders, seed {seed}: {dict(outcomes)}")
+    assert outcomes["refused"] > 100
