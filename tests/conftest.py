@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import io
+import zipfile
 from pathlib import Path
 
+import goldens
+import h5py
 import numpy as np
 import pytest
 
@@ -12,40 +15,35 @@ from hvp.quiet import import_tensorflow
 
 import_tensorflow()
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data, weights and golden values, which a user's clone does not have."""
-    if not SHARED.is_dir():
-        pytest.skip(f"{SHARED} is not there: it holds the golden values and real samples")
-    return SHARED
-
-
-class Golden:
-    """One golden file: `config`, `weights`, and its arrays by name."""
-
-    def __init__(self, path: Path):
-        self.arrays = np.load(path, allow_pickle=False)
-        self.config = json.loads(str(self.arrays["config"]))
-        self.weights = {
-            name.removeprefix("weights/"): self.arrays[name]
-            for name in self.arrays.files
-            if name.startswith("weights/")
-        }
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.arrays[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.arrays.files
+    if not goldens.SHARED.is_dir():
+        pytest.skip(f"{goldens.SHARED} is absent: it holds the golden values and real samples")
+    return goldens.SHARED
 
 
 @pytest.fixture(scope="session")
-def golden(shared):
-    """`golden(name)` opens `golden/NAME.npz`."""
-    return lambda name: Golden(shared / "golden" / f"{name}.npz")
+def shared_file():
+    """`shared_file(path, proves)`: a file or folder of `../shared`, which no user's clone has.
+
+    A test that is skipped for want of it says what it `proves`.
+    """
+
+    def find(path: str, proves: str) -> Path:
+        found = goldens.SHARED / path
+        if not found.exists():
+            pytest.skip(f"{found} is absent; with it this test proves {proves}")
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """`golden(name)` opens a golden file of this clone, or one of `../shared` as `shared/NAME`."""
+    return goldens.open_golden
 
 
 SMALL_EXPERIMENT = """\
@@ -82,7 +80,7 @@ def small_config(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def i3d_weights() -> dict[str, np.ndarray]:
-    """Random weights of I3D by the golden's recipe: over sorted names, seed 400 + index."""
+    """Random weights of I3D by the golden files' recipe: seed 400 + place among the names."""
     from unittest import mock
 
     from hvp.distances.i3d import I3D
@@ -125,3 +123,42 @@ def i3d_network(i3d_checkpoint):
     from hvp.distances.i3d import I3D
 
     return I3D(i3d_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def lpips_files(tmp_path_factory) -> Path:
+    """A folder like that of the published LPIPS files, with seeded weights."""
+    weights = goldens.open_golden("lpips_seeded").weights
+    folder = tmp_path_factory.mktemp("lpips_alex")
+    for index, (slice_, layer) in enumerate(((1, 0), (2, 3), (3, 6), (4, 8), (5, 10))):
+        trunk, head = f"net.slice{slice_}.{layer}", f"lin{index}.model.1.weight"
+        kernel = weights[f"{trunk}.weight"].transpose(3, 2, 1, 0)  # (width, height, in, out)
+        variables = "layers/sequential/layers/conv2d/vars"
+        content = {f"{variables}/0": kernel, f"{variables}/1": weights[f"{trunk}.bias"]}
+        _write_keras_file(folder / f"slice_{slice_}_base.keras", content)
+        lin = weights[head].transpose(2, 3, 1, 0)
+        _write_keras_file(folder / f"lin{index}.keras", {"conv_layer/layers/conv2d/vars/0": lin})
+    return folder
+
+
+def _write_keras_file(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    stored = io.BytesIO()
+    with h5py.File(stored, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", stored.getvalue())
+
+
+@pytest.fixture
+def lpips_weights(lpips_files, monkeypatch) -> Path:
+    """`lpips_files`, taken for the published ones while the test runs."""
+    from hvp.files import file_sha256
+    from hvp.metrics import lpips_weights
+
+    published = {
+        name: file._replace(sha256=file_sha256(lpips_files / name))
+        for name, file in lpips_weights.WEIGHTS["lpips_alex"].items()
+    }
+    monkeypatch.setitem(lpips_weights.WEIGHTS, "lpips_alex", published)
+    return lpips_files

@@ -178,8 +178,8 @@ def test_interrupted(experiment, capsys, monkeypatch):
     assert not reports(experiment)
 
 
-def test_frames_too_small_for_lpips(experiment, capsys, shared):
-    flags = ["--metrics", "lpips", "--weights-dir", str(shared / "weights")]
+def test_frames_too_small_for_lpips(experiment, capsys, lpips_weights):
+    flags = ["--metrics", "lpips", "--weights-dir", str(lpips_weights)]
     assert main(["evaluate", "--logdir", str(experiment), *flags]) == 2
     error = capsys.readouterr().err
     assert "at least 31x31 pixels, these have 16x16" in error

@@ -55,6 +55,7 @@ def experiment(folder, tmp_path):
 def test_training_clips_are_the_first_that_training_gets(folder, channels):
     split = VideoSplit(data_config(folder, channels), "train", seed=5)
     clips = shown_clips(split, "train", count=4)
+    assert len(clips) == 4
     (batch,) = split.training_batches(4).take(1)
     for clip, trained in zip(clips, batch.numpy(), strict=True):
         np.testing.assert_array_equal(clip.frames, np.rint(trained * 255))

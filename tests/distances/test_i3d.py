@@ -24,15 +24,24 @@ def close(measured, expected):
     np.testing.assert_allclose(measured, expected, atol=1e-5 * np.abs(expected).max(), rtol=0)
 
 
+def test_as_another_implementation(golden, network):
+    """Recorded by `record_perceptual.py` with PyTorch, whose weights follow the same recipe."""
+    stored = golden("i3d_seeded")
+    endpoints = network.endpoints(stored["inputs/clip"] / np.float32(255))
+    assert len(endpoints) == 19
+    for name in ("features", "logits_per_time", "logits"):
+        close(endpoints[name], stored[f"outputs/{name}"])
+
+
 def test_weights_are_the_goldens(golden, i3d_weights):
-    stored = golden("i3d")
+    stored = golden("shared/i3d")
     assert len(i3d_weights) == 230
     sums = [float(i3d_weights[name].sum(dtype=np.float64)) for name in sorted(i3d_weights)]
     np.testing.assert_allclose(sums, stored["weights/sum"], rtol=1e-9)
 
 
 def test_golden_of_every_stage(golden, network):
-    stored = golden("i3d")
+    stored = golden("shared/i3d")
     endpoints = network.endpoints(stored["inputs/clip_c"] / np.float32(255))
     assert len(endpoints) == 16  # 64x48 is too small for the last pooling
     for name, value in endpoints.items():
@@ -47,7 +56,7 @@ def test_golden_of_every_stage(golden, network):
 
 @pytest.mark.parametrize("clip", ["clip_a", "clip_b"])  # b has odd sizes inside
 def test_golden_logits(golden, network, clip):
-    stored = golden("i3d")
+    stored = golden("shared/i3d")
     videos = stored[f"inputs/{clip}"] / np.float32(255)
     endpoints = network.endpoints(videos)
     for name in ("features", "logits_per_time", "logits"):
@@ -56,7 +65,7 @@ def test_golden_logits(golden, network, clip):
 
 
 def test_golden_embedding(golden, network):
-    stored = golden("i3d")
+    stored = golden("shared/i3d")
     clip = stored["inputs/clip_a"][:, :16]  # already 224x224: resizing changes nothing
     close(network.embed(clip), stored["outputs/clip_a_first16/logits"])
 
@@ -127,8 +136,8 @@ def test_both_kinds_of_checkpoint(i3d_checkpoint, i3d_weights, tmp_path):
     assert find_i3d_checkpoint(module / "variables").source == "hub"
 
 
-def test_rgb_imagenet_is_known_by_its_index(shared, tmp_path):
-    published = shared / "weights" / "i3d_rgb_imagenet"
+def test_rgb_imagenet_is_known_by_its_index(shared_file, tmp_path):
+    published = shared_file("weights/i3d_rgb_imagenet", "that DeepMind's index file is recognised")
     with pytest.raises(UserError) as caught:
         find_i3d_checkpoint(published, "--weights")
     message = str(caught.value)

@@ -34,8 +34,9 @@ def test_train_and_evaluate_past_the_trained_horizon(tmp_path, capsys):
     folder = train(config, tmp_path, report=lambda line: None)
     for protocol in ("simvp", "simvp-legacy"):
         assert main(["evaluate", "--logdir", str(folder), "--protocol", protocol]) == 0
-    for page in folder.glob("eval_*/metrics.json"):
-        numbers = json.loads(page.read_text())
+    pages = [json.loads(path.read_text()) for path in folder.glob("eval_*/metrics.json")]
+    assert {page["protocol"]["name"] for page in pages} == {"simvp", "simvp-legacy"}
+    for numbers in pages:
         assert numbers["protocol"]["horizon"] == 8
         assert len(numbers["spectra"]["temporal"]["truth"]) == 5
         # Sums over a frame's pixels, so far above a mean of squares of numbers in [0, 1].

@@ -55,6 +55,7 @@ def numbers(result):
 
 def test_copy_last_model_scores_as_the_baseline():
     result = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), settings(num_samples=2))
+    assert set(result.curves) >= {"mse", "psnr", "ssim"}
     for kinds in result.curves.values():
         for kind in ("best", "mean"):
             np.testing.assert_allclose(kinds[kind].mean, kinds["copy_last"].mean, rtol=1e-6)
@@ -100,6 +101,7 @@ def test_best_of_n_is_the_best_sample_of_each_metric():
 
 def test_best_is_at_least_as_good_as_the_mean():
     result = evaluate(Noisy(height=16, width=16), batches(videos(), 2), settings(num_samples=7))
+    assert set(result.curves) >= {"mse", "psnr", "ssim"}
     for metric, kinds in result.curves.items():
         gain = kinds["best"].overall - kinds["mean"].overall
         assert gain > 0 if metric in ("psnr", "ssim") else gain < 0
@@ -110,6 +112,7 @@ def test_batch_size_does_not_change_results_and_the_seed_does(batch_size):
     model = Noisy(height=16, width=16)
     reference = evaluate(model, batches(videos(), 5), settings(num_samples=6))
     result = evaluate(model, batches(videos(), batch_size), settings(num_samples=6))
+    assert ("mse", "best") in numbers(reference)
     for key, values in numbers(reference).items():
         np.testing.assert_allclose(numbers(result)[key], values, rtol=1e-4, err_msg=str(key))
     for example, expected in zip(result.gallery, reference.gallery, strict=True):
@@ -208,5 +211,6 @@ def test_scoring_in_parts_changes_nothing(monkeypatch):
     # 7 frames at once of 6 samples and the baseline, so parts straddle examples.
     monkeypatch.setattr(open_loop, "PIXELS_AT_ONCE", 7 * 6 * 16 * 16)
     parts = evaluate(model, batches(videos(), 5), settings(num_samples=6))
+    assert ("mse", "best") in numbers(whole)
     for key, values in numbers(whole).items():
         np.testing.assert_allclose(numbers(parts)[key], values, rtol=1e-5, err_msg=str(key))

@@ -19,7 +19,9 @@ def tally(truth, prediction):
 def test_energies_sum_to_mean_squares(shape):
     random = np.random.default_rng(0)
     truth, prediction = random.random((2, *shape))
-    for spectrum in tally(truth, prediction).values():
+    spectra = tally(truth, prediction)
+    assert set(spectra) == {"spatial", "temporal"}
+    for spectrum in spectra.values():
         sums = {kind: energy.sum() for kind, energy in spectrum.energy.items()}
         assert sums["truth"] == pytest.approx(np.mean(truth**2), rel=1e-4)
         assert sums["error"] == pytest.approx(np.mean((truth - prediction) ** 2), rel=1e-4)
@@ -48,6 +50,8 @@ def test_batches_do_not_matter():
         parts.update(
             tf.constant(truth[rows], tf.float32), tf.constant(prediction[rows], tf.float32)
         )
+    assert set(whole) == {"spatial", "temporal"}
     for domain, spectrum in parts.spectra().items():
+        assert set(spectrum.energy) == {"truth", "prediction", "error"}
         for kind, energy in spectrum.energy.items():
             np.testing.assert_allclose(energy, whole[domain].energy[kind], rtol=1e-5)

@@ -20,24 +20,31 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("prefix", ["", "rgb/"])
-def test_golden_values(golden, prefix):
+@pytest.mark.parametrize("name", CASES)
+def test_golden_values(golden, name):
+    values, loss = golden("frequency_losses"), CASES[name]
+    value, norm = value_and_gradient_norm(values, "", loss)
+    assert value == pytest.approx(float(values[f"outputs/{name}"]), rel=1e-5)
+    if name != "threedfl_nolog_paper":  # the file has no gradient of it
+        assert norm == pytest.approx(float(values[f"outputs/grad_l2/{name}"]), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"threedfl_nolog_paper"}))
+def test_golden_values_of_colour_videos(golden, name):
     values = golden("frequency_losses")
+    value, _ = value_and_gradient_norm(values, "rgb/", CASES[name])
+    assert value == pytest.approx(float(values[f"outputs/rgb/{name}"]), rel=1e-5)
+
+
+def value_and_gradient_norm(values, prefix, loss):
     true, predicted = (
         tf.constant(values[f"inputs/{prefix}{name}"].transpose(0, 1, 3, 4, 2))
         for name in ("target", "pred")
     )
-    for name, loss in CASES.items():
-        if f"outputs/{prefix}{name}" not in values:
-            continue
-        with tf.GradientTape() as tape:
-            tape.watch(predicted)
-            value = loss(true, predicted)
-        expected = float(values[f"outputs/{prefix}{name}"])
-        assert float(value) == pytest.approx(expected, rel=1e-5), name
-        if f"outputs/{prefix}grad_l2/{name}" in values:
-            norm = float(tf.norm(tape.gradient(value, predicted)))
-            assert norm == pytest.approx(float(values[f"outputs/grad_l2/{name}"]), rel=1e-5), name
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        value = loss(true, predicted)
+    return float(value), float(tf.norm(tape.gradient(value, predicted)))
 
 
 def test_weight_of_the_original(golden):

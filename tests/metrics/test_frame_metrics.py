@@ -112,6 +112,7 @@ def test_ssim_of_nearly_flat_bright_frames():
 def test_identical_frames(videos):
     true, _ = videos
     for name, best in (("mse", 0.0), ("mae", 0.0), ("psnr", 100.0), ("ssim", 1.0)):
+        assert "default" in METRICS[name].conventions
         for convention in METRICS[name].conventions:
             result = getattr(hvp.metrics, name)(true, true, convention)
             np.testing.assert_allclose(result, np.full((2, 3), best), rtol=1e-6, atol=0)
@@ -122,6 +123,7 @@ def test_samples_broadcast_against_truth_and_graph_mode_agrees(videos):
     samples = np.stack([pred, true, pred[::-1]])  # (samples, batch, time, H, W, C)
     for name in ("mse", "mae", "psnr", "ssim"):
         function = getattr(hvp.metrics, name)
+        assert "default" in METRICS[name].conventions
         for convention in METRICS[name].conventions:
             one_by_one = [function(true, sample, convention) for sample in samples]
             together = tf.function(function)(true, samples, convention)

@@ -1,7 +1,4 @@
-"""LPIPS against golden and published values (with the real weights) and its checks (without)."""
-
-import os
-from pathlib import Path
+"""LPIPS against its authors' package with seeded weights, against published values, its checks."""
 
 import numpy as np
 import pytest
@@ -12,33 +9,40 @@ import hvp
 from hvp.errors import UserError
 from hvp.metrics import perceptual
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+@pytest.fixture
+def lpips(lpips_weights):
+    return hvp.metrics.LPIPS(lpips_weights)
 
 
 @pytest.fixture(scope="module")
-def lpips():
-    weights = SHARED / "weights"
-    if not weights.is_dir():
-        pytest.skip(f"{weights} is absent")
-    return hvp.metrics.LPIPS(weights)
+def published(shared_file):
+    return hvp.metrics.LPIPS(shared_file("weights", "the published weights' distances"))
+
+
+@pytest.mark.parametrize("size", ["64x64", "33x50"])
+def test_as_the_authors_package_with_seeded_weights(lpips, golden, size):
+    values = golden("lpips_seeded")
+    true, pred = (values[f"inputs/{name}_{size}"] / np.float32(255) for name in ("true", "pred"))
+    np.testing.assert_allclose(lpips(true[None], pred[None])[0], values[f"outputs/{size}"], 1e-5)
 
 
 @pytest.mark.parametrize("size", [64, 128])
-def test_golden(lpips, size):
-    golden = np.load(SHARED / "golden" / "lpips_alex.npz", allow_pickle=False)
-    distances = lpips(golden[f"inputs/img0_{size}"][None], golden[f"inputs/img1_{size}"][None])
-    np.testing.assert_allclose(distances[0], golden[f"outputs/distance_{size}"], atol=1e-5)
+def test_published_weights(published, golden, size):
+    values = golden("shared/lpips_alex")
+    distances = published(values[f"inputs/img0_{size}"][None], values[f"inputs/img1_{size}"][None])
+    np.testing.assert_allclose(distances[0], values[f"outputs/distance_{size}"], atol=1e-5)
 
 
-def test_published_examples(lpips):
-    folder = SHARED / "data" / "lpips_examples"
+def test_published_examples(published, shared_file):
+    folder = shared_file("data/lpips_examples", "the distances that the authors publish")
     images = {
         name: np.asarray(Image.open(folder / f"{name}.png").convert("RGB"), np.float32) / 255
         for name in ("ex_ref", "ex_p0", "ex_p1")
     }
     true = np.stack([images["ex_ref"]] * 2)[None]
     pred = np.stack([images["ex_p0"], images["ex_p1"]])[None]
-    np.testing.assert_allclose(lpips(true, pred), [[0.722, 0.138]], atol=5e-4)
+    np.testing.assert_allclose(published(true, pred), [[0.722, 0.138]], atol=5e-4)
 
 
 def test_samples_chunks_clipping_and_grey(lpips, monkeypatch):
@@ -65,8 +69,8 @@ def test_too_small_frames_and_wrong_channels(lpips):
         lpips(two, two)
 
 
-def test_environment_variable_names_the_weights(lpips, monkeypatch):
-    monkeypatch.setitem(os.environ, "HVP_WEIGHTS_DIR", str(SHARED / "weights" / "lpips_alex"))
+def test_environment_variable_names_the_weights(lpips, lpips_weights, monkeypatch):
+    monkeypatch.setenv("HVP_WEIGHTS_DIR", str(lpips_weights))
     frame = np.full((1, 1, 32, 32, 3), 0.5, np.float32)
     assert float(hvp.metrics.LPIPS()(frame, frame * 0.5)[0, 0]) == pytest.approx(
         float(lpips(frame, frame * 0.5)[0, 0])

@@ -1,25 +1,14 @@
 """Frame metrics against the numbers of the published evaluation code."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from hvp.metrics import PROTOCOLS, mae, mse, psnr, ssim
 
-GOLDEN = Path(__file__).resolve().parents[2].parent / "shared" / "golden"
-
-
-def load(name):
-    path = GOLDEN / name
-    if not path.is_file():
-        pytest.skip(f"{path} is absent")
-    return np.load(path, allow_pickle=False)
-
 
 @pytest.mark.parametrize("prefix", ["", "rgb/", "oob/"])
-def test_frame_metrics(prefix):
-    golden = load("frame_metrics.npz")
+def test_frame_metrics(golden, prefix):
+    golden = golden("frame_metrics")
     # Stored (batch, time, channels, height, width).
     true = np.moveaxis(golden[f"inputs/{prefix}true"], 2, -1)
     pred = np.moveaxis(golden[f"inputs/{prefix}pred"], 2, -1)
@@ -38,9 +27,10 @@ def test_frame_metrics(prefix):
     check(ssim(true, pred, "simvp-legacy"), "ssim_per_frame", atol=1e-5)
 
 
+@pytest.mark.parametrize("file", ["open_loop_metrics", "shared/open_loop_metrics"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_open_loop_metrics(channels):
-    golden = load("open_loop_metrics.npz")
+def test_open_loop_metrics(golden, channels, file):
+    golden = golden(file)
     true, pred = golden[f"c{channels}/gt"], golden[f"c{channels}/pred"]
     protocol = PROTOCOLS["legacy"]
     assert not protocol.clip_predictions

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import hvp
 from hvp.models.hierarchical.encoder import ResidualCell
+from hvp.weights.hierarchical import original_names
 
 TOLERANCE = 1e-4
 LEVELS, FACTOR, FRAMES = 3, 2, 11
@@ -37,9 +38,15 @@ def assert_close(actual, expected, what):
     assert np.abs(actual - expected).max() <= TOLERANCE * scale, what
 
 
-@pytest.fixture(scope="module", params=["hierarchical_residual", "clockwork_vae"])
+@pytest.fixture(scope="module", params=["clockwork_vae", "shared/hierarchical_residual"])
 def reference(request, golden):
     values = golden(request.param)
+    return values, hvp.weights.from_reference(values.config, values.weights)
+
+
+@pytest.fixture(scope="module")
+def seeded(golden):
+    values = golden("seeded/hierarchical_residual")
     return values, hvp.weights.from_reference(values.config, values.weights)
 
 
@@ -57,6 +64,7 @@ def differentiate(model, obs):
 
 
 def assert_terms(golden, prefix, terms, gradients):
+    assert f"{prefix}outputs/loss" in golden
     for ours, theirs in (("loss", "loss"), ("nll", "nll_term"), ("kl", "kl_term")):
         if f"{prefix}outputs/{theirs}" in golden:
             assert_close(terms[ours], golden[f"{prefix}outputs/{theirs}"], f"{prefix} {ours}")
@@ -66,24 +74,27 @@ def assert_terms(golden, prefix, terms, gradients):
 
 
 def assert_levels(golden, prefix, states):
+    """Compares the distributions of all levels that the golden file has; returns how many."""
+    compared = 0
     for level, s in enumerate(states):
-        for kind, mean, stddev in (
-            ("prior", s.prior_mean, s.prior_stddev),
-            ("posterior", s.posterior_mean, s.posterior_stddev),
-        ):
-            name = f"{prefix}outputs/{kind}/level{level}"
-            if f"{name}/mean" in golden:
-                assert_close(mean, golden[f"{name}/mean"], name)
-                assert_close(stddev, golden[f"{name}/stddev"], name)
-        name = f"{prefix}outputs/posterior/level{level}"
-        if f"{name}/output" in golden:
-            assert_close(s.output, golden[f"{name}/output"], name)
-            assert_close(s.deter, golden[f"{name}/det_out"], name)
+        for name, ours in {
+            f"prior/level{level}/mean": s.prior_mean,
+            f"prior/level{level}/stddev": s.prior_stddev,
+            f"posterior/level{level}/mean": s.posterior_mean,
+            f"posterior/level{level}/stddev": s.posterior_stddev,
+            f"posterior/level{level}/output": s.output,
+            f"posterior/level{level}/det_out": s.deter,
+        }.items():
+            if f"{prefix}outputs/{name}" in golden:
+                assert_close(ours, golden[f"{prefix}outputs/{name}"], f"{prefix}{name}")
+                compared += 1
+    return compared
 
 
 def test_layers_of_the_first_frame(reference):
     golden, model = reference
     x = golden["inputs/obs"][:1, 0]
+    assert len(model.encoder.convolutions) == 4
     for i, convolution in enumerate(model.encoder.convolutions):
         x = convolution(x)
         assert_close(x[0], golden[f"outputs/layers/encoder/h{i + 1}_conv"], f"convolution {i}")
@@ -95,14 +106,16 @@ def test_layers_of_the_first_frame(reference):
 
 def test_features_of_every_level(reference):
     golden, model = reference
-    for level, features in enumerate(model.encoder(tf.constant(golden["inputs/obs"]))):
+    levels = model.encoder(tf.constant(golden["inputs/obs"]))
+    assert len(levels) == LEVELS
+    for level, features in enumerate(levels):
         assert_close(features, golden[f"outputs/encoder/level{level}/merged"], f"level {level}")
 
 
 def test_reconstruction_and_bound(reference):
     golden, model = reference
     terms, gradients = differentiate(model, golden["inputs/obs"])
-    assert_levels(golden, "", terms["states"])
+    assert assert_levels(golden, "", terms["states"]) == LEVELS * 6
     assert_terms(golden, "", terms, gradients)
     assert_close(terms["decoded"], golden["outputs/decoded"], "decoded frames")
     assert_close(model(golden["inputs/obs"]), golden["outputs/decoded"], "model(obs)")
@@ -114,8 +127,6 @@ def test_reconstruction_and_bound(reference):
 def test_gradient_of_every_variable(reference):
     golden, model = reference
     _, gradients = differentiate(model, golden["inputs/obs"])
-    from hvp.weights.hierarchical import original_names
-
     by_id = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
     ours = [float(tf.norm(by_id[id(variable)])) for _, variable in original_names(model)]
     order = json.loads(str(golden["meta"]))["variable_order"]
@@ -152,8 +163,9 @@ def test_open_loop(reference, context):
         assert_close(s.posterior_mean[:, ticks:], golden[f"{multistep}/mean"], multistep)
         assert_close(s.posterior_stddev[:, ticks:], golden[f"{multistep}/stddev"], multistep)
         assert_close(s.deter[:, ticks:], golden[f"{multistep}/det_out"], multistep)
-    reconstruction = model.decode(states[0])[:, :context]
-    assert_close(reconstruction, golden[f"{prefix}/posterior_recon"], "reconstruction")
+    if f"{prefix}/posterior_recon" in golden:
+        reconstruction = model.decode(states[0])[:, :context]
+        assert_close(reconstruction, golden[f"{prefix}/posterior_recon"], "reconstruction")
     prediction = model.rollout(obs[:, :context], horizon, seed=0, clip=False)[0]
     assert_close(prediction, golden[f"{prefix}/prior_multistep"], "prediction")
 
@@ -167,11 +179,30 @@ def test_settings(reference, case):
     obs = golden["inputs/obs"][:, : int(golden[f"{prefix}num_frames"])]
     terms, gradients = differentiate(model, obs)
     assert_terms(golden, prefix, terms, gradients)
-    assert_levels(golden, prefix, terms["states"])
+    levels = assert_levels(golden, prefix, terms["states"])
+    assert levels == (LEVELS * 6 if case in ("no_padding", "reset_states") else 0)
     predictions = [
         c for c in (4, 8) if f"{prefix}outputs/open_loop/ctx{c}/prior_multistep" in golden
     ]
+    assert bool(predictions) == (case in ("no_padding", "use_obs_FFF", "use_obs_TTF"))
     for context in predictions:
         expected = golden[f"{prefix}outputs/open_loop/ctx{context}/prior_multistep"]
         ours = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]
         assert_close(ours, expected, f"{case} context {context}")
+
+
+def test_residual_model_with_seeded_weights(seeded):
+    golden, model = seeded
+    obs = golden["inputs_video"] / np.float32(255)
+    terms, gradients = differentiate(model, obs)
+    assert_close(terms["decoded"], golden["outputs_obs_decoded"], "decoded frames")
+    assert float(terms["loss"]) == pytest.approx(float(golden["loss"]), rel=TOLERANCE)
+    context = golden.config["open_loop_ctx"]
+    expected = golden["outputs_open_loop"]
+    prediction = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]
+    assert_close(prediction, expected, "prediction")
+    norms = golden.json("grad_norms")
+    by_id = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
+    ours = {name: float(tf.norm(by_id[id(v)])) for name, v in original_names(model)}
+    assert ours.keys() == norms.keys()
+    assert_close([ours[name] for name in norms], list(norms.values()), "gradient norms")

@@ -18,16 +18,16 @@ from hvp.weights.hierarchical import original_names
 from hvp.weights.tensorflow1 import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
 
 CASES = [
-    ("hierarchical_residual", "fresh_optimizer"),
-    ("hierarchical_residual", "fresh_optimizer_clipped"),
-    ("hierarchical_residual", "resumed_from_checkpoint"),
+    ("shared/hierarchical_residual", "fresh_optimizer"),
+    ("shared/hierarchical_residual", "fresh_optimizer_clipped"),
+    ("shared/hierarchical_residual", "resumed_from_checkpoint"),
     ("clockwork_vae", "fresh_optimizer"),
     ("clockwork_vae", "fresh_optimizer_clipped"),
 ]
 
 
 @pytest.mark.parametrize(("family", "case"), CASES)
-def test_four_steps(golden, shared, family, case):
+def test_four_steps(golden, shared_file, family, case):
     values = golden(family)
     meta = json.loads(str(values["meta"]))
     config = {**values.config, **meta["train_overrides"].get(case, {})}
@@ -37,13 +37,16 @@ def test_four_steps(golden, shared, family, case):
     )
     names = dict(original_names(model))
     if case == "resumed_from_checkpoint":
-        prefix = checkpoint_prefix(shared / "golden/tf1_checkpoint/model")
+        prefix = checkpoint_prefix(
+            shared_file("golden/tf1_checkpoint/model", "that the original's training goes on")
+        )
         _, slots, _ = split_optimizer(read_checkpoint(prefix))
         load_adam(model.optimizer, names, slots)
     step = tf.function(model.train_step)
     obs = tf.constant(values["inputs/obs"])
     results = [step(obs) for _ in range(3)]
     # The original fetched the variables beside the fourth loss: after three updates.
+    assert meta["train_probe_variables"]
     for name in meta["train_probe_variables"]:
         expected = values[f"outputs/train/{case}/after/{name}"]
         error = np.abs(np.asarray(names[name]) - expected).max()

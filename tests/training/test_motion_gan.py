@@ -216,7 +216,9 @@ def test_generate_refuses_in_one_line(trained, tmp_path, capsys, extra, expected
 
 def test_published_checkpoints(trained, config, tmp_path, capsys):
     """A .pt file of the original's layout, with its arguments, becomes an experiment."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip(
+        "torch", reason="PyTorch is absent; with it this test proves that its files are read"
+    )
     _, model, _ = load_experiment(trained)
     random = np.random.default_rng(0)
     networks = {

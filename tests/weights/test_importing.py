@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 import hvp
 from hvp.__main__ import main
@@ -15,11 +17,37 @@ from hvp.experiment.checkpoints import load_experiment
 from hvp.named_weights import assign_by_name
 
 
-@pytest.fixture
-def checkpoint(shared, tmp_path):
-    folder = tmp_path / "published"
-    shutil.copytree(shared / "golden/tf1_checkpoint", folder)
+@pytest.fixture(scope="session")
+def tf1_checkpoint(golden, tmp_path_factory):
+    """A folder as the original writes them: seeded weights, Adam's state, a flat configuration."""
+    values = golden("seeded/hierarchical_residual")
+    tensors = {"step": np.int32(8), "optimizer/Adam/iter": np.int64(8)}
+    for name, value in (("learning_rate", 1e-3), ("beta_1", 0.9), ("beta_2", 0.999), ("decay", 0)):
+        tensors[f"optimizer/Adam/{name}"] = np.float32(value)
+    for name, weight in values.weights.items():
+        tensors[name] = weight
+        tensors[f"optimizer/Adam/{name}/m"] = 0.01 * weight
+        tensors[f"optimizer/Adam/{name}/v"] = np.square(0.01 * weight)
+    folder = tmp_path_factory.mktemp("tf1")
+    (folder / "model").mkdir()
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "model/model.ckpt"),
+        tensor_names=list(tensors),
+        shape_and_slices=[""] * len(tensors),
+        tensors=list(tensors.values()),
+    )
+    (folder / "model/checkpoint").write_text(
+        'model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n'
+    )
+    ours_alone = ("model", "base_filters", "decoder_dense")
+    config = {key: value for key, value in values.config.items() if key not in ours_alone}
+    (folder / "config.yml").write_text(yaml.safe_dump(config))
     return folder
+
+
+@pytest.fixture
+def checkpoint(tf1_checkpoint, tmp_path):
+    return Path(shutil.copytree(tf1_checkpoint, tmp_path / "published"))
 
 
 def import_into(tmp_path, checkpoint, *extra):
@@ -40,16 +68,25 @@ def test_imported_experiment_predicts_as_the_original(checkpoint, tmp_path, gold
     assert "logs/mmnist" in capsys.readouterr().out
     config, model, step = load_experiment(tmp_path / "logs/mmnist/model")
     assert step == 8
-    assert (config.data.dataset, config.data.channels, config.data.seq_len) == (
-        "moving_mnist",
-        1,
-        11,
-    )
+    data = config.data
+    assert (data.dataset, data.channels, data.seq_len) == ("moving_mnist", 1, 12)
     assert (config.evaluation.context, config.training.learning_rate) == (8, 1e-3)
     assert config.model.residual_posterior
-    values = golden("hierarchical_residual")
-    prediction = model.rollout(values["inputs/obs"][:, :8], 3, seed=0, clip=False)[0]
+    values = golden("seeded/hierarchical_residual")
+    assert_predicts(model, values["inputs_video"] / np.float32(255), values["outputs_open_loop"])
+
+
+def test_a_checkpoint_that_the_original_wrote(shared_file, tmp_path, golden):
+    checkpoint = shared_file("golden/tf1_checkpoint", "that TensorFlow 1's own files are read")
+    assert import_into(tmp_path, checkpoint) == 0
+    _, model, _ = load_experiment(tmp_path / "logs/mmnist/model")
+    values = golden("shared/hierarchical_residual")
     expected = values["outputs/open_loop/ctx8/prior_multistep"]
+    assert_predicts(model, values["inputs/obs"], expected)
+
+
+def assert_predicts(model, videos, expected):
+    prediction = model.rollout(videos[:, :8], expected.shape[1], seed=0, clip=False)[0]
     assert np.abs(prediction - expected).max() <= 1e-4 * np.abs(expected).max()
 
 

@@ -15,6 +15,7 @@ from hvp.models.motion_gan import augment
 from hvp.models.motion_gan.bands import Bands
 from hvp.models.motion_gan.motion import time_grid
 from hvp.weights import from_reference
+from hvp.weights.motion_gan import discriminator_targets, generator_targets
 
 
 def close(actual, expected, tolerance=1e-4):
@@ -65,7 +66,40 @@ def test_videos(generator, generator_golden, noise, run):
         noise,
         bands,
     )
-    close(video, np.moveaxis(generator_golden[f"outputs/{run}video"], 1, -1))
+    expected = last(generator_golden[f"outputs/{run}video"])  # the first of two videos
+    assert len(expected) == 1
+    close(video[:1], expected)
+
+
+def test_generator_of_published_widths_with_seeded_weights(golden):
+    """The video, and every variable's gradient whose squares float32 can hold."""
+    values = golden("seeded/fmrgan_generator")
+    generator = from_reference(values.config, values.weights).generator
+    noise = [last(values[f"inputs_noise_{i}"]) for i in range(7)]
+    codes = [tf.constant(values[f"inputs_{name}"]) for name in ("z_content", "z_motion", "coords")]
+
+    @tf.function
+    def run():
+        with tf.GradientTape() as tape:
+            video = generator(*codes, noise, None)
+            loss = tf.reduce_mean(video * last(values["inputs_cotangent"]))
+        return video, loss, tape.gradient(loss, generator.trainable_variables)
+
+    video, loss, gradients = run()
+    close(video, last(values["outputs_video"]))
+    assert float(loss) == pytest.approx(float(values["loss"]), rel=1e-4)
+    norms = values.json("grad_norms")
+    by_id = {
+        id(v): float(tf.norm(g))
+        for v, g in zip(generator.trainable_variables, gradients, strict=True)
+    }
+    ours = {name: by_id[id(t.variable)] for name, t in generator_targets(generator).items()}
+    measurable = {name: norm for name, norm in norms.items() if norm > 1e-16}
+    assert len(measurable) > 70
+    for name, norm in measurable.items():
+        # The strength of the noise is one number, a sum over pixels that nearly cancels.
+        tolerance = 1e-8 if name.endswith("noise.weight") else 0
+        assert ours[name] == pytest.approx(norm, rel=5e-4, abs=tolerance), name
 
 
 def test_time_grid(generator_golden):
@@ -84,6 +118,7 @@ def test_bands_of_frequencies(generator, generator_golden, branch):
 
 def test_average_starts_at_the_imported_weights(generator_golden):
     model = from_reference(generator_golden.config, generator_golden.weights)
+    assert len(model.average.weights) > 70
     for average, variable in zip(model.average.weights, model.generator.weights, strict=True):
         np.testing.assert_array_equal(average, variable)
 
@@ -131,8 +166,6 @@ def test_logits(discriminators, name):
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_r1_and_its_gradients(discriminators, name):
     """The penalty to 1e-3, and second gradients of weights from the first layer to the last."""
-    from hvp.weights.motion_gan import discriminator_targets
-
     data, load = discriminators
     network, inputs = load(name)
     targets = discriminator_targets(network)
@@ -172,7 +205,7 @@ def test_r1_and_its_gradients(discriminators, name):
 def test_augmentation(golden, kind, policy):
     data = golden("diffaugment")
     prefix = f"inputs/{kind}/{policy}/"
-    draws = {k.removeprefix(prefix): data[k] for k in data.arrays.files if k.startswith(prefix)}
+    draws = data.below(prefix)
     assert draws
     augmented = augment.apply(
         tf.constant(last(data[f"inputs/{kind}"])), draws, contrast_by_column=True
