@@ -17,14 +17,6 @@ import_tensorflow()
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of real data, weights and golden values, which a user's clone does not have."""
-    if not goldens.SHARED.is_dir():
-        pytest.skip(f"{goldens.SHARED} is absent: it holds the golden values and real samples")
-    return goldens.SHARED
-
-
-@pytest.fixture(scope="session")
 def shared_file():
     """`shared_file(path, proves)`: a file or folder of `../shared`, which no user's clone has.
 

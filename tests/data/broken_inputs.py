@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import av
+import goldens
 import h5py
 import numpy as np
+from PIL import Image
 
-from hvp.data.video_io import read_video, write_gif, write_mp4
+from hvp.data.video_io import write_gif, write_mp4
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
 
@@ -102,27 +104,28 @@ def damaged_in_the_middle(content: bytes, random: np.random.Generator) -> bytes:
     return bytes(damaged)
 
 
-def real_files(shared: Path, folder: Path) -> list[Path]:
-    """Files to mutate: published ones as they are, and other formats of their frames."""
-    data = shared / "data"
-    files = [
-        data / "kth_openstl_examples/train/train_example1.avi",
-        data / "moving_mnist/mnist_test_seq.mov",
-        data / "ucf101/v_ApplyEyeMakeup_g01_c01.avi",
-        data / "ucf101/v_CricketShot_g04_c01_rgb.gif",
-    ]
+PUBLISHED = (
+    "kth_openstl_examples/train/train_example1.avi",
+    "moving_mnist/mnist_test_seq.mov",
+    "ucf101/v_ApplyEyeMakeup_g01_c01.avi",
+    "ucf101/v_CricketShot_g04_c01_rgb.gif",
+)
+
+
+def real_files(folder: Path) -> list[Path]:
+    """Files to mutate: one video in every format, and published ones where `../shared` has them."""
+    published = [goldens.SHARED / "data" / name for name in PUBLISHED]
     folder.mkdir()
-    frames = read_video(data / "kth/person01_boxing_d1_uncomp.avi", 48, 64, max_frames=20)
-    for suffix in (".mp4", ".mkv"):
+    t, y, x, c = np.ogrid[:20, :48, :64, :3]
+    frames = np.abs((5 * y + 3 * x + 11 * t + 70 * c) % 510 - 255).astype(np.uint8)
+    for suffix in (".mp4", ".mkv", ".mov", ".avi"):
         write_mp4(folder / f"real{suffix}", frames)
-    for name in ("vp8.webm", "real.npy", "real.npz", "real.h5"):
+    for name in ("vp8.webm", "real.gif", "real.npy", "real.npz", "real.h5"):
         write_video(folder / name, frames)
-    pictures = folder / "real_frames"
-    pictures.mkdir()
-    for number in range(3):
-        name = f"{number:05}.jpg"
-        shutil.copy(data / "davis2016/JPEGImages/480p/car-shadow" / name, pictures / name)
-    return [*files, *sorted(folder.iterdir())]
+    (folder / "real_frames").mkdir()
+    for number, frame in enumerate(frames[:3]):
+        Image.fromarray(frame).save(folder / f"real_frames/{number:05}.jpg")
+    return [*(path for path in published if path.exists()), *sorted(folder.iterdir())]
 
 
 class Mutator:

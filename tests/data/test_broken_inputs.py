@@ -28,13 +28,13 @@ SECONDS = 30
 
 
 @pytest.fixture
-def workplace(shared):
+def workplace():
     """A folder for everybody, in which the rights of files hold also where tests run as root."""
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o777)
-        files = real_files(shared, root / "real")
+        files = real_files(root / "real")
         yield root, files, lambda: user == 0 and os.seteuid(NOBODY)
         os.seteuid(user)
         make_readable(root)

@@ -160,10 +160,12 @@ def test_masks_of_different_sizes(tmp_path):
         read_masks(tmp_path)
 
 
-def test_the_real_sequence(shared, tmp_path):
+def test_the_real_sequence(shared_file, tmp_path):
     root = tmp_path / "DAVIS"
     (root / "ImageSets/2016").mkdir(parents=True)
-    (root / "JPEGImages").symlink_to(shared / "data/davis2016/JPEGImages")
+    (root / "JPEGImages").symlink_to(
+        shared_file("data/davis2016/JPEGImages", "that the published folders are read")
+    )
     for split in ("train", "val"):
         (root / f"ImageSets/2016/{split}.txt").write_text("car-shadow\n")
     config = DataConfig(

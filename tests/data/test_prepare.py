@@ -312,19 +312,20 @@ def test_sequences(official, tmp_path, capsys):
     assert "person20_walking_d2_1 ends at frame 30" in capsys.readouterr().err
 
 
-def test_the_official_listing_and_clip(shared, tmp_path):
-    ranges = read_sequences(shared / "data/kth/00sequences.txt")
+def test_the_official_listing_and_clip(shared_file, tmp_path):
+    kth = shared_file("data/kth", "that the published listing fits the published clip")
+    ranges = read_sequences(kth / "00sequences.txt")
     assert len(ranges) == 599 + 1  # one is marked as missing
     assert ranges["person13_handclapping_d3"] == []
     assert ranges["person01_boxing_d1"] == [(1, 95), (96, 185), (186, 245), (246, 360)]
     out = tmp_path / "kth"
-    listing = shared / "data/kth/00sequences.txt"
-    assert prepare(shared / "data/kth", out, "--sequences", listing) == 0
+    listing = kth / "00sequences.txt"
+    assert prepare(kth, out, "--sequences", listing) == 0
     config = DataConfig(dataset="kth", datadir=str(out))
     source = open_source(config, "train", 5, 0)
     assert source.lengths == [95, 90, 60, 115]
     parts = [source.read(i, 0, length) for i, length in enumerate(source.lengths)]
-    whole = read_video(shared / "data/kth/person01_boxing_d1_uncomp.avi", 64, 64, 1)
+    whole = read_video(kth / "person01_boxing_d1_uncomp.avi", 64, 64, 1)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 

@@ -114,8 +114,8 @@ def test_ucf101_by_group_and_by_list(tmp_path, config):
         open_source(settings, "train", 5, 0)
 
 
-def test_real_clips_of_ucf101(shared):
-    found = data_set("ucf101").find_videos(shared / "data/ucf101")
+def test_real_clips_of_ucf101(shared_file):
+    found = data_set("ucf101").find_videos(shared_file("data/ucf101", "that its names are known"))
     assert (len(found["train"]), len(found["test"])) == (0, 5)
 
 

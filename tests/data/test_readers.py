@@ -42,14 +42,14 @@ def riff_chunks(content):
 @pytest.mark.parametrize(
     ("name", "frames"), [("v_ApplyEyeMakeup_g01_c01", 164), ("v_Bowling_g01_c01", 159)]
 )
-def test_packed_clips_of_ucf101(shared, name, frames):
+def test_packed_clips_of_ucf101(shared_file, name, frames):
     """Decoders disagree by one frame: 164 or 165 (159 or 160). Counted here without any decoder.
 
     The file stores one picture more than its length: the P picture that its last B pictures refer
     to, which belongs after the end. So the length of the header is right; but libavcodec, asked
     for all frames, gives that P picture and loses the B picture before it.
     """
-    path = shared / "data/ucf101" / f"{name}.avi"
+    path = shared_file(f"data/ucf101/{name}.avi", "that packed B pictures are all read")
     chunks, declared = riff_chunks(path.read_bytes())
     kinds = [["IPBS"[kind[0] >> 6] for kind in PICTURE.findall(chunk)] for chunk in chunks]
     placeholders = sum(len(chunk) <= 8 for chunk in chunks)

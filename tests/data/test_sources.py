@@ -110,9 +110,10 @@ def test_moving_mnist_videos_and_array(tmp_path, config):
         open_source(settings, "test", 5, 0)
 
 
-def test_real_videos_pass_through_the_cache(shared, config):
+def test_real_videos_pass_through_the_cache(shared_file, config):
     """Clips of several sizes, and a GIF, at one size."""
-    settings = config(dataset="folder", datadir=str(shared / "data/ucf101"), height=32, width=32)
+    data = shared_file("data", "that published videos of several sizes are read")
+    settings = config(dataset="folder", datadir=str(data / "ucf101"), height=32, width=32)
     source = open_source(settings, "train", 50, 0)
     test = open_source(settings, "test", 50, 0)
     lengths = dict(zip(source.names + test.names, source.lengths + test.lengths, strict=True))
@@ -123,16 +124,17 @@ def test_real_videos_pass_through_the_cache(shared, config):
         "v_CricketShot_g04_c01_rgb.gif": 79,
         "v_IceDancing_g01_c01.avi": 244,
     }
-    examples = config(dataset="kth", datadir=str(shared / "data/kth_openstl_examples"))
+    examples = config(dataset="kth", datadir=str(data / "kth_openstl_examples"))
     names = [open_source(examples, split, 50, 0).names for split in ("train", "val", "test")]
     assert [len(split) for split in names] == [2, 2, 1]
     assert all(name.startswith("val/") for name in names[1])
 
 
-def test_real_mnist(shared, capsys):
-    digits = read_idx_images(shared / "data/mnist/t10k-images-idx3-ubyte.gz")
+def test_real_mnist(shared_file, capsys):
+    folder = shared_file("data/mnist", "that the published MNIST file is read")
+    digits = read_idx_images(folder / "t10k-images-idx3-ubyte.gz")
     assert digits.shape == (10000, 28, 28)
-    settings = DataConfig(datadir=str(shared / "data/mnist"))
+    settings = DataConfig(datadir=str(folder))
     assert open_source(settings, "train", 4, 0).read(0, 0, 4).max() == 255
     assert "8333" in capsys.readouterr().err
 

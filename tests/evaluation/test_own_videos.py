@@ -154,8 +154,8 @@ def test_grey_stored_as_colour_is_grey(tmp_path):
     assert clip.frames.shape == (4, 32, 32, 3)
 
 
-def test_real_videos_are_told_apart(shared):
-    data = shared / "data"
+def test_real_videos_are_told_apart(shared_file):
+    data = shared_file("data", "that real grey videos are told from coloured ones")
     grey = ["kth/person01_boxing_d1_uncomp.avi", "kth_openstl_examples/val/val_example2.avi"]
     colours = ["ucf101/v_IceDancing_g01_c01.avi", "davis2016/JPEGImages/480p/car-shadow"]
     for name in [*grey, *colours]:

@@ -14,8 +14,9 @@ from hvp.models.fusion.model import FusionModel
 
 
 @pytest.mark.slow
-def test_translator_overfits_the_real_sequence(shared):
-    frames = read_video(shared / "data/davis2016/JPEGImages/480p/car-shadow", 64, 112, 3)
+def test_translator_overfits_the_real_sequence(shared_file):
+    sequence = "data/davis2016/JPEGImages/480p/car-shadow"
+    frames = read_video(shared_file(sequence, "that a real video is learned"), 64, 112, 3)
     clips = tf.constant(frames.reshape(2, 20, 64, 112, 3).astype("float32") / 255)
     keras.utils.set_random_seed(0)
     model = FusionModel(
