@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model
 
 test: lint
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import numpy as np
 import pytest
 
 from hvp.quiet import import_tensorflow
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers divide the cores among themselves
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import_tensorflow()
 
@@ -68,6 +73,24 @@ def small_config(tmp_path) -> Path:
     path = tmp_path / "small.yml"
     path.write_text(SMALL_EXPERIMENT)
     return path
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory) -> Path:
+    """A run of `SMALL_EXPERIMENT`, 6 steps that nothing interrupted; not to be written to."""
+    from hvp.config import load_config
+    from hvp.training.trainer import train
+
+    folder = tmp_path_factory.mktemp("small_run")
+    (folder / "small.yml").write_text(SMALL_EXPERIMENT)
+    config = load_config(folder / "small.yml", ["training.gifs_every=3"])
+    return train(config, folder, report=lambda line: None)
+
+
+@pytest.fixture
+def copied_run(small_run, tmp_path) -> Path:
+    """A copy of that run as `tmp_path/small`."""
+    return Path(shutil.copytree(small_run, tmp_path / "small"))
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import hvp
 from hvp.__main__ import main
 from hvp.data.video_io import read_video
-from hvp.drawing.examples import Example
-from hvp.evaluation.own_videos import write_prediction
 
 EXPERIMENT = """\
 data: {height: 32, width: 32}
@@ -216,44 +213,3 @@ def test_full_disk_is_not_blamed_on_the_videos(logs, videos, tmp_path, capsys, m
     error = capsys.readouterr().err
     assert "the disk is full" in error
     assert error.count("\n") == 1
-
-
-def test_files_of_every_format(tmp_path):
-    random = np.random.default_rng(0)
-    frames = random.integers(0, 256, (2, 4, 15, 14, 3), np.uint8)
-    spread = random.uniform(0, 0.2, (4, 15, 14))
-    truth = random.integers(0, 256, (5, 15, 14, 3), np.uint8)  # 3 of context, 2 of 4 predicted
-    example = Example("clip", truth, frames, spread)
-    write_prediction(example, 3, tmp_path / "a", ["gif", "mp4", "png", "npz"], fps=5)
-    names = {"comparison.png", "prediction.npz"}
-    names |= {f"{n}.{s}" for n in ("comparison", "sample_1", "sample_2") for s in ("gif", "mp4")}
-    assert {path.name for path in (tmp_path / "a").iterdir()} == names
-    comparison = read_video(tmp_path / "a" / "comparison.gif")
-    video = read_video(tmp_path / "a" / "comparison.mp4")
-    assert len(comparison) == len(video) == 7  # context and horizon
-    sizes = zip(video.shape[1:3], comparison.shape[1:3], strict=True)
-    assert all(even - odd == odd % 2 for even, odd in sizes)
-    assert read_video(tmp_path / "a" / "sample_1.mp4").shape == (4, 16, 14, 3)
-    assert read_video(tmp_path / "a" / "sample_1.gif").shape == (4, 15, 14, 3)
-    gif = Image.open(tmp_path / "a" / "sample_1.gif")
-    assert gif.info["duration"] == 200
-    # Of a single sample there is no spread, so neither panel nor array.
-    example = Example("clip", truth, frames[:1], None)
-    write_prediction(example, 3, tmp_path / "b", ["gif", "npz"], fps=5)
-    narrow = read_video(tmp_path / "b" / "comparison.gif")
-    assert narrow.shape[2] < comparison.shape[2]
-    assert set(np.load(tmp_path / "b" / "prediction.npz")) == {"context", "truth", "samples"}
-
-
-def test_panels_of_a_comparison():
-    """Truth, then each sample, in every frame; grey where the video has ended."""
-    from hvp.drawing.comparison import comparison_frames
-
-    truth = np.zeros((3, 32, 32, 1), np.uint8) + np.array([50, 60, 70], np.uint8).reshape(
-        3, 1, 1, 1
-    )
-    samples = np.zeros((2, 2, 32, 32, 1), np.uint8)
-    samples += np.array([[100, 110], [200, 210]], np.uint8).reshape(2, 2, 1, 1, 1)
-    shown = list(comparison_frames(Example("clip", truth, samples, None), context=2))
-    middle = [[int(f[80, 60 + 108 * n, 0]) for n in range(3)] for f in shown]
-    assert middle == [[50, 50, 50], [60, 60, 60], [70, 100, 200], [208, 110, 210]]

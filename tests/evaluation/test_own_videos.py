@@ -19,7 +19,6 @@ from hvp.evaluation.own_videos import (
     read_clip,
 )
 from hvp.models.base import VideoModel
-from hvp.text import folder_names, printable, shortened
 
 
 class Noise(VideoModel):
@@ -213,18 +212,3 @@ def test_predictions_that_are_not_finite(monkeypatch):
     monkeypatch.setattr(model, "rollout", lambda *a, **k: CopyLast.rollout(model, *a, **k) * np.nan)
     with pytest.raises(UserError, match="prediction for broken holds NaN or Inf"):
         predict(model, clip_of(ramp(5, 8, 8)), "broken", PredictionSettings(3, 4))
-
-
-def test_names(tmp_path):
-    paths = [tmp_path / name for name in ("a.avi", "b.avi", "B.mp4", "..c d?.gif", "\udcff\n.mov")]
-    (tmp_path / "frames.v2").mkdir()
-    paths += [tmp_path / "frames.v2", tmp_path / "other" / "b.avi", tmp_path / ("x" * 200)]
-    names = folder_names(paths)
-    assert names[:4] == ["a", "b", "B.mp4", "c_d_"]
-    assert names[4:7] == ["_udcff_n", "frames.v2", "b.avi"]
-    assert names[7] == "x" * 80
-    assert folder_names([tmp_path / "1" / "a.avi"] * 4) == ["a", "a.avi", "a-2", "a-3"]
-    assert folder_names([tmp_path / "a"], taken=["A"]) == ["a-2"]
-    assert printable("a\udcff\nb é") == "a\\udcff\\nb é"
-    assert shortened("abcdefghij", 5) == "ab…ij"
-    assert shortened("abcde", 5) == "abcde"

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hvp.config import TrainingConfig, load_config
-from hvp.errors import UserError
-from hvp.experiment.folder import open_run_folder
+from hvp.config import TrainingConfig
 from hvp.models.adam import Adam
 from hvp.training.schedules import make_schedule
 
@@ -83,15 +81,6 @@ def test_cosine_and_constant_with_warm_up():
     assert rates(100, [0, 50, 99]) == [1.0, 1.0, 1.0]
     constant = rates(100, [0, 1, 3, 4, 99], warmup_steps=4)
     assert constant == pytest.approx([0.25, 0.5, 1.0, 1.0, 1.0])
-
-
-def test_a_run_with_a_schedule_keeps_its_length(small_config, tmp_path):
-    config = load_config(small_config, ["training.schedule=onecycle"])
-    folder = open_run_folder(config, tmp_path)
-    (folder / "model/ckpt-1.index").write_text("")
-    longer = load_config(small_config, ["training.schedule=onecycle", "training.steps=9"])
-    with pytest.raises(UserError, match=r"training.steps: 6 -> 9"):
-        open_run_folder(longer, tmp_path)
 
 
 def test_milestones():

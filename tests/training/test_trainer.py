@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,72 +15,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from run_files import all_values, assert_equal_runs, events, quiet_train
 
 from hvp.config import load_config
 from hvp.errors import UserError
-from hvp.experiment.checkpoints import RunCheckpoints, load_experiment
-from hvp.files import replacing
+from hvp.experiment.checkpoints import load_experiment
 from hvp.models.hierarchical.model import HierarchicalModel
-from hvp.training.trainer import Interrupted, train
+from hvp.training.trainer import Interrupted
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINED: dict[str, Path] = {}
 
 
-def quiet_train(config, logdir):
-    return train(config, logdir, report=lambda line: None)
-
-
-@pytest.fixture
-def whole(small_config, tmp_path_factory):
-    """A run of 6 steps that nothing interrupted; trained once, not to be written to."""
-    if not TRAINED:
-        config = load_config(small_config, ["training.gifs_every=3"])
-        TRAINED["whole"] = quiet_train(config, tmp_path_factory.mktemp("whole"))
-    return TRAINED["whole"]
-
-
-@pytest.fixture
-def copied(whole, tmp_path):
-    """A copy of that run as `tmp_path/small`."""
-    return Path(shutil.copytree(whole, tmp_path / "small"))
-
-
-def assert_equal_runs(actual, expected):
-    actual, expected = all_values(actual), all_values(expected)
-    assert actual.keys() == expected.keys()
-    assert any(name.startswith("optimizer/") for name in expected)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name)
-
-
-def all_values(folder):
-    """Every number of the latest checkpoint by name, optimizer included."""
-    reader = tf.train.load_checkpoint(str(folder / "model"))
-    shapes = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in shapes
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in name
-    }
-
-
-def events(folder):
-    """`(step, tag, value)` of all event files, scalars as floats."""
-    found = []
-    for path in sorted(folder.glob("events.out.tfevents.*")):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                array = tf.make_ndarray(value.tensor)
-                found.append((event.step, value.tag, float(array) if array.ndim == 0 else array))
-    return found
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one(whole, small_config, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(small_run, small_config, tmp_path):
     quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path / "parts")
     parts = quiet_train(load_config(small_config), tmp_path / "parts")
-    assert int(all_values(whole)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
-    assert_equal_runs(parts, whole)
+    assert int(all_values(small_run)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
+    assert_equal_runs(parts, small_run)
 
 
 def test_resuming_does_not_repeat_events(small_config, tmp_path):
@@ -98,8 +46,8 @@ def test_resuming_does_not_repeat_events(small_config, tmp_path):
     assert steps == [1, 2, 4, 6]
 
 
-def test_what_tensorboard_gets(whole):
-    train_events = events(whole / "train")
+def test_what_tensorboard_gets(small_run):
+    train_events = events(small_run / "train")
     tags = {tag for _, tag, _ in train_events}
     levels = ("level_0", "level_1")
     assert {
@@ -116,7 +64,7 @@ def test_what_tensorboard_gets(whole):
             for level in levels
         ),
     } <= tags
-    val_tags = [(step, tag) for step, tag, _ in events(whole / "val") if tag == "loss"]
+    val_tags = [(step, tag) for step, tag, _ in events(small_run / "val") if tag == "loss"]
     assert val_tags == [(3, "loss"), (6, "loss")]
     gifs = [value for _, tag, value in train_events if tag.endswith("image_summary")]
     assert len(gifs) == 2
@@ -128,8 +76,8 @@ def test_what_tensorboard_gets(whole):
     assert gif.size == (5 * 32 + 4 * 2, 4 * 32 + 3 * 2)
 
 
-def test_gif_summaries_are_the_image_plugins(whole):
-    (path,) = (whole / "val").glob("events.out.tfevents.*")
+def test_gif_summaries_are_the_image_plugins(small_run):
+    (path,) = (small_run / "val").glob("events.out.tfevents.*")
     plugins = {
         value.tag: value.metadata.plugin_data.plugin_name
         for event in tf.compat.v1.train.summary_iterator(str(path))
@@ -138,36 +86,7 @@ def test_gif_summaries_are_the_image_plugins(whole):
     assert plugins["truth_predictions_error/image_summary"] == "images"
 
 
-def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
-    overrides = ["training.checkpoint_every=1", "training.keep_checkpoints=2"]
-    folder = quiet_train(load_config(small_config, overrides), tmp_path)
-    kept = sorted(path.stem for path in (folder / "model").glob("ckpt-*.index"))
-    assert kept == ["ckpt-5", "ckpt-6"]
-    losses = {step: value for step, tag, value in events(folder / "val") if tag == "loss"}
-    _, best, step = load_experiment(folder, "best")
-    assert step == min(losses, key=losses.get)
-    _, latest, step = load_experiment(folder / "model")
-    assert step == 6
-    _, fifth, step = load_experiment(folder, "5")
-    assert step == 5
-    assert np.abs(latest.decoder.dense.kernel - fifth.decoder.dense.kernel).max() > 0
-    assert best.count_params() == latest.count_params()
-    with pytest.raises(UserError, match="no checkpoint 2; kept: 5, 6"):
-        load_experiment(folder, 2)
-
-
-def test_a_worse_score_after_a_restart_is_not_the_best(tmp_path):
-    model = HierarchicalModel(height=32, width=32, channels_mult=0.125, enc_dense_embed_size=8)
-    model.configure_training(load_config("configs/demo.yml").training)
-    folder = tmp_path / "run"
-    (folder / "model").mkdir(parents=True)
-    assert RunCheckpoints(folder, model, keep=1).save_if_best(3, "loss", 1.0)
-    restarted = RunCheckpoints(folder, model, keep=1)
-    assert not restarted.save_if_best(6, "loss", 2.0)
-    assert restarted.save_if_best(9, "loss", 0.5)
-
-
-def test_a_signal_saves_and_the_run_goes_on(whole, small_config, tmp_path, monkeypatch):
+def test_a_signal_saves_and_the_run_goes_on(small_run, small_config, tmp_path, monkeypatch):
     step_function, calls = HierarchicalModel.train_step, []
 
     def killed_in_second_step(self, batch):
@@ -182,11 +101,11 @@ def test_a_signal_saves_and_the_run_goes_on(whole, small_config, tmp_path, monke
     assert caught.value.exit_code == 143
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     parts = quiet_train(load_config(small_config), tmp_path / "parts")
-    assert_equal_runs(parts, whole)
+    assert_equal_runs(parts, small_run)
 
 
 def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
-    whole, copied, small_config, tmp_path, monkeypatch
+    small_run, copied_run, small_config, tmp_path, monkeypatch
 ):
     config = load_config(small_config, ["training.steps=9"])
     objective = HierarchicalModel.compute_objective
@@ -199,26 +118,7 @@ def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
     monkeypatch.setattr(HierarchicalModel, "compute_objective", poisoned)
     with pytest.raises(UserError, match=r"loss.* not finite at step 8; .*ckpt-6"):
         quiet_train(config, tmp_path)
-    assert_equal_runs(copied, whole)
-
-
-def test_a_run_with_other_settings_is_refused(copied, small_config, tmp_path):
-    with pytest.raises(UserError, match=r"training.batch_size: 4 -> 2.*name=NEW"):
-        quiet_train(load_config(small_config, ["training.batch_size=2"]), tmp_path)
-    with pytest.raises(UserError, match=r"model.cell_deter_size: 12 -> 8"):
-        quiet_train(load_config(small_config, ["model.cell_deter_size=8"]), tmp_path)
-    allowed = ["training.steps=7", "training.log_every=1", "evaluation.context=2"]
-    folder = quiet_train(load_config(small_config, allowed), tmp_path)
-    assert load_config(folder / "config.yml").evaluation.context == 2
-    assert int(all_values(folder)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 7
-
-
-def test_a_checkpoint_of_another_configuration(copied, small_config):
-    for override in ("model.cell_deter_size=8", "model.levels=3"):
-        load_config(small_config, [override]).save(copied / "config.yml")
-        with pytest.raises(UserError, match="belongs to another configuration") as caught:
-            load_experiment(copied)
-        assert "\n" not in str(caught.value)
+    assert_equal_runs(copied_run, small_run)
 
 
 @pytest.mark.parametrize("override", ["training.precision=mixed_bfloat16", "training.xla=true"])
@@ -258,14 +158,14 @@ def start_training(config, logdir, *overrides, file_limit=None):
     )
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(whole, copied, small_config, tmp_path):
+def test_a_full_disk_is_one_line_and_loses_nothing(small_run, copied_run, small_config, tmp_path):
     process = start_training(small_config, tmp_path, "training.steps=7", file_limit=40000)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2, errors
     assert errors.startswith(f"error: cannot write to {tmp_path}/small"), errors
     assert errors.count("\n") == 1
-    assert_equal_runs(copied, whole)
-    assert load_experiment(copied)[2] == 6
+    assert_equal_runs(copied_run, small_run)
+    assert load_experiment(copied_run)[2] == 6
 
 
 def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, tmp_path):
@@ -305,28 +205,6 @@ def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, t
     assert steps == [step for step, tag, _ in events(whole / "train") if tag == "loss"]
 
 
-def test_missing_runs_are_explained(tmp_path):
-    with pytest.raises(UserError, match="no such folder; train first"):
-        load_experiment(tmp_path / "nothing")
-    with pytest.raises(UserError, match=r"holds no config.yml"):
-        load_experiment(tmp_path)
-
-
-def test_a_moved_run_and_a_broken_checkpoint(copied, tmp_path):
-    moved = Path(shutil.move(copied, tmp_path / "elsewhere"))
-    assert load_experiment(moved)[2] == 6
-    (data,) = (moved / "model").glob("ckpt-6.data-*")
-    data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"ckpt-6: cannot be read .*--checkpoint N") as caught:
-        load_experiment(moved)
-    assert "\n" not in str(caught.value)
-    assert load_experiment(moved, 3)[2] == 3
-    index = moved / "model/ckpt-3.index"
-    index.write_bytes(index.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"ckpt-3: cannot be read"):
-        load_experiment(moved, 3)
-
-
 def test_what_the_model_refuses_is_the_users_to_mend(small_config, tmp_path):
     config = load_config(small_config, ["data.height=48"])
     with pytest.raises(UserError, match=r"small.yml: data and model: .*height=48"):
@@ -336,26 +214,8 @@ def test_what_the_model_refuses_is_the_users_to_mend(small_config, tmp_path):
         quiet_train(config, tmp_path)
 
 
-def test_a_wrong_best_metric_loses_no_updates(copied, small_config, tmp_path):
+def test_a_wrong_best_metric_loses_no_updates(copied_run, small_config, tmp_path):
     settings = ["training.steps=7", "training.checkpoint_every=100"]
     with pytest.raises(UserError, match="best_metric is 'lose'; validation reports loss, nll"):
         quiet_train(load_config(small_config, [*settings, "training.best_metric=lose"]), tmp_path)
-    assert load_experiment(copied)[2] == 7
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "config.yml"
-    path.write_text("old")
-
-    def interrupted():
-        with replacing(path) as new:
-            new.write_text("half")
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(UserError, match=r"config\.yml: the disk is full"):
-        interrupted()
-    assert [file.name for file in tmp_path.iterdir()] == ["config.yml"]
-    assert path.read_text() == "old"
-    with replacing(path) as new:
-        new.write_text("whole")
-    assert path.read_text() == "whole"
+    assert load_experiment(copied_run)[2] == 7

@@ -1,0 +1,44 @@
+"""What a run wrote, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.training.trainer import train
+
+
+def quiet_train(config, logdir) -> Path:
+    return train(config, logdir, report=lambda line: None)
+
+
+def all_values(folder):
+    """Every number of the latest checkpoint by name, optimizer included."""
+    reader = tf.train.load_checkpoint(str(folder / "model"))
+    shapes = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in shapes
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in name
+    }
+
+
+def events(folder):
+    """`(step, tag, value)` of all event files, scalars as floats."""
+    found = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                array = tf.make_ndarray(value.tensor)
+                found.append((event.step, value.tag, float(array) if array.ndim == 0 else array))
+    return found
+
+
+def assert_equal_runs(actual, expected):
+    actual, expected = all_values(actual), all_values(expected)
+    assert actual.keys() == expected.keys()
+    assert any(name.startswith("optimizer/") for name in expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=name)
