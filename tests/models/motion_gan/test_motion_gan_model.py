@@ -63,13 +63,13 @@ def test_a_step_moves_all_networks(changes):
     assert scalars["r1/image"] > 0
     assert scalars["r1/video"] > 0
     for network, old in zip(networks, before, strict=True):
-        changes = {
-            variable.path: np.abs(variable - value).max()
+        changes = [
+            (np.abs(variable - value).max(), variable.path)
             for variable, value in zip(network.weights, old, strict=True)
             if variable.trainable
-        }
-        assert len(changes) == len(network.trainable_variables) > 10
-        assert not [path for path, change in changes.items() if change == 0]
+        ]
+        assert len(changes) == len(network.trainable_variables)
+        assert min(changes)[0] > 0, min(changes)
     # 4 clips of a half life of 10 000
     decay = 0.5 ** (4 / 10000)
     for moved, old, new in zip(
