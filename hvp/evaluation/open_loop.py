@@ -141,7 +141,8 @@ def evaluate(
     for batch in batches:
         video, names = batch["video"], _strings(batch["name"])
         _check_length(video, names, settings)
-        frame_shape = tuple(int(size) for size in video.shape[2:])
+        height, width, channels = (int(size) for size in video.shape[2:])
+        frame_shape = height, width, channels
         wanted = max(0, settings.gallery_examples - len(gallery))
         shown = video[:wanted, : settings.context + settings.horizon]
         collector = Gallery(shown, names, settings.gallery_samples)
@@ -248,7 +249,8 @@ class _Scorer:
         self.weights_sha256: dict[str, str] = {}
         for metric in settings.metrics:
             implementation = METRICS[metric].load()
-            if inspect.isclass(implementation):
+            has_weights = inspect.isclass(implementation)
+            if has_weights:
                 implementation = implementation(settings.weights_dir)
                 self.weights_sha256.update(
                     {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}

@@ -50,6 +50,8 @@ class VideoModel(keras.Model):
     """
 
     config_class: ClassVar[type | None] = None  # of the settings: a dataclass
+    settings: Any
+    built: bool  # Keras' own
     stochastic = False  # the futures of a context differ
     min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
@@ -328,10 +330,10 @@ class VideoModel(keras.Model):
             NotImplementedError: if the family does not generate.
         """
         check_counts(num_videos=num_videos, num_frames=num_frames)
-        seed = as_seed(seed)
-        if seed.shape != (2,):
-            raise ValueError(f"seed must be an integer or a pair, received shape {seed.shape}")
-        frames = self._generate(num_videos, num_frames, seed, **options)
+        pair = as_seed(seed)
+        if pair.shape != (2,):
+            raise ValueError(f"seed must be an integer or a pair, received shape {pair.shape}")
+        frames = self._generate(num_videos, num_frames, pair, **options)
         check_returned(frames, (num_videos, num_frames, *self.frame_shape), self._generate)
         return tf.clip_by_value(frames, 0.0, 1.0)
 

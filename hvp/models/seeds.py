@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-Seed = int | tuple[int, int] | tf.Tensor | None
+Seed: TypeAlias = int | tuple[int, int] | tf.Tensor | None
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
@@ -38,14 +38,14 @@ def example_seeds(seed: Seed, batch: int | None) -> tf.Tensor:
     Raises:
         ValueError: for a seed of another shape.
     """
-    seed = as_seed(seed)
-    if seed.shape == (2,):
-        return tf.map_fn(lambda example: fold_in(seed, example), tf.range(batch))
-    if not seed.shape.is_compatible_with((batch, 2)):
+    made = as_seed(seed)
+    if made.shape == (2,):
+        return tf.map_fn(lambda example: fold_in(made, example), tf.range(batch))
+    if not made.shape.is_compatible_with((batch, 2)):
         raise ValueError(
-            f"seed must be an integer, a pair or ({batch}, 2) integers, received shape {seed.shape}"
+            f"seed must be an integer, a pair or ({batch}, 2) integers, received shape {made.shape}"
         )
-    return seed
+    return made
 
 
 def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:

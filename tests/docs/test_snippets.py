@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from pages import PAGES, blocks
 import hvp
 import hvp.config
 from hvp.data.sources import DATA_SETS
+from hvp.families import FAMILIES
 from hvp.metrics import METRICS
 
 WITH_PYTHON = [
@@ -58,12 +61,14 @@ def workspace(tmp_path_factory) -> Path:
 def test_snippets_run(page, workspace, monkeypatch):
     monkeypatch.chdir(workspace)
     monkeypatch.setattr(hvp.config, "load_config", load_small)
-    for registry in (METRICS._others, DATA_SETS):
+    for registry in (METRICS._others, DATA_SETS, FAMILIES._others):
         monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-    names: dict = {"__name__": "snippet"}
+    module = types.ModuleType("snippet")
+    monkeypatch.setitem(sys.modules, "snippet", module)  # dataclasses look their module up
     for number, block in enumerate(blocks(PAGES[page]), 1):
         if block.language == "python" and block.not_run is None:
-            exec(compile(block.text, f"{page}, block {number}", "exec"), names)
+            code = compile(block.text, f"{page}, block {number}", "exec", dont_inherit=True)
+            exec(code, vars(module))
 
 
 def test_a_reason_is_given_for_what_is_not_run():

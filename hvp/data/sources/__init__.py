@@ -126,9 +126,9 @@ def _division(config: DataConfig, opened: DataSet) -> Division:
     """The division that `data.division` names, also of what a prepared folder was made of."""
     from hvp.data.prepared_folder import is_prepared, read_info
 
-    if opened.name == PREPARED and is_prepared(config.datadir):
+    if opened.name == PREPARED and config.datadir is not None and is_prepared(config.datadir):
         opened = data_set(read_info(Path(config.datadir)).dataset)
-    if config.division not in opened.divisions:
+    if config.division is None or config.division not in opened.divisions:
         known = ", ".join(opened.divisions)
         raise UserError(
             f"data.division is {config.division!r}; {opened.name} "

@@ -10,7 +10,7 @@ our reading. In this one: what trains on what in each stage, and the noise of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -26,7 +26,7 @@ from hvp.models.fusion.predictor import Predictor
 from hvp.models.fusion.translator import Discriminator, Translator
 from hvp.models.seeds import fold_in, replica_normal, sample_noise
 
-Batch = tf.Tensor | dict[str, tf.Tensor]
+Batch: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
 
 
 class FusionModel(VideoModel):
@@ -78,7 +78,7 @@ class FusionModel(VideoModel):
         condition = keras.KerasTensor((1, *size, conditions))
         window = keras.KerasTensor((1, self.settings.frames, *size, c))
         frame = keras.KerasTensor((1, *self.frame_shape))
-        inputs = {
+        inputs: dict[Any, list[Any]] = {
             self.predictor: [window],
             self.translator: [condition],
             self.discriminator: [condition, frame],
@@ -197,7 +197,7 @@ class FusionModel(VideoModel):
         if s.stage != "predictor":
             condition, true = self._drawn(frames, shown, first, seed)
             noise = self._training_noise(tf.shape(true)[0], seed)
-            networks = (self.translator, self.discriminator)
+            networks: tuple[Any, Any] = (self.translator, self.discriminator)
             with tf.GradientTape(persistent=True) as tape:
                 pair = translator_objectives(s, *networks, condition, true, noise, training=True)
             for network, objective in zip(networks, pair, strict=True):

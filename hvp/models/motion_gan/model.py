@@ -451,7 +451,7 @@ class MotionGAN(VideoModel):
         ]
         return Codes(content, motion, noise)
 
-    def _generate(
+    def _generate(  # type: ignore[override]  # its own options, by name
         self,
         num_videos: int,
         num_frames: int,
