@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(parser, "--num-videos", "of generated data: training videos to make (10000)")
     add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
     add("--workers", type=COUNT, default=os.cpu_count(), help="shards made at a time")
+    add("--salvage", action="store_true", help="use what decodes of damaged videos, and name them")
     add("--overwrite", action="store_true", help="start afresh instead of going on")
     add("--check", action="store_true", help="only verify what is in --out")
 
@@ -158,6 +159,7 @@ def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
         fps=arguments.fps,
         max_frames=arguments.max_frames,
         sequences=file_sha256(Path(listing)) if listing and Path(listing).is_file() else None,
+        salvage=arguments.salvage,
     )
 
 

@@ -115,8 +115,8 @@ def _note(done: Path) -> dict[str, Any] | None:
     """What was noted when the archive had been unpacked completely."""
     try:
         note = json.loads(done.read_text(encoding="utf-8"))
-        return {"archive": note["archive"], "problems": note["problems"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {"archive": note["archive"], "problems": [str(line) for line in note["problems"]]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

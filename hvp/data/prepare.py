@@ -28,6 +28,7 @@ from hvp.data.prepared_folder import FORMAT, Options, Shard, SplitName
 from hvp.data.records import MAX_CLIP_BYTES, write_shard
 from hvp.data.video_io import read_video
 from hvp.errors import UserError
+from hvp.text import one_line
 
 # A shard is what an interruption loses, per worker; a file for each clip would be too many.
 SHARDS_AT_LEAST, CLIPS_AT_MOST = 16, 64
@@ -86,22 +87,34 @@ def _count(shards: list[Shard]) -> int:
 def read_clip(clip: Clip, options: Options) -> np.ndarray:
     """A clip's frames as `options` wants them, uint8 `(time, height, width, channels)`."""
     if clip.read is None:
-        return read_video(
-            clip.path,
-            options.height,
-            options.width,
-            options.channels,
-            options.max_frames,
-            crop=options.crop,
-            every=options.every,
-            fps=options.fps,
-        )
+        try:
+            return _decoded(clip.path, options, strict=True)
+        except UserError as error:
+            if not options.salvage:
+                raise
+            frames = _decoded(clip.path, options, strict=False)
+            tqdm.write(f"used in part: {one_line(error)}", file=sys.stderr)
+            return frames
     if options.fps is not None:
         raise UserError(f"{clip.path}: stores no frame rate; use --every instead of --fps")
     config = DataConfig(
         height=options.height, width=options.width, channels=options.channels, crop=options.crop
     )
     return clip.read(clip.path, config)[:: options.every][: options.max_frames]
+
+
+def _decoded(path: Path, options: Options, strict: bool) -> np.ndarray:
+    return read_video(
+        path,
+        options.height,
+        options.width,
+        options.channels,
+        options.max_frames,
+        crop=options.crop,
+        every=options.every,
+        fps=options.fps,
+        strict=strict,
+    )
 
 
 def _dealt_out(clips: list[Clip], options: Options) -> list[_Plan]:
@@ -119,7 +132,7 @@ def _dealt_out(clips: list[Clip], options: Options) -> list[_Plan]:
 
 def _made_from(clips: list[Clip], options: Options) -> str:
     """Changes whenever a shard's files or options do."""
-    facts: list[Any] = [FORMAT, dataclasses.asdict(options)]
+    facts: list[Any] = [FORMAT, options.to_dict()]
     for clip in clips:
         try:
             files = file_facts(clip.path)

@@ -85,12 +85,12 @@ def keep_options(dataset: str, out: Path, options: Options) -> None:
     Raises:
         UserError: if it was made of another data set or with other options.
     """
-    wanted = {"dataset": dataset, "options": dataclasses.asdict(options)}
+    wanted = {"dataset": dataset, "options": options.to_dict()}
     path = out / WORK / OPTIONS
     before = None
     if is_prepared(out):
         info = read_info(out)
-        before = {"dataset": info.dataset, "options": dataclasses.asdict(info.options)}
+        before = {"dataset": info.dataset, "options": info.options.to_dict()}
     elif path.exists():
         try:
             before = read_json(path)
@@ -148,7 +148,7 @@ def finish(
         "dataset": dataset,
         "made_by": f"hvp {hvp.__version__}",
         "sources": sources,
-        "options": dataclasses.asdict(options),
+        "options": options.to_dict(),
         "counts": {
             split: {
                 "clips": sum(len(shard.clips) for shard in shards),

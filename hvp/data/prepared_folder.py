@@ -42,6 +42,7 @@ class Options:
 
     Attributes:
         sequences: SHA-256 of KTH's list of ranges, where it was used.
+        salvage: whether damaged videos gave what decodes of them.
     """
 
     height: Side
@@ -52,6 +53,14 @@ class Options:
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
     max_frames: Positive | None = None
     sequences: str | None = None
+    salvage: Annotated[bool, Field(strict=True)] = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored. What came later is left out where it is not used: older folders fit."""
+        stored = dataclasses.asdict(self)
+        if not self.salvage:
+            del stored["salvage"]
+        return stored
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:

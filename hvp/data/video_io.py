@@ -73,9 +73,8 @@ def read_video(
         encoding again) stay hidden.
 
     Raises:
-        UserError: naming the file, if it is missing, not a video, empty, damaged (also when fewer
-            frames can be decoded than the file declares), too large for memory, if its frames
-            differ in size, or if `fps` is asked of something that stores no times.
+        UserError: naming the file, if it is missing, no video, empty, damaged, too large for
+            memory, if its frames differ in size, or if `fps` is asked where no times are stored.
     """
     path = Path(path)
     frames: list[np.ndarray] = []

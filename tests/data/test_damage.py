@@ -263,6 +263,21 @@ def test_what_decodes_can_be_taken(tmp_path, capsys):
     assert 2 <= lengths["salvage"]["train/b.mp4"] <= FRAMES
     with pytest.raises(UserError, match=r"2 of 3 videos.*salvage uses what decodes"):
         open_source(DataConfig(**settings, height=16, width=16), "train", 2, 0)
+    # And prepare, which notes it: such clips do not mix with others.
+    (tmp_path / "train/c.mp4").unlink()
+    prepare = ["prepare", "folder", "--source", str(tmp_path), "--size", "16"]
+    prepare += ["--out", str(tmp_path / "out")]
+    assert main([*prepare, "--salvage"]) == 0
+    assert "used in part: " in capsys.readouterr().err
+    source = open_source(
+        DataConfig(dataset="prepared", datadir=str(tmp_path / "out"), height=16, width=16),
+        "train",
+        2,
+        0,
+    )
+    assert source.lengths == list(lengths["salvage"].values())
+    assert main(prepare) == 2
+    assert "with other options" in capsys.readouterr().err
 
 
 def test_a_member_without_a_name(tmp_path):
