@@ -89,6 +89,7 @@ def test_record_holds_the_distance_and_what_decides_it(tmp_path):
     embedded = []
     distance = VideoDistance(network, PROTOCOL, tmp_path / "cache", on_clips=embedded.append)
     record = measure(distance, real, fake)
+    assert {"hvp_version", "tensorflow_version", "date"} <= set(record)
     expected = hvp.distances.frechet_distance(
         network.embed(real.frames), network.embed(fake.frames)
     )
