@@ -49,6 +49,8 @@ PUBLISHED = {
     "kth": {"training.epochs": 300, "training.learning_rate": 1e-4, "evaluation.seq_len": 200},
     "mazes": {"training.epochs": 50, "model.dec_stddev": 0.1, "evaluation.seq_len": 300},
     "cwvae_mmnist": {"training.epochs": 300, "training.learning_rate": 3e-4},
+    "cwvae_mazes": {"training.epochs": 100, "training.learning_rate": 3e-4},
+    "cwvae_minerl": {"training.epochs": 600, "model.dec_stddev": 0.4, "evaluation.seq_len": 500},
     "sdfnet_mmnist": {
         "training.epochs": 2001, "training.learning_rate": 0.01, "training.adam_epsilon": 1e-8,
         "training.cycle_momentum": True, "model.hidden": 64,

@@ -115,9 +115,11 @@ class TrainingConfig:
     keep_checkpoints: Count = 3
     """Newest checkpoints that are kept."""
     best_metric: str = "loss"
-    """Of validation; the checkpoint with the lowest is model/best."""
+    """Of validation: the lowest is model/best, where no FVD is measured."""
     fvd_every: Interval = 0
     """Generators: steps between FVDs against the training data; 0: none."""
+    generators_every: Interval = 0
+    """Generators: steps between copies of the average alone; 0: none."""
     fvd_protocol: str = "fvd2048_16f"
     """Or fvd2048_128f, fvd2048_128f_subsample8f, or another of this form."""
 

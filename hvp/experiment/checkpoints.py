@@ -20,6 +20,7 @@ from hvp.experiment.folder import (
     find_run_folder,
     open_run_folder,
 )
+from hvp.experiment.generators import find_generator, generator_variables, save_generator
 from hvp.files import replacing
 from hvp.models.base import VideoModel
 
@@ -42,9 +43,8 @@ class RunCheckpoints:
     def __init__(self, folder: Path, model: VideoModel, keep: int):
         self.folder = folder / MODEL_FOLDER
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.checkpoint = tf.train.Checkpoint(
-            model=variables_by_name(model), step=self.step, **model.optimizers
-        )
+        self.named = variables_by_name(model)
+        self.checkpoint = tf.train.Checkpoint(model=self.named, step=self.step, **model.optimizers)
         self.numbered = tf.train.CheckpointManager(
             self.checkpoint, str(self.folder), max_to_keep=keep, checkpoint_name=PREFIX
         )
@@ -82,6 +82,11 @@ class RunCheckpoints:
             temporary.write_text(json.dumps({"metric": metric, "value": value, "step": step}))
         return True
 
+    def save_generator(self, step: int) -> None:
+        """Keeps the averaged generator alone, for good."""
+        with writing_run(self.folder):
+            save_generator(self.folder.parent, self.named, step)
+
     def _save(self, manager: tf.train.CheckpointManager, step: int) -> str:
         self.step.assign(step)
         with writing_run(manager.directory):
@@ -111,7 +116,8 @@ def load_experiment(
 
     Args:
         path: `logs/NAME` or `logs/NAME/model`.
-        checkpoint: `latest`, `best` or the number of one that was kept.
+        checkpoint: `latest`, `best` or the number of one that was kept, of an averaged generator
+            alone too: the other networks then keep their initial values.
         overrides: `section.key=value`; the model's shapes must stay.
 
     Returns:
@@ -123,11 +129,14 @@ def load_experiment(
     """
     folder = find_run_folder(path)
     config = load_config(folder / CONFIG_FILE, overrides)
-    prefix = find_checkpoint(folder, checkpoint)
+    generator = find_generator(folder, checkpoint)
+    prefix = generator or find_checkpoint(folder, checkpoint)
     model = build_checked_model(config)
+    named = variables_by_name(model)
     step = tf.Variable(0, dtype=tf.int64, trainable=False)
     with _explained(prefix):
-        status = tf.train.Checkpoint(model=variables_by_name(model), step=step).restore(prefix)
+        wanted = generator_variables(named) if generator else named
+        status = tf.train.Checkpoint(model=wanted, step=step).restore(prefix)
         status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
     return config, model, int(step.numpy())

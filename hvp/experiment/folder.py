@@ -31,6 +31,7 @@ FREE_KEYS = {
         "keep_checkpoints",
         "best_metric",
         "fvd_every",
+        "generators_every",
         "fvd_protocol",
     },
 }

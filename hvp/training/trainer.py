@@ -79,6 +79,11 @@ def train(
             f"least 1, found {config.evaluation.context}, and data.seq_len at least 2, found "
             f"{config.data.seq_len}; or set training.gifs_every to 0"
         )
+    if training.generators_every and not generates:
+        raise UserError(
+            f"training.generators_every is {training.generators_every}: a {config.model.family} "
+            "model predicts and does not generate; set it to 0"
+        )
     if training.fvd_every:
         from hvp.distances.in_training import check_training_distance
 
@@ -229,14 +234,24 @@ class _Loop:
                     f"{', '.join(scalars)}"
                 )
             value = scalars[training.best_metric]
-            if self.chief and math.isfinite(value):
-                self.checkpoints.save_if_best(step, training.best_metric, value)
+            if not training.fvd_every:
+                self._keep_if_best(step, training.best_metric, value)
         if self.chief and _due(step, training.gifs_every, total):
             self._write_gifs(step)
         if _due(step, training.checkpoint_every, total):
             self._save(step)
         if self.video_distance is not None and _due(step, training.fvd_every, total):
-            self._log("val", self.video_distance.measure(step), step)
+            distance = self.video_distance.measure(step)
+            self._log("val", distance, step)
+            for name, value in distance.items():
+                self._keep_if_best(step, name, value)
+        if self.chief and _due(step, training.generators_every, total):
+            self.checkpoints.save_generator(step)
+
+    def _keep_if_best(self, step: int, metric: str, value: float) -> None:
+        """`model/best`: by FVD where it is measured, else by the validation's `best_metric`."""
+        if self.chief and math.isfinite(value):
+            self.checkpoints.save_if_best(step, metric, value)
 
     def _check_finite(self, scalars: dict[str, float], step: int) -> None:
         bad = [name for name, value in scalars.items() if not math.isfinite(value)]

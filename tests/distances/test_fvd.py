@@ -279,6 +279,13 @@ def test_training_measures_and_records_it(generator_config, tmp_path, cache):
         assert (tag, step) == (f"fvd/{label}", record["fake"]["checkpoint_step"])
         assert value == pytest.approx(record["value"], rel=1e-5)
 
+    # the checkpoint of the lowest is the best one, without any validation
+    best = min(records, key=lambda record: record["value"])
+    score = json.loads((folder / "model/best/score.json").read_text())
+    assert score["metric"] == f"fvd/{label}"
+    assert score["value"] == pytest.approx(best["value"])
+    assert score["step"] == best["fake"]["checkpoint_step"]
+
     # the command finds the same number again from the checkpoint, with the same clips
     seed = ["--seed", "0", "--out", str(tmp_path / "again.json")]
     assert main(["fvd", "--logdir", str(folder), *seed]) == 0

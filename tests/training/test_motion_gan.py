@@ -51,6 +51,8 @@ training:
   validate_every: 3
   validation_batches: 1
   checkpoint_every: 1
+  keep_checkpoints: 1
+  generators_every: 2
 """
 
 
@@ -93,6 +95,27 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, config, tmp_path):
         assert any(f"{network}_optimizer" in name for name in whole)
     for name, value in whole.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
+def test_generators_are_kept_alone_and_for_good(trained, tmp_path, small_config, capsys):
+    """Every second and the last step's, of which step 2 has no checkpoint any more."""
+    names = {path.stem for path in (trained / "model/generators").glob("*.index")}
+    assert names == {"ckpt-2", "ckpt-3"}
+    assert {path.stem for path in (trained / "model").glob("ckpt-*.index")} == {"ckpt-3"}
+    _, kept, step = load_experiment(trained, 2)
+    assert step == 2
+    _, last, _ = load_experiment(trained)
+    _, alone, _ = load_experiment(trained, 3)
+    pairs = zip(kept.average.weights, last.average.weights, strict=True)
+    assert any(np.any(np.asarray(a) != np.asarray(b)) for a, b in pairs)
+    for a, b in zip(alone.average.weights, last.average.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    arguments = ["--num-videos", "1", "--checkpoint", "2", "--out", str(tmp_path)]
+    assert main(["generate", "--logdir", str(trained), *arguments]) == 0
+    assert "step 2" in capsys.readouterr().out
+    predictor = ["--config", str(small_config), "--set", "training.generators_every=5"]
+    assert main(["train", *predictor, "--logdir", str(tmp_path / "logs")]) == 2
+    assert "generators_every is 5: a hierarchical model predicts" in capsys.readouterr().err
 
 
 def test_what_tensorboard_gets(trained):

@@ -51,6 +51,32 @@ def test_one_cycle_cycles_adams_beta_1_as_pytorch(run):
     np.testing.assert_allclose(values, run["parameter"], atol=2e-6 * max(moved, 1.0))
 
 
+def test_a_restored_adam_goes_on_in_the_cycle(tmp_path):
+    """beta_1 is a function of the updates made, so a resumed run is equal to the last bit."""
+
+    def fresh():
+        training = TrainingConfig(learning_rate=0.1, schedule="onecycle", cycle_momentum=True)
+        variable = tf.Variable([0.5, -1.0])
+        optimizer = Adam(make_schedule(training, 8), pytorch_epsilon=True)
+        optimizer.build([variable])
+        return variable, optimizer, tf.train.Checkpoint(v=variable, optimizer=optimizer)
+
+    def update(variable, optimizer, steps):
+        for step in steps:
+            gradient = tf.stack([tf.cos(1.7 * step), tf.sin(0.3 * step)])
+            optimizer.apply_gradients([(gradient, variable)])
+
+    whole, optimizer, _ = fresh()
+    update(whole, optimizer, range(8))
+    first, optimizer, checkpoint = fresh()
+    update(first, optimizer, range(3))
+    prefix = checkpoint.write(str(tmp_path / "ckpt"))
+    second, optimizer, checkpoint = fresh()
+    checkpoint.read(prefix).assert_consumed()
+    update(second, optimizer, range(3, 8))
+    np.testing.assert_array_equal(second, whole)
+
+
 def test_beta_1_stays_where_it_is_not_asked_to_cycle():
     schedule = make_schedule(TrainingConfig(schedule="onecycle"), 10)
     assert float(Adam(schedule).current_beta_1()) == pytest.approx(0.9)
