@@ -26,7 +26,8 @@ from hvp.files import require_writable
 
 if TYPE_CHECKING:
     from hvp.models.motion_gan.bands import Bands
-    from hvp.models.motion_gan.model import Codes, MotionGAN
+    from hvp.models.motion_gan.codes import Codes
+    from hvp.models.motion_gan.model import MotionGAN
 
 HELP = (
     "Draws videos from a trained generator: as many and as long as asked for, with some bands of "
@@ -137,7 +138,7 @@ def _codes(
 
     Drawn one by one: the noise of thousands of large videos would fill the memory.
     """
-    from hvp.models.motion_gan.model import Codes
+    from hvp.models.motion_gan.codes import Codes
     from hvp.models.seeds import fold_in
 
     first = model.draw_codes(1, fold_in((seed, 0), 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def evaluate(
         model: a predictor.
         batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
             at least `context + horizon` frames, and `name` `(batch,)` strings; such as
-            `VideoSplit.evaluation_batches` gives. `masks`, go to a model that needs them.
+            `VideoSplit.evaluation_batches` gives. Their `masks` go to a model that needs them.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
         distance: gathers what the FVD of each context's first sample needs.
@@ -126,109 +126,136 @@ def evaluate(
         >>> result = evaluate(model, split.evaluation_batches(10), OpenLoopSettings(36, 264))
         >>> result.curves["psnr"]["mean"].overall
     """
-    protocol = find_protocol(settings.protocol)
-    if settings.context < model.min_context:
-        raise UserError(
-            f"evaluation.context (--open-loop-ctx) is {settings.context}; this model needs at "
-            f"least {model.min_context} frames of context"
-        )
-    scorer = _Scorer(settings, protocol)
-    tallies = {metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics}
-    spectral_tally = SpectralTally()
-    examples: list[dict[str, Any]] = []
-    gallery: list[Example] = []
-    frame_shape = (0, 0, 0)
+    scores = OpenLoopScores(model, settings, distance)
     for batch in batches:
-        video, names = batch["video"], _strings(batch["name"])
-        _check_length(video, names, settings)
-        height, width, channels = (int(size) for size in video.shape[2:])
-        frame_shape = height, width, channels
-        wanted = max(0, settings.gallery_examples - len(gallery))
-        shown = video[:wanted, : settings.context + settings.horizon]
-        collector = Gallery(shown, names, settings.gallery_samples)
-        masks = (
-            batch["masks"][:, : settings.context]
-            if model.needs_masks and "masks" in batch
-            else None
-        )
-        given = partial(model.rollout, clip=protocol.clip_predictions, masks=masks)
-        values = _score_batch(
-            given,
-            scorer,
-            collector,
-            spectral_tally,
-            video,
-            names,
-            len(examples),
-            settings,
-            distance,
-        )
-        rows: list[dict[str, Any]] = [{"name": name} for name in names]
-        for metric, by_kind in values.items():
-            for kind, scores in by_kind.items():
-                tallies[metric][kind].update(scores)
-                for row, score in zip(rows, scores.mean(1), strict=True):
-                    row[f"{metric}_{kind}"] = float(score)
-        examples.extend(rows)
-        gallery.extend(collector.examples())
+        scores.add(batch)
         if on_batch:
-            on_batch(len(names))
-    if not examples:
-        raise UserError("there is nothing to evaluate: the data set gave no videos")
-    return OpenLoopResult(
-        settings=settings,
-        num_examples=len(examples),
-        frame_shape=frame_shape,
-        curves={m: {k: t.curve() for k, t in by.items()} for m, by in tallies.items()},
-        examples=examples,
-        gallery=gallery,
-        weights_sha256=scorer.weights_sha256,
-        spectra=spectral_tally.spectra(),
-    )
+            on_batch(len(batch["name"]))
+    return scores.result()
 
 
-def _score_batch(
-    rollout: Callable[..., tf.Tensor],
-    scorer: _Scorer,
-    collector: Gallery,
-    spectral_tally: SpectralTally,
-    video: tf.Tensor,
-    names: list[str],
-    first_example: int,
-    settings: OpenLoopSettings,
-    distance: PredictionDistance | None,
-) -> dict[str, dict[str, np.ndarray]]:
-    """Metric -> kind -> `(batch, horizon)`."""
-    context = video[:, : settings.context]
-    future = video[:, settings.context : settings.context + settings.horizon]
-    scores: dict[str, list[np.ndarray]] = {metric: [] for metric in settings.metrics}
-    copied = tf.repeat(context[:, -1:], settings.horizon, axis=1)[None]
-    baseline: dict[str, np.ndarray] = {}
-    for group, first in enumerate(range(0, settings.num_samples, SAMPLES_AT_ONCE)):
-        count = min(SAMPLES_AT_ONCE, settings.num_samples - first)
-        seeds = [
-            fold_in(fold_in(settings.seed, first_example + i), group) for i in range(len(names))
-        ]
-        predicted = rollout(context, settings.horizon, num_samples=count, seed=tf.stack(seeds))
-        check_prediction(predicted, (count, *future.shape), names)
-        collector.add(predicted)
-        if first == 0:
-            spectral_tally.update(future, predicted[0])
-            if distance is not None:
-                distance.update(context, future, predicted[0])
-        # The baseline goes along as one more sample: LPIPS sees each true frame once for all.
-        scored = predicted if baseline else tf.concat([copied, predicted], 0)
-        for metric, value in scorer(future, scored).items():
-            if len(value) > count:
-                baseline[metric], value = value[0], value[1:]
-            scores[metric].append(value)
-    return {
-        metric: {
-            **_reduce_samples(np.concatenate(parts), METRICS[metric].higher_is_better),
-            "copy_last": baseline[metric],
+class OpenLoopScores:
+    """What `evaluate` adds up, batch by batch.
+
+    Args:
+        model, settings, distance: as of `evaluate`.
+
+    Example:
+        >>> scores = OpenLoopScores(model, OpenLoopSettings(36, 264))
+        >>> for batch in split.evaluation_batches(10):
+        ...     scores.add(batch)
+        >>> scores.result().curves["psnr"]["mean"].overall
+    """
+
+    def __init__(
+        self,
+        model: VideoModel,
+        settings: OpenLoopSettings,
+        distance: PredictionDistance | None = None,
+    ) -> None:
+        if settings.context < model.min_context:
+            raise UserError(
+                f"evaluation.context (--open-loop-ctx) is {settings.context}; this model needs at "
+                f"least {model.min_context} frames of context"
+            )
+        self.model, self.settings, self.distance = model, settings, distance
+        protocol = find_protocol(settings.protocol)
+        self._clip = protocol.clip_predictions
+        self._scorer = _Scorer(settings, protocol)
+        self._tallies = {
+            metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics
         }
-        for metric, parts in scores.items()
-    }
+        self._spectra = SpectralTally()
+        self._examples: list[dict[str, Any]] = []
+        self._gallery: list[Example] = []
+        self._frame_shape = (0, 0, 0)
+
+    def add(self, batch: Mapping[str, tf.Tensor]) -> None:
+        """Predicts and scores one batch, as `evaluate` takes them."""
+        s, video, names = self.settings, batch["video"], _strings(batch["name"])
+        _check_length(video, names, s)
+        height, width, channels = (int(size) for size in video.shape[2:])
+        self._frame_shape = (height, width, channels)
+        context, future = tf.split(
+            video[:, : s.context + s.horizon], [s.context, s.horizon], axis=1
+        )
+        wanted = max(0, s.gallery_examples - len(self._gallery))
+        shown = Gallery(video[:wanted, : s.context + s.horizon], names, s.gallery_samples)
+        copied = tf.repeat(context[:, -1:], s.horizon, axis=1)[None]
+        baseline: dict[str, np.ndarray] = {}
+        scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
+        for predicted in self._predictions(context, batch.get("masks"), names):
+            shown.add(predicted)
+            if not baseline:
+                self._measure_first_sample(context, future, predicted[0])
+                # The baseline goes along as one more sample: LPIPS sees each true frame once.
+                values = self._scorer(future, tf.concat([copied, predicted], 0))
+                baseline = {metric: value[0] for metric, value in values.items()}
+                values = {metric: value[1:] for metric, value in values.items()}
+            else:
+                values = self._scorer(future, predicted)
+            for metric, value in values.items():
+                scores[metric].append(value)
+        self._gallery.extend(shown.examples())
+        self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, baseline)
+
+    def _predictions(
+        self, context: tf.Tensor, masks: tf.Tensor | None, names: list[str]
+    ) -> Iterator[tf.Tensor]:
+        """Up to `SAMPLES_AT_ONCE` futures at a time, `(samples, batch, horizon, h, w, c)`."""
+        s = self.settings
+        if masks is not None:
+            masks = masks[:, : s.context] if self.model.needs_masks else None
+        for group, first in enumerate(range(0, s.num_samples, SAMPLES_AT_ONCE)):
+            count = min(SAMPLES_AT_ONCE, s.num_samples - first)
+            seeds = [
+                fold_in(fold_in(s.seed, len(self._examples) + i), group) for i in range(len(names))
+            ]
+            predicted = self.model.rollout(
+                context, s.horizon, count, tf.stack(seeds), clip=self._clip, masks=masks
+            )
+            expected = (count, len(names), s.horizon, *context.shape[2:])
+            check_prediction(predicted, expected, names)
+            yield predicted
+
+    def _measure_first_sample(
+        self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor
+    ) -> None:
+        self._spectra.update(future, predicted)
+        if self.distance is not None:
+            self.distance.update(context, future, predicted)
+
+    def _add_rows(
+        self, names: list[str], scores: dict[str, np.ndarray], baseline: dict[str, np.ndarray]
+    ) -> None:
+        """Adds `(samples, batch, horizon)` scores, and the baseline's `(batch, horizon)`."""
+        rows: list[dict[str, Any]] = [{"name": name} for name in names]
+        for metric, value in scores.items():
+            by_kind = _reduce_samples(value, METRICS[metric].higher_is_better)
+            for kind, reduced in {**by_kind, "copy_last": baseline[metric]}.items():
+                self._tallies[metric][kind].update(reduced)
+                for row, score in zip(rows, reduced.mean(1), strict=True):
+                    row[f"{metric}_{kind}"] = float(score)
+        self._examples.extend(rows)
+
+    def result(self) -> OpenLoopResult:
+        """Of all batches so far.
+
+        Raises:
+            UserError: if there were none.
+        """
+        if not self._examples:
+            raise UserError("there is nothing to evaluate: the data set gave no videos")
+        return OpenLoopResult(
+            settings=self.settings,
+            num_examples=len(self._examples),
+            frame_shape=self._frame_shape,
+            curves={m: {k: t.curve() for k, t in by.items()} for m, by in self._tallies.items()},
+            examples=self._examples,
+            gallery=self._gallery,
+            weights_sha256=self._scorer.weights_sha256,
+            spectra=self._spectra.spectra(),
+        )
 
 
 def _reduce_samples(scores: np.ndarray, higher_is_better: bool) -> dict[str, np.ndarray]:
@@ -248,9 +275,8 @@ class _Scorer:
         self._functions: dict[str, Callable[..., tf.Tensor]] = {}
         self.weights_sha256: dict[str, str] = {}
         for metric in settings.metrics:
-            implementation = METRICS[metric].load()
-            has_weights = inspect.isclass(implementation)
-            if has_weights:
+            implementation: Any = METRICS[metric].load()
+            if inspect.isclass(implementation):
                 implementation = implementation(settings.weights_dir)
                 self.weights_sha256.update(
                     {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}

@@ -17,7 +17,7 @@ from hvp.data.video_io import read_video
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import load_experiment
 from hvp.models.motion_gan.bands import Bands
-from hvp.models.motion_gan.model import Codes
+from hvp.models.motion_gan.codes import Codes
 from hvp.models.seeds import fold_in
 from hvp.weights import motion_gan, pytorch
 from hvp.weights.pytorch import AdamState, MotionGANFile

@@ -1,7 +1,7 @@
 """DFDNet: "Disentangling and Filtering Dynamics for Enhanced Video Prediction".
 
 A SimVP-shaped predictor. Its temporal module sees time folded into channels, and its blocks filter
-the features' spectra along both axes of the picture by thresholds.
+the features' spectra along both axes of the frame by thresholds.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ class FusionModel(VideoModel):
     """
 
     config_class = FusionConfig
+    settings: FusionConfig
 
     def make_layers(self) -> None:
         s, scale = self.settings, self.settings.upscale_factor
@@ -78,14 +79,14 @@ class FusionModel(VideoModel):
         condition = keras.KerasTensor((1, *size, conditions))
         window = keras.KerasTensor((1, self.settings.frames, *size, c))
         frame = keras.KerasTensor((1, *self.frame_shape))
-        inputs: dict[Any, list[Any]] = {
-            self.predictor: [window],
-            self.translator: [condition],
-            self.discriminator: [condition, frame],
+        inputs = {
+            "predictor": [window],
+            "translator": [condition],
+            "discriminator": [condition, frame],
         }
-        for network, tensors in inputs.items():
-            with keras.name_scope(network.name):  # their variables' names must differ
-                keras.Layer.compute_output_spec(network, *tensors)
+        for name, tensors in inputs.items():
+            with keras.name_scope(name):  # their variables' names must differ
+                keras.Layer.compute_output_spec(getattr(self, name), *tensors)
         self._make_graphs()
 
     def _make_graphs(self) -> None:
@@ -200,8 +201,8 @@ class FusionModel(VideoModel):
             networks: tuple[Any, Any] = (self.translator, self.discriminator)
             with tf.GradientTape(persistent=True) as tape:
                 pair = translator_objectives(s, *networks, condition, true, noise, training=True)
-            for network, objective in zip(networks, pair, strict=True):
-                norms[network.name] = self._update(network.name, objective.loss, tape)
+            for name, objective in zip(("translator", "discriminator"), pair, strict=True):
+                norms[name] = self._update(name, objective.loss, tape)
             del tape
             objectives.extend(pair)
         trained = "translator" if s.stage == "translator" else "predictor"

@@ -133,22 +133,8 @@ class RecurrentCell(layers.Layer):
         Returns:
             The states of all ticks, and the last one to go on from.
         """
-        if self.context_dense is not None:
-            context = self.context_dense(context) + RESIDUAL_SCALE * context
         ticks = context.shape[1]
-        inputs = {
-            "prior": _partial_dense(self.prior_input, context, first_row=self.stoch),
-            "noise": noise,
-        }
-        if features is not None:
-            features = tf.cast(features, tf.float32)
-            inputs["posterior"] = _partial_dense(
-                self.posterior_input, features, first_row=self.deter
-            )
-        if keep_sample is not None:
-            inputs["keep"] = tf.broadcast_to(keep_sample[None, :, None], (1, ticks, 1))
-        inputs = {key: _time_major_array(value, ticks) for key, value in inputs.items()}
-
+        inputs = self._loop_inputs(context, features, noise, keep_sample)
         sample_kernel = self.prior_input.kernel[: self.stoch]
         deter_kernel = self.posterior_input.kernel[: self.deter]
         prior_heads = _merged_heads(self.prior_mean, self.prior_stddev)
@@ -175,6 +161,30 @@ class RecurrentCell(layers.Layer):
             return LevelStates(prior_mean, prior_stddev, mean, stddev, sample, deter)
 
         return _scan(tick, state, ticks)
+
+    def _loop_inputs(
+        self,
+        context: tf.Tensor,
+        features: tf.Tensor | None,
+        noise: tf.Tensor,
+        keep_sample: tf.Tensor | None,
+    ) -> dict[str, tf.TensorArray]:
+        """What the ticks of `unroll` read, none of which depends on the tick before."""
+        if self.context_dense is not None:
+            context = self.context_dense(context) + RESIDUAL_SCALE * context
+        ticks = context.shape[1]
+        inputs = {
+            "prior": _partial_dense(self.prior_input, context, first_row=self.stoch),
+            "noise": noise,
+        }
+        if features is not None:
+            features = tf.cast(features, tf.float32)
+            inputs["posterior"] = _partial_dense(
+                self.posterior_input, features, first_row=self.deter
+            )
+        if keep_sample is not None:
+            inputs["keep"] = tf.broadcast_to(keep_sample[None, :, None], (1, ticks, 1))
+        return {key: _time_major_array(value, ticks) for key, value in inputs.items()}
 
 
 def _partial_dense(dense: layers.Dense, x: tf.Tensor, first_row: int) -> tf.Tensor:

@@ -51,6 +51,7 @@ class HierarchicalModel(VideoModel):
     """
 
     config_class = HierarchicalConfig
+    settings: HierarchicalConfig
     stochastic = True
 
     def make_layers(self) -> None:

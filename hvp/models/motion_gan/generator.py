@@ -64,7 +64,7 @@ class StyledConvolution(layers.Layer):
 
 
 class ToFrame(layers.Layer):
-    """A picture from features, added to the doubled picture of the stage before."""
+    """A frame from features, added to the doubled frame of the stage before."""
 
     def __init__(self, channels: int, **kwargs):
         super().__init__(**kwargs)

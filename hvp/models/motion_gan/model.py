@@ -6,8 +6,8 @@ IEEE Transactions on Image Processing 2023.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,69 +16,23 @@ import tensorflow as tf
 from hvp.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
 from hvp.models.adam import Adam
 from hvp.models.base import VideoModel
-from hvp.models.motion_gan import augment
+from hvp.models.motion_gan.average import move_average
 from hvp.models.motion_gan.bands import Bands
+from hvp.models.motion_gan.codes import Codes, draw_codes
 from hvp.models.motion_gan.config import MotionGANConfig
 from hvp.models.motion_gan.discriminators import Discriminator, PairDiscriminator
+from hvp.models.motion_gan.examples import Seen, augmented, made_examples, real_examples
 from hvp.models.motion_gan.generator import Generator
 from hvp.models.motion_gan.motion import time_grid
+from hvp.models.motion_gan.schedule import PenalisedSchedule
 from hvp.models.motion_gan.widths import frame_widths, video_widths
-from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, replica_rows
+from hvp.models.seeds import Seed, fold_in
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
 
 SIZES = tuple(2**i for i in range(4, 10))  # of the square frames
 PIXELS_AT_ONCE = 2**16  # that `generate` renders in one go: memory does not grow with the number
-
-
-class Codes(NamedTuple):
-    """What a video is made of.
-
-    Attributes:
-        content: `(videos, content_dim)`.
-        motion: `(videos, motion_dim)`, or a list of them: one a band, or one a branch.
-        noise: one `(videos, h, w, 1)` for each layer of the renderer that adds noise.
-    """
-
-    content: tf.Tensor
-    motion: tf.Tensor | Sequence[tf.Tensor]
-    noise: Sequence[tf.Tensor]
-
-
-class _Seen(NamedTuple):
-    """What the discriminators judge, before augmentation, in [-1, 1]."""
-
-    images: tf.Tensor  # (batch, h, w, c)
-    videos: tf.Tensor  # (videos, time, h, w, c), averaged down; a pair for the pair discriminator
-    distance: tf.Tensor | None  # (videos, 1), of the pair
-
-
-class _PenalisedSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate of an optimizer that counts a penalty step at every `every`-th update too.
-
-    A penalty has the rate of its update, before which or after which it is.
-    """
-
-    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, every: int):
-        self.schedule, self.every = schedule, every
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        return self.schedule(self._updates(step))
-
-    @property
-    def beta_1(self) -> Callable[[tf.Tensor], tf.Tensor] | None:
-        """Adam's, where the schedule cycles it."""
-        cycled = getattr(self.schedule, "beta_1", None)
-        return None if cycled is None else lambda step: cycled(self._updates(step))
-
-    def _updates(self, step: tf.Tensor) -> tf.Tensor:
-        step = tf.cast(step, tf.int64)
-        penalties = (step + self.every) // (self.every + 1)  # the first step is one
-        return step - penalties
-
-    def get_config(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "every": self.every}
 
 
 class MotionGAN(VideoModel):
@@ -109,6 +63,7 @@ class MotionGAN(VideoModel):
     """
 
     config_class = MotionGANConfig
+    settings: MotionGANConfig
 
     def __init__(self, *, channels: int = 3, **settings: Any) -> None:
         super().__init__(channels=channels, **settings)
@@ -203,7 +158,7 @@ class MotionGAN(VideoModel):
         for name, network in self._networks.items():
             rate = learning_rate
             if every and network is not self.generator and callable(rate):
-                rate = _PenalisedSchedule(rate, every)
+                rate = PenalisedSchedule(rate, every)
             optimizer = Adam(
                 rate,
                 beta_1=self.settings.adam_beta_1,
@@ -257,9 +212,9 @@ class MotionGAN(VideoModel):
             penalise: a step down the R1 penalty after each discriminator's own.
         """
         seed = fold_in((self.seed, 0), self.generator_optimizer.iterations)
-        real = self._real(batch, seed)
+        real = real_examples(self.settings, batch, seed)
         with tf.GradientTape() as making:
-            fake = self._fake(batch, seed)
+            fake = made_examples(self.settings, self.generator, batch, seed)
         scalars = {}
         for kind in ("image", "video"):
             network = getattr(self, f"{kind}_discriminator")
@@ -290,7 +245,10 @@ class MotionGAN(VideoModel):
     def test_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """The losses without an update; the same noise every time."""
         seed = fold_in((self.seed, 1), 0)
-        real, fake = self._real(batch, seed), self._fake(batch, seed)
+        real, fake = (
+            real_examples(self.settings, batch, seed),
+            made_examples(self.settings, self.generator, batch, seed),
+        )
         scalars = {}
         for kind in ("image", "video"):
             loss, scores = self._discriminate(kind, real, fake, seed)
@@ -302,14 +260,14 @@ class MotionGAN(VideoModel):
     def _penalties(self, batch: tf.Tensor) -> list[tf.Tensor]:
         """A step of either discriminator down its R1 penalty at real examples drawn for it."""
         seed = fold_in((self.seed, 2), self.generator_optimizer.iterations)
-        real = self._real(batch, seed)
+        real = real_examples(self.settings, batch, seed)
         return [self._penalise(kind, real, fold_in(seed, 6)) for kind in ("image", "video")]
 
-    def _penalise(self, kind: str, real: _Seen, seed: tf.Tensor) -> tf.Tensor:
+    def _penalise(self, kind: str, real: Seen, seed: tf.Tensor) -> tf.Tensor:
         """A discriminator's step down its R1 penalty at real examples, as it sees them."""
         s, network = self.settings, getattr(self, f"{kind}_discriminator")
         distance = real.distance if kind == "video" else None
-        examples = self._augmented(kind, real, seed)
+        examples = augmented(real, kind, s.augment, seed)
         with tf.GradientTape() as tape:
             penalty = r1_penalty(lambda x: _judge(network, x, distance), examples)
             loss = penalty * (0.5 * s.r1_weight * s.r1_every)
@@ -319,68 +277,8 @@ class MotionGAN(VideoModel):
         self.apply_global_gradients(optimizer, gradients, variables)
         return penalty
 
-    def _real(self, batch: tf.Tensor, seed: tf.Tensor) -> _Seen:
-        """One frame of each clip, and every `images_per_video`-th clip."""
-        s = self.settings
-        batch = batch[:, : s.video_length] * 2.0 - 1.0
-        count = tf.shape(batch)[0]
-        chosen = replica_rows(
-            lambda n: tf.random.stateless_uniform(
-                (n,), fold_in(seed, 0), maxval=s.video_length, dtype=tf.int32
-            ),
-            count,
-        )
-        images = tf.gather(batch, chosen, batch_dims=1)
-        videos = batch[:: s.images_per_video]
-        if s.video_discriminator != "pair":
-            return _Seen(images, self._smaller(videos), None)
-        positions = self._positions(tf.shape(videos)[0], fold_in(seed, 1))
-        pairs = tf.gather(videos, positions, batch_dims=1)  # (videos, 2, h, w, c)
-        return _Seen(images, self._smaller(pairs), self._distance(positions))
-
-    def _fake(self, batch: tf.Tensor, seed: tf.Tensor) -> _Seen:
-        """As many frames and videos as `_real` gives, from fresh codes each."""
-        s = self.settings
-        count = tf.shape(batch)[0]
-        grid = tf.constant(time_grid(s.video_length))
-        chosen = replica_rows(
-            lambda n: tf.random.stateless_uniform(
-                (n, 1), fold_in(seed, 2), maxval=s.video_length, dtype=tf.int32
-            ),
-            count,
-        )
-        codes = self.draw_codes(count, fold_in(seed, 3))
-        images = self.generator(codes.content, codes.motion, tf.gather(grid, chosen), codes.noise)
-        videos = -(-count // s.images_per_video)
-        codes = self.draw_codes(videos, fold_in(seed, 4))
-        distance = None
-        if s.video_discriminator == "pair":
-            positions = self._positions(videos, fold_in(seed, 5))
-            grid, distance = tf.gather(grid, positions), self._distance(positions)
-        made = self.generator(codes.content, codes.motion, grid, codes.noise)
-        return _Seen(images[:, 0], self._smaller(made), distance)
-
-    def _positions(self, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Two different frames of each clip in order, `(count, 2)`."""
-        length = self.settings.video_length
-        order = replica_rows(lambda n: tf.random.stateless_uniform((n, length), seed), count)
-        return tf.sort(tf.argsort(order, axis=1)[:, :2], axis=1)
-
-    def _distance(self, positions: tf.Tensor) -> tf.Tensor:
-        """Time between two frames of a clip that spans 2 units, `(count, 1)`."""
-        steps = tf.cast(positions[:, 1:] - positions[:, :1], tf.float32)
-        return steps * (2.0 / self.settings.video_length)
-
-    def _smaller(self, videos: tf.Tensor) -> tf.Tensor:
-        """Averages height and width down to what the video discriminator sees."""
-        factor = round(1 / self.settings.video_discriminator_scale)
-        if factor == 1:
-            return videos
-        shape = (1, 1, factor, factor, 1)
-        return tf.nn.avg_pool3d(videos, shape, shape, padding="VALID")
-
     def _discriminate(
-        self, kind: str, real: _Seen, fake: _Seen, seed: tf.Tensor
+        self, kind: str, real: Seen, fake: Seen, seed: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """A discriminator's loss, and its mean scores of real and made examples."""
         real_logits = self._score(kind, real, fold_in(seed, 6))
@@ -391,67 +289,32 @@ class MotionGAN(VideoModel):
             f"score/{kind}_fake": tf.reduce_mean(fake_logits),
         }
 
-    def _generator_loss(self, fake: _Seen, seed: tf.Tensor) -> tf.Tensor:
+    def _generator_loss(self, fake: Seen, seed: tf.Tensor) -> tf.Tensor:
         # 7: as the discriminators saw them.
         draw = fold_in(seed, 7 if self.settings.augment_once else 8)
         logits = [self._score(kind, fake, draw) for kind in ("image", "video")]
         return tf.add_n([generator_loss(x, self.settings.adversarial_loss) for x in logits])
 
-    def _score(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:
+    def _score(self, kind: str, seen: Seen, seed: tf.Tensor) -> tf.Tensor:
         """Logits of augmented examples."""
         network = getattr(self, f"{kind}_discriminator")
         distance = seen.distance if kind == "video" else None
-        return _judge(network, self._augmented(kind, seen, seed), distance)
-
-    def _augmented(self, kind: str, seen: _Seen, seed: tf.Tensor) -> tf.Tensor:
-        """What a discriminator sees of its examples."""
-        video = kind == "video"
-        examples = seen.videos if video else seen.images
-        seed = fold_in(seed, int(video))
-        height, width = examples.shape[-3:-1]
-        policies = self.settings.augment
-        draws = replica_rows(
-            lambda n: augment.draw(policies, n, height, width, seed), tf.shape(examples)[0]
-        )
-        return augment.apply(examples, draws)
+        return _judge(network, augmented(seen, kind, self.settings.augment, seed), distance)
 
     def _update_average(self, batch: tf.Tensor) -> None:
         """Moves the average towards the weights, by half in `average_half_life` clips."""
         replicas = tf.distribute.get_replica_context()
         clips = tf.cast(batch * replicas.num_replicas_in_sync, tf.float32)
         decay = tf.pow(0.5, clips / self.settings.average_half_life)
-        pairs = [
-            (average.value, tf.convert_to_tensor(variable.value))
-            for average, variable in zip(self.average.weights, self.generator.weights, strict=True)
-        ]
-
-        def update(strategy: tf.distribute.Strategy, pairs: list, decay: tf.Tensor) -> None:
-            def move(average: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> None:
-                average.assign_add((value - average) * (1.0 - decay))
-
-            for average, value in pairs:
-                strategy.extended.update(average, move, args=(value, decay), group=False)
-
-        replicas.merge_call(update, args=(pairs, decay))
+        move_average(self.average, self.generator, decay)
 
     # Inference -----------------------------------------------------------------------------
 
     def draw_codes(self, num_videos: int | tf.Tensor, seed: Seed = None) -> Codes:
         """Fresh standard normal codes and noise for `num_videos` videos."""
-        seeds = tf.unstack(tf.random.split(as_seed(seed), 2 + len(self.generator.renderer.noises)))
-        content, motion = (
-            replica_normal((num_videos, dim), s)
-            for dim, s in zip(
-                (self.settings.content_dim, self.settings.motion_dim), seeds, strict=False
-            )
-        )
-        noise = [
-            replica_normal((num_videos, size, size, 1), s)
-            for size, s in zip(self.generator.renderer.noise_sizes, seeds[2:], strict=True)
-        ]
-        return Codes(content, motion, noise)
+        return draw_codes(self.generator, num_videos, seed)
 
-    def _generate(  # type: ignore[override]  # its own options, by name
+    def _generate(  # type: ignore[override]  # with options of its own
         self,
         num_videos: int,
         num_frames: int,

@@ -80,12 +80,6 @@ def test_published_stages():
     assert stages_that_fit(32, 40, wanted=5) == 4
 
 
-def test_both_modules_overfit_two_clips():
-    scalars = trained(small(), tf.constant(walking_squares()), 30)
-    for name in ("predictor/l1", "translator/l1", "predictor/dissimilarity"):
-        assert scalars[-1][name] < 0.7 * scalars[0][name]
-
-
 @pytest.mark.parametrize("stage", ["predictor", "translator"])
 def test_a_stage_updates_what_it_names(stage):
     model = small(stage=stage)
@@ -126,19 +120,6 @@ def test_rollout_feeds_pictures_back():
     np.testing.assert_allclose(rollout[0], np.stack(frames[:5], axis=1), atol=1e-5)
     np.testing.assert_allclose(rollout[:, :, :3], model.rollout(context, 3, 2), atol=1e-5)
     np.testing.assert_allclose(rollout[0, 1:], model.rollout(context[1:], 5)[0], atol=1e-5)
-
-
-def test_stochastic_rollouts_follow_the_seed_of_the_example():
-    model = small(stochastic=True)
-    context = walking_squares()
-    seeds = tf.constant([[1, 2], [3, 4]])
-    samples = model.rollout(context, 3, num_samples=2, seed=seeds)
-    assert np.abs(samples[0] - samples[1]).max() > 1e-3
-    alone = model.rollout(context[1:], 3, num_samples=1, seed=seeds[1:])
-    np.testing.assert_allclose(samples[0, 1], alone[0, 0], atol=1e-5)
-    again = model.rollout(context, 3, num_samples=2, seed=7)
-    np.testing.assert_array_equal(again, model.rollout(context, 3, num_samples=2, seed=7))
-    assert np.abs(again - samples).max() > 1e-3
 
 
 def test_noise_is_dropout():
@@ -203,12 +184,6 @@ def test_mixed_precision():
     assert scalars[-1]["loss"] < scalars[0]["loss"]
 
 
-def test_config_round_trip():
-    model = small(adversarial_loss="hinge")
-    twin = FusionModel.from_config(model.get_config())
-    assert twin.get_config() == model.get_config()
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -225,9 +200,3 @@ def test_config_round_trip():
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         small(**settings)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 16, 16, 1), (1, 4, 16, 16, 3), (4, 16, 16, 1)])
-def test_bad_contexts(shape):
-    with pytest.raises(ValueError, match=r"\(batch, time, 16, 16, 1\) with at least 4 frames"):
-        small().rollout(np.zeros(shape, "float32"), 2)
