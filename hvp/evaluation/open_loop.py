@@ -277,7 +277,7 @@ class _Scorer:
         for metric in settings.metrics:
             implementation: Any = METRICS[metric].load()
             if inspect.isclass(implementation):
-                implementation = implementation(settings.weights_dir)
+                implementation = implementation(settings.weights_dir)  # type: ignore[call-arg]
                 self.weights_sha256.update(
                     {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}
                 )

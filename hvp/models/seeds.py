@@ -38,14 +38,15 @@ def example_seeds(seed: Seed, batch: int | None) -> tf.Tensor:
     Raises:
         ValueError: for a seed of another shape.
     """
-    made = as_seed(seed)
-    if made.shape == (2,):
-        return tf.map_fn(lambda example: fold_in(made, example), tf.range(batch))
-    if not made.shape.is_compatible_with((batch, 2)):
+    seeds = as_seed(seed)
+    if seeds.shape == (2,):
+        return tf.map_fn(lambda example: fold_in(seeds, example), tf.range(batch))
+    if not seeds.shape.is_compatible_with((batch, 2)):
         raise ValueError(
-            f"seed must be an integer, a pair or ({batch}, 2) integers, received shape {made.shape}"
+            f"seed must be an integer, a pair or ({batch}, 2) integers, received shape "
+            f"{seeds.shape}"
         )
-    return made
+    return seeds
 
 
 def replica_normal(shape: tuple[Any, ...], seed: tf.Tensor) -> tf.Tensor:
