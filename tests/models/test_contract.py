@@ -87,6 +87,7 @@ GENERATORS = [name for name in TINY if FAMILIES[name].generates]
 STOCHASTIC = ("hierarchical", "fusion")
 # The same in both, with room for rounding: sums over replicas are added in another order.
 TRAINING = TrainingConfig(learning_rate=1e-2, adam_epsilon=1e-2, clip_norm=None)
+FITTING = TrainingConfig(learning_rate=1e-2, adam_epsilon=1e-7, clip_norm=None)
 
 
 def experiment(family: str, **training: Any) -> hvp.ExperimentConfig:
@@ -235,13 +236,18 @@ def test_overfits_two_clips(family):
     """And makes no variable on the way."""
     model = hvp.build_model(experiment(family))
     variables = {v.path for v in model.variables}
-    model.configure_training(TRAINING)
+    model.configure_training(FITTING)
     clips = moving_squares(family)
-    before = distance(model, clips)
-    for step in range(12):
+    distances = [distance(model, clips)]
+    for step in range(20):
         scalars = model.step_function(step)(tf.constant(clips))
         assert np.isfinite(float(scalars["loss"]))
-    assert distance(model, clips) < 0.8 * before
+        if step % 4 == 3:
+            distances.append(distance(model, clips))
+            if distances[-1] < 0.8 * distances[0]:
+                break
+    else:
+        pytest.fail(f"it learns nothing: {distances}")
     assert {v.path for v in model.variables} == variables
 
 

@@ -353,7 +353,7 @@ def test_published_settings():
         data, model, training = config.data, config.model, config.training
         assert (data.height, data.width, data.seq_len, data.frame_step) == (256, 256, 16, 1)
         assert data.random_start
-        assert model == MotionGANConfig()
+        assert model == MotionGANConfig(r1_place="after", augment_once=True)
         # 8 GPUs with 2 videos and 4 frames each
         assert training.batch_size // model.images_per_video == 16
         assert (training.batch_size, training.steps) == (32, 300_000)
