@@ -24,7 +24,7 @@ from hvp.config import DataConfig
 from hvp.data.data_set import Clip
 from hvp.data.frame_cache import file_facts
 from hvp.data.prepare_state import finish, keep_options, note_shard, shards_made
-from hvp.data.prepared_folder import FORMAT, Options, Shard, SplitName
+from hvp.data.prepared_folder import FORMAT, MAX_CLIPS, Options, Shard, SplitName
 from hvp.data.records import MAX_CLIP_BYTES, write_shard
 from hvp.data.video_io import read_video
 from hvp.errors import UserError
@@ -62,6 +62,11 @@ def prepare(
     Raises:
         UserError: if `out` was made with other options, cannot be written, or no clip is usable.
     """
+    if len(clips) > MAX_CLIPS:
+        raise UserError(
+            f"--source: holds {len(clips)} clips; a prepared folder keeps {MAX_CLIPS}, so prepare "
+            "parts of it into several"
+        )
     keep_options(dataset, out, options)
     planned = _dealt_out(clips, options)
     before = shards_made(out)

@@ -20,7 +20,8 @@ from hvp.files import replacing
 
 INFO = "info.json"
 FORMAT = 1
-MAX_INFO_BYTES = 2**27  # a million clips take 2**27
+MAX_INFO_BYTES = 48 * 2**20  # read into at most 1.5 GiB of memory, whatever it is
+MAX_CLIPS = 500_000  # that fit into it, with names of 40 letters
 MAX_SIDE = 2**14  # pixels; see also `hvp.data.array_files.MAX_FRAME_PIXELS`
 RECORD_END = 4  # bytes of a checksum after each record
 
@@ -184,8 +185,11 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a JSON file, which appears only once it is complete."""
+    text = json.dumps(content, indent=1)
+    if len(text) > MAX_INFO_BYTES:
+        text = json.dumps(content, separators=(",", ":"))
     with replacing(path, alone=True) as partial:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
 
 
 def shard_problem(folder: Path, shard: Shard) -> str | None:

@@ -117,6 +117,12 @@ def test_what_is_no_info(out, content):
     assert len(str(caught.value)) < 600
 
 
+def test_an_info_that_would_fill_the_memory(out):
+    (out / "info.json").write_bytes(b"[" + b"{}," * 2**24 + b"{}]")
+    with pytest.raises(UserError, match=r"info\.json: is damaged .*more than 50331648 bytes"):
+        read_info(out)
+
+
 def test_further_keys_of_later_versions_are_no_error(out):
     edited(out, lambda info: (info.update(licence="x"), first_shard(info).update(codec=None)))
     assert read_info(out).dataset == "folder"
