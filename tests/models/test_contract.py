@@ -6,6 +6,7 @@ Functions run eagerly: a few steps are sooner done than traced, and other tests 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -252,17 +253,16 @@ def test_overfits_two_clips(family):
 
 
 @pytest.mark.parametrize("family", TINY)
-def test_saves_and_loads(family, tmp_path):
-    config = experiment(family)
-    model = hvp.build_model(config)
-    for variable in model.variables:
-        variable.assign(variable + tf.cast(0.01, variable.dtype))
+def test_saves_and_loads(family, models, tmp_path):
+    """With another seed, so that what is loaded was not there from the start."""
+    config, model = experiment(family), models(family)
     model.configure_training(config.training)
     folder = save_experiment(config, model, tmp_path, step=7)
-    again, loaded, step = load_experiment(folder)
-    assert (again, step) == (config, 7)
+    again, loaded, step = load_experiment(folder, overrides=["seed=1"])
+    assert (again, step) == (dataclasses.replace(config, seed=1), 7)
     for ours, theirs in zip(model.variables, loaded.variables, strict=True):
-        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+        if "seed_generator_state" not in ours.path:  # nothing draws from them
+            np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
 
 
 def checkpoint(folder: Path) -> dict[str, np.ndarray]:
@@ -274,11 +274,11 @@ def checkpoint(folder: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("family", TINY)
 def test_a_resumed_run_ends_as_one_that_was_not(family, tmp_path):
-    for folder, steps in (("whole", 3), ("parts", 1), ("parts", 3)):
+    for folder, steps in (("whole", 2), ("parts", 1), ("parts", 2)):
         train(experiment(family, steps=steps), tmp_path / folder, report=lambda line: None)
     whole, parts = (checkpoint(tmp_path / folder / family) for folder in ("whole", "parts"))
     assert whole.keys() == parts.keys()
-    assert whole["step/.ATTRIBUTES/VARIABLE_VALUE"] == 3
+    assert whole["step/.ATTRIBUTES/VARIABLE_VALUE"] == 2
     for name, value in whole.items():
         np.testing.assert_array_equal(parts[name], value, err_msg=name)
 
