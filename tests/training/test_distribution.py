@@ -87,48 +87,6 @@ def test_two_replicas_equal_one(small_config, tmp_path):
     assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
 
 
-GAN = """\
-data:
-  dataset: moving_shapes
-  height: 16
-  width: 16
-  channels: 3
-  seq_len: 4
-  train_videos: 8
-  test_videos: 4
-model:
-  family: motion_gan
-  video_length: 4
-  content_dim: 8
-  motion_dim: 8
-  content_layers: 2
-  width_factor: 0.015625
-  image_discriminator: patch_image
-  images_per_video: 2
-  r1_every: 1
-training:
-  batch_size: 4
-  steps: 2
-  learning_rate: 0.05
-  adam_epsilon: 1.0
-  clip_norm: null
-  log_every: 1
-  gifs_every: 0
-  validate_every: 0
-"""
-
-
-def test_two_replicas_train_a_motion_gan_as_one_does(tmp_path):
-    """Patch discriminators: the others measure how examples differ within a replica's part.
-
-    Adam's epsilon keeps rounding from becoming whole steps.
-    """
-    config = tmp_path / "gan.yml"
-    config.write_text(GAN)
-    finished(run(config, tmp_path / "one", "cpu", 1), run(config, tmp_path / "two", "mirrored", 2))
-    assert_same_weights(tmp_path / "one/gan", tmp_path / "two/gan")
-
-
 def test_losses_of_the_predictors_do_not_shrink_with_replicas(tmp_path):
     """Keras' own loss objects divide by the number of replicas, on top of the mean over them."""
     config = tmp_path / "tiny.yml"
