@@ -27,7 +27,7 @@ lint: $(VENV)/.installed-test
 	$(VENV)/bin/mypy
 
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 	@echo "open site/index.html"
 
 $(VENV)/.created:

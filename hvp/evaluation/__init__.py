@@ -10,5 +10,5 @@ __getattr__, __dir__ = lazy_exports(
         "evaluate": "hvp.evaluation.open_loop",
         "write_report": "hvp.evaluation.report",
     },
-    submodules=("command", "figures", "open_loop", "report", "report_page", "statistics"),
+    submodules=("metric_agreement", "open_loop", "own_videos", "recursion", "report", "spectra"),
 )
