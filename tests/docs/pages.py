@@ -10,7 +10,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 PAGES = {
-    str(path.relative_to(ROOT)): path for path in (README, *sorted((ROOT / "docs").rglob("*.md")))
+    str(path.relative_to(ROOT)): path
+    for path in (README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 SCRIPTS = {"train.py": "train", "eval_with_lpips.py": "evaluate"}
 # Included files are ```{ .python }: ruff takes the line that includes one for an expression.
