@@ -149,7 +149,9 @@ class AxisFilter(layers.Layer):
 
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
-        passed = spectrum * tf.cast(self.mask(spectrum), tf.complex64)
+        mask = self.mask(spectrum)
+        # Not a cast, whose gradient TensorFlow warns of.
+        passed = spectrum * tf.complex(mask, tf.zeros_like(mask))
         return tf.signal.irfft(passed, fft_length=[lines.shape[-1]])
 
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
