@@ -23,6 +23,7 @@ from hvp.errors import command
 
 COMMANDS = {
     "train": "train an experiment, or go on with it",
+    "launch": "write a batch file that trains on many machines, for SLURM",
     "evaluate": "measure how well an experiment predicts, and write a report",
     "prepare": "build a data set in the layout that the loaders read",
     "show": "show what the model will see of a data set",

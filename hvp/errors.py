@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,22 +37,49 @@ def writing(path: object) -> Iterator[None]:
         raise UserError(f"cannot write to {path}: {reason}") from error
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raises `Terminated` where SIGTERM comes; a second one kills."""
+
+    def terminate(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not the main thread: the caller handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
     """Decorates a command's `main`: a `UserError` becomes one line on stderr and exit code 2.
 
-    Ctrl-C becomes exit code 130.
+    Ctrl-C becomes exit code 130. So does SIGTERM 143: what the command has begun is cleared away.
     """
 
     @functools.wraps(main)
     def run(*args: object, **kwargs: object) -> int:
         try:
-            return main(*args, **kwargs) or 0
+            with _terminable():
+                return main(*args, **kwargs) or 0
         except UserError as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return 2
+        except Terminated:
+            print("terminated", file=sys.stderr)
+            return 128 + signal.SIGTERM
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
-            return 130
+            return 128 + signal.SIGINT
         except Exception as error:
             hidden = WITHIN_TENSORFLOW.search(str(error))
             if hidden is None or not type(error).__module__.startswith("tensorflow"):

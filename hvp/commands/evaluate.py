@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Evaluates; exit code 0, or 130 when interrupted."""
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluates; what is interrupted leaves nothing."""
     from hvp.experiment.folder import require_predictor
 
     if arguments.use_obs is not None:
@@ -101,19 +101,14 @@ def run(arguments: argparse.Namespace) -> int:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.evaluation.report import new_folder
+    from hvp.experiment.lock import clear_unfinished, whole_folder
 
-    # Before the work, so that an unwritable place shows at once.
-    folder = new_folder(experiment.folder)
-    try:
-        _evaluate(arguments, experiment, folder)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was evaluated to the end", file=sys.stderr)
-        return 130
-    finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    return 0
+    clear_unfinished(experiment.folder)
+    stamp = f"eval_{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    # Made before the work, so that an unwritable place shows at once.
+    with whole_folder(experiment.folder, stamp) as folder:
+        page = _evaluate(arguments, experiment, folder.path)
+    print(f"report: {folder.path / page.name}")
 
 
 def _check_use_obs(arguments: argparse.Namespace) -> None:
@@ -154,8 +149,8 @@ def _check(config: ExperimentConfig) -> None:
         _require_two(settings.num_examples, "--num-examples")
 
 
-def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> None:
-    """Loads model and data, predicts, and writes the report into `folder`."""
+def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> Path:
+    """Loads model and data, predicts, and writes the report into `folder`; returns its page."""
     from hvp.data.dataset import evaluation_split
     from hvp.evaluation.open_loop import evaluate
     from hvp.evaluation.report import write_report
@@ -189,7 +184,7 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     _print_summary(result)
     if fvd is not None:
         print(f"{fvd['metric']}: {fvd['value']:.3f}")
-    print(f"report: {page}")
+    return page
 
 
 def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> OpenLoopSettings:

@@ -48,13 +48,18 @@ def add_experiment(parser: argparse.ArgumentParser, several: bool = False) -> No
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Declares `--checkpoint`, `--datadir` and `--set`, of an experiment."""
+    add_which(parser)
+    add_overrides(parser, of="the experiment's configuration")
+
+
+def add_which(parser: argparse.ArgumentParser, doing: str = "") -> None:
+    """Declares `--checkpoint` alone; `doing` says what is done with it."""
     parser.add_argument(
         "--checkpoint",
         default="latest",
         metavar="WHICH",
-        help="latest (default), best or the step of one that was kept",
+        help=f"{doing}latest (default), best or the step of one that was kept",
     )
-    add_overrides(parser, of="the experiment's configuration")
 
 
 def add_overrides(parser: argparse.ArgumentParser, of: str) -> None:
@@ -165,7 +170,7 @@ class Experiment:
         from hvp.quiet import import_tensorflow
 
         import_tensorflow()
-        from hvp.experiment.checkpoints import find_checkpoint
+        from hvp.experiment.choosing import find_checkpoint
 
         return find_checkpoint(self.folder, self.which)
 

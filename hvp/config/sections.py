@@ -96,6 +96,8 @@ class TrainingConfig:
     """auto, cpu, gpu, mirrored, multiworker."""
     sync_batch_norm: bool = False
     """Batch normalisation over all replicas: N then train as one would."""
+    worker_timeout: Positive = 300.0
+    """Seconds that a worker waits for the others to come."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """float32 or mixed_bfloat16."""
     xla: bool = False

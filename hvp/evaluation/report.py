@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import json
 import math
 from collections.abc import Mapping
@@ -20,26 +19,6 @@ from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
 
 _KIND_NAMES = {"best": "best_of_n", "mean": "mean_over_samples", "copy_last": "copy_last_frame"}
-
-
-def new_folder(experiment: str | Path) -> Path:
-    """Makes `<experiment>/eval_<YYYYmmdd-HHMMSS>/`, numbered where two start in one second.
-
-    Raises:
-        UserError: if the experiment's folder cannot be written to.
-    """
-    stamp = f"eval_{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    with writing(experiment):
-        for number in range(1000):
-            folder = Path(experiment) / (stamp if number == 0 else f"{stamp}-{number}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                if not folder.is_dir():  # a file is in the place of the experiment's folder
-                    raise
-            else:
-                return folder
-    raise RuntimeError(f"a thousand evaluations in {experiment} within one second")
 
 
 def write_report(

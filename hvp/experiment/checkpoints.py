@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import tensorflow as tf
 import hvp
 from hvp.config import ExperimentConfig, Override, load_config
 from hvp.errors import UserError, writing
+from hvp.experiment.checkpoint_files import CheckpointFiles
+from hvp.experiment.choosing import BEST_SCORE_FILE, best_score, choose_checkpoint, to_stderr
 from hvp.experiment.folder import (
     BEST_FOLDER,
     CONFIG_FILE,
@@ -20,12 +22,9 @@ from hvp.experiment.folder import (
     find_run_folder,
     open_run_folder,
 )
-from hvp.experiment.generators import find_generator, generator_variables, save_generator
+from hvp.experiment.generators import find_generators, generator_variables, save_generator
 from hvp.files import replacing
 from hvp.models.base import VideoModel
-
-PREFIX = "ckpt"
-BEST_SCORE_FILE = "score.json"
 
 
 class RunCheckpoints:
@@ -41,56 +40,69 @@ class RunCheckpoints:
     """
 
     def __init__(self, folder: Path, model: VideoModel, keep: int):
-        self.folder = folder / MODEL_FOLDER
+        self.folder, self.keep = folder, keep
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.named = variables_by_name(model)
         self.checkpoint = tf.train.Checkpoint(model=self.named, step=self.step, **model.optimizers)
-        self.numbered = tf.train.CheckpointManager(
-            self.checkpoint, str(self.folder), max_to_keep=keep, checkpoint_name=PREFIX
-        )
-        self.best = tf.train.CheckpointManager(
-            self.checkpoint, str(self.folder / BEST_FOLDER), max_to_keep=1, checkpoint_name=PREFIX
-        )
+        self.numbered = CheckpointFiles(folder / MODEL_FOLDER)
+        self.best = CheckpointFiles(folder / MODEL_FOLDER / BEST_FOLDER)
 
     @property
     def latest(self) -> str | None:
-        return self.numbered.latest_checkpoint
+        """The newest numbered checkpoint's prefix."""
+        steps = self.numbered.steps()
+        return self.numbered.prefix(steps[-1]) if steps else None
 
-    def restore(self) -> int:
-        """Restores the latest numbered checkpoint; returns its step, 0 if there is none."""
-        if self.latest is None:
+    def restore(
+        self, checkpoint: str | int = "latest", report: Callable[[str], None] = to_stderr
+    ) -> int:
+        """Restores a checkpoint.
+
+        Args:
+            checkpoint: `latest`, `best` or the step of one that was kept.
+            report: called with a note if the newest one is damaged and an older one is taken.
+
+        Returns:
+            Its step; 0 if the latest is asked for and there is none.
+        """
+        if checkpoint == "latest" and not self.numbered.steps():
             return 0
-        with _explained(self.latest):
-            status = self.checkpoint.restore(self.latest)
-            status.assert_existing_objects_matched()
+        files, step = choose_checkpoint(self.folder, checkpoint, report)
+        with explained(files, step) as prefix:
+            self.checkpoint.read(prefix).assert_existing_objects_matched()
         return int(self.step.numpy())  # int() alone does not take a mirrored variable
 
     def save(self, step: int) -> str:
-        """Writes the checkpoint of `step`."""
-        return self._save(self.numbered, step)
+        """Writes the checkpoint of `step`. Later ones, which the run has gone back from, go."""
+        self._write(self.numbered, step)
+        steps = [found for found in self.numbered.steps() if found <= step]
+        with writing_run(self.folder):
+            self.numbered.keep(steps[-self.keep :])
+        return self.numbered.prefix(step)
 
     def save_if_best(self, step: int, metric: str, value: float) -> bool:
         """Writes `model/best/` if `value` is the lowest of this run so far, restarts included."""
-        score_file = self.folder / BEST_FOLDER / BEST_SCORE_FILE
-        if score_file.is_file():
-            score = json.loads(score_file.read_text(encoding="utf-8"))
-            # A score of a later step belongs to updates that a crash undid.
-            if score["metric"] == metric and score["value"] <= value and score["step"] <= step:
-                return False
-        self._save(self.best, step)
-        with replacing(score_file) as temporary:
+        best = best_score(self.best)
+        # A score of a later step belongs to updates that a crash undid.
+        if best and best["metric"] == metric and best["value"] <= value and best["step"] <= step:
+            return False
+        self._write(self.best, step)
+        score_file = self.best.folder / BEST_SCORE_FILE
+        with writing_run(self.best.folder), replacing(score_file) as temporary:
             temporary.write_text(json.dumps({"metric": metric, "value": value, "step": step}))
+        with writing_run(self.best.folder):
+            self.best.keep([step])
         return True
 
     def save_generator(self, step: int) -> None:
         """Keeps the averaged generator alone, for good."""
         with writing_run(self.folder):
-            save_generator(self.folder.parent, self.named, step)
+            save_generator(self.folder, self.named, step)
 
-    def _save(self, manager: tf.train.CheckpointManager, step: int) -> str:
+    def _write(self, files: CheckpointFiles, step: int) -> None:
         self.step.assign(step)
-        with writing_run(manager.directory):
-            return manager.save(checkpoint_number=step)
+        with writing_run(files.folder):
+            files.write(self.checkpoint, step)
 
 
 def save_experiment(
@@ -129,14 +141,14 @@ def load_experiment(
     """
     folder = find_run_folder(path)
     config = load_config(folder / CONFIG_FILE, overrides)
-    generator = find_generator(folder, checkpoint)
-    prefix = generator or find_checkpoint(folder, checkpoint)
+    generators = find_generators(folder, checkpoint)
+    files, number = generators or choose_checkpoint(folder, checkpoint)
     model = build_checked_model(config)
     named = variables_by_name(model)
     step = tf.Variable(0, dtype=tf.int64, trainable=False)
-    with _explained(prefix):
-        wanted = generator_variables(named) if generator else named
-        status = tf.train.Checkpoint(model=wanted, step=step).restore(prefix)
+    with explained(files, number) as prefix:
+        wanted = generator_variables(named) if generators else named
+        status = tf.train.Checkpoint(model=wanted, step=step).read(prefix)
         status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
     return config, model, int(step.numpy())
@@ -175,28 +187,13 @@ def variables_by_name(model: VideoModel) -> dict[str, Any]:
     return named
 
 
-def find_checkpoint(folder: Path, checkpoint: str | int = "latest") -> str:
-    """The prefix of a run's checkpoint: `latest`, `best`, or one by number."""
-    model_folder = folder / MODEL_FOLDER
-    if checkpoint == "best":
-        prefix = tf.train.latest_checkpoint(str(model_folder / BEST_FOLDER))
-    elif checkpoint == "latest":
-        prefix = tf.train.latest_checkpoint(str(model_folder))
-    else:
-        prefix = str(model_folder / f"{PREFIX}-{checkpoint}")
-        prefix = prefix if Path(prefix + ".index").is_file() else None
-    if prefix is None:
-        kept = sorted(int(p.stem.split("-")[1]) for p in model_folder.glob(f"{PREFIX}-*.index"))
-        known = f"kept: {', '.join(map(str, kept))}" if kept else "train first"
-        raise UserError(f"{model_folder}: no checkpoint {checkpoint!r}; {known}")
-    return prefix
-
-
 @contextmanager
-def _explained(prefix: str) -> Iterator[None]:
-    """Turns a checkpoint that does not fit or cannot be read into a `UserError`."""
+def explained(files: CheckpointFiles, step: int) -> Iterator[str]:
+    """The prefix to read a checkpoint by; what does not fit or cannot be read is a `UserError`."""
+    prefix = files.prefix(step)
     try:
-        yield
+        with files.readable(step) as readable:
+            yield readable
     except (AssertionError, ValueError) as error:
         first = " ".join(str(error).split())[:300]
         raise UserError(
@@ -206,7 +203,7 @@ def _explained(prefix: str) -> Iterator[None]:
     except (tf.errors.OpError, IndexError, RuntimeError) as error:  # its reader raises all three
         first = " ".join(str(getattr(error, "message", error)).split())[:300]
         raise UserError(
-            f"{prefix}: cannot be read ({first}); an earlier checkpoint can be named with "
+            f"{prefix}: cannot be read ({first}); another checkpoint can be named with "
             "--checkpoint N"
         ) from error
 

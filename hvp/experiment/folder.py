@@ -7,6 +7,8 @@ from typing import Any
 
 from hvp.config import ExperimentConfig, load_config
 from hvp.errors import UserError
+from hvp.experiment.checkpoint_files import CheckpointFiles
+from hvp.experiment.lock import clear_unfinished
 from hvp.families import FAMILIES
 from hvp.files import replacing, require_writable
 
@@ -22,6 +24,7 @@ FREE_KEYS = {
         "steps",
         "strategy",
         "sync_batch_norm",
+        "worker_timeout",
         "log_every",
         "gifs_every",
         "gif_samples",
@@ -37,25 +40,60 @@ FREE_KEYS = {
 }
 
 
-def open_run_folder(config: ExperimentConfig, logdir: str | Path) -> Path:
+def open_run_folder(config: ExperimentConfig, logdir: str | Path, write: bool = True) -> Path:
     """Makes or reopens `logdir/NAME`, writes its `config.yml`, and returns it.
+
+    Args:
+        write: whether to write the configuration; of several workers only the chief does.
 
     Raises:
         UserError: if the folder cannot be written to, or holds a run with other settings.
     """
     folder = Path(logdir) / config.name
     path = folder / CONFIG_FILE
-    require_writable(folder / MODEL_FOLDER)
-    if path.is_file() and any((folder / MODEL_FOLDER).glob("*.index")):
+    make_run_folder(folder)
+    if path.is_file() and CheckpointFiles(folder / MODEL_FOLDER).steps():
         changed = changed_keys(load_config(path), config)
         if changed:
             raise UserError(
                 f"{folder}: holds a run with other settings ({'; '.join(changed)}); go on with "
                 f"its own settings (--config {path}), or start another run with --set name=NEW"
             )
-    with replacing(path) as temporary:
-        config.save(temporary)
+    if write:
+        with replacing(path) as temporary:
+            config.save(temporary)
     return folder
+
+
+def make_run_folder(folder: Path) -> None:
+    """Makes a run's folder if need be, and `model/` in it.
+
+    Raises:
+        UserError: if it cannot be written to, or has a name that TensorFlow cannot write to.
+    """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{folder}: this path is not valid UTF-8, which TensorFlow asks for; choose another "
+            "--logdir"
+        ) from None
+    require_writable(folder / MODEL_FOLDER)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what killed processes left in a run's folder; call it where no other one trains."""
+    model = folder / MODEL_FOLDER
+    for place in (folder, model, model / BEST_FOLDER, folder / "train", folder / "val"):
+        if place.is_dir():
+            for path in place.glob(".*.partial"):
+                path.unlink(missing_ok=True)
+    for place in (model, model / BEST_FOLDER):
+        CheckpointFiles(place).clear_leftovers()
+    for path in folder.glob("eval_*"):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    clear_unfinished(folder)
 
 
 def changed_keys(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:

@@ -6,14 +6,15 @@ afterwards at many steps.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from hvp.experiment.checkpoint_files import CheckpointFiles
 from hvp.experiment.folder import MODEL_FOLDER
 
-PREFIX = "ckpt"  # as of whole checkpoints
 GENERATORS_FOLDER = "generators"
 AVERAGE = "average."  # how the names of the averaged generator's variables begin
 
@@ -23,8 +24,8 @@ def generator_variables(named: dict[str, Any]) -> dict[str, Any]:
     return {name: variable for name, variable in named.items() if name.startswith(AVERAGE)}
 
 
-def save_generator(folder: Path, named: dict[str, Any], step: int) -> str:
-    """Writes the averaged generator of `step`; returns its prefix.
+def save_generator(folder: Path, named: dict[str, Any], step: int) -> None:
+    """Writes the averaged generator of `step`.
 
     Args:
         folder: of the run.
@@ -32,17 +33,20 @@ def save_generator(folder: Path, named: dict[str, Any], step: int) -> str:
     """
     variables = generator_variables(named)
     checkpoint = tf.train.Checkpoint(model=variables, step=tf.Variable(step, dtype=tf.int64))
-    target = folder / MODEL_FOLDER / GENERATORS_FOLDER
-    manager = tf.train.CheckpointManager(
-        checkpoint, str(target), max_to_keep=None, checkpoint_name=PREFIX
-    )
-    return manager.save(checkpoint_number=step)
+    files = _files(folder)
+    files.write(checkpoint, step)
+    files.keep(files.steps())
 
 
-def find_generator(folder: Path, checkpoint: str | int) -> str | None:
-    """The prefix of a generator that was kept at this step, where there is no whole checkpoint."""
-    name = f"{PREFIX}-{checkpoint}"
-    if (folder / MODEL_FOLDER / f"{name}.index").is_file():
+def find_generators(folder: Path, checkpoint: str | int) -> tuple[CheckpointFiles, int] | None:
+    """The generators of a run, if one was kept at this step and a whole checkpoint was not."""
+    if not re.fullmatch(r"\d{1,18}", str(checkpoint)):
         return None
-    prefix = folder / MODEL_FOLDER / GENERATORS_FOLDER / name
-    return str(prefix) if prefix.with_name(f"{name}.index").is_file() else None
+    step, files = int(checkpoint), _files(folder)
+    if step in CheckpointFiles(folder / MODEL_FOLDER).steps() or step not in files.steps():
+        return None
+    return files, step
+
+
+def _files(folder: Path) -> CheckpointFiles:
+    return CheckpointFiles(folder / MODEL_FOLDER / GENERATORS_FOLDER)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import keras
 import tensorflow as tf
 
@@ -17,13 +14,12 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Args:
         name: `auto` (all GPUs, or the one, or the CPU), `cpu`, `gpu` (the first one), `mirrored`
             (all GPUs, or all logical CPUs where there is no GPU) or `multiworker` (the workers
-            that the environment variable TF_CONFIG lists).
+            that the environment variable TF_CONFIG lists, as `export_cluster` writes it).
 
     Raises:
-        UserError: `gpu` without one, or `multiworker` without a valid TF_CONFIG.
+        UserError: `gpu` without one.
     """
     if name == "multiworker":
-        _check_tf_config()
         # First of all: listing devices starts TensorFlow, and its workers cannot connect after.
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
@@ -42,24 +38,6 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     # Keys of collectives are remembered for the process: a second model must not use the first's.
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     return tf.distribute.MirroredStrategy([device.name for device in devices])
-
-
-def _check_tf_config() -> None:
-    advice = (
-        'set it on every worker, such as {"cluster": {"worker": ["host1:12345", "host2:12345"]}, '
-        '"task": {"type": "worker", "index": 0}}'
-    )
-    text = os.environ.get("TF_CONFIG")
-    if not text:
-        raise UserError(f"training.strategy is multiworker, but TF_CONFIG is not set; {advice}")
-    try:
-        content = json.loads(text)
-        workers, index = content["cluster"]["worker"], content["task"]["index"]
-        valid = 0 <= int(index) < len(workers)
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise UserError(f"TF_CONFIG is {text!r}, which names no worker of a cluster; {advice}")
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -87,27 +65,3 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, key: str
             f"{key} is {batch_size}, which does not divide among {replicas} replicas; "
             f"try {max(1, round(batch_size / replicas)) * replicas}"
         )
-
-
-def replica_batches(
-    dataset: tf.data.Dataset, context: tf.distribute.InputContext
-) -> tf.data.Dataset:
-    """This worker's batches in the parts that its replicas take, in order.
-
-    Replica r of the job gets examples `[r * local, (r + 1) * local)` of each global batch, which
-    is what `hvp.models.base.replica_normal` counts on.
-    """
-    workers, worker = context.num_input_pipelines, context.input_pipeline_id
-    parts = context.num_replicas_in_sync
-    own = parts // workers
-    if parts == 1:
-        return dataset
-
-    def own_parts(batch: tf.Tensor) -> tf.Tensor:
-        divided = tf.reshape(batch, (parts, -1, *batch.shape[1:]))
-        return divided[worker * own : (worker + 1) * own]
-
-    def split(batch: tf.Tensor | dict[str, tf.Tensor]) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(own_parts, batch))
-
-    return dataset.flat_map(split)

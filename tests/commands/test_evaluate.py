@@ -1,6 +1,9 @@
 """The command line of evaluation, on a stand-in for the trained model and the data."""
 
 import json
+import os
+import signal
+import time
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +12,7 @@ import tensorflow as tf
 import yaml
 
 import hvp.experiment.checkpoints
+import hvp.experiment.choosing
 from hvp.__main__ import main
 from hvp.models.base import VideoModel
 
@@ -46,7 +50,8 @@ def experiment(tmp_path, monkeypatch):
     (folder / "config.yml").write_text(yaml.safe_dump(config))
     monkeypatch.setattr("hvp.data.dataset.VideoSplit", Split)
     checkpoints = hvp.experiment.checkpoints
-    monkeypatch.setattr(checkpoints, "find_checkpoint", lambda folder, which: f"{folder}/{which}")
+    choosing = hvp.experiment.choosing
+    monkeypatch.setattr(choosing, "find_checkpoint", lambda folder, which: f"{folder}/{which}")
     monkeypatch.setattr(
         checkpoints,
         "load_experiment",
@@ -168,14 +173,20 @@ def test_full_disk_while_writing(experiment, capsys, monkeypatch):
     assert not reports(experiment)
 
 
-def test_interrupted(experiment, capsys, monkeypatch):
-    def interrupted(self, batch_size, limit=None):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(experiment, capsys, monkeypatch, number):
+    """The report's folder appears when it is complete, not before."""
+    from hvp.evaluation import report
 
-    monkeypatch.setattr(Split, "evaluation_batches", interrupted)
-    assert main(["evaluate", "--logdir", str(experiment)]) == 130
-    assert "interrupted" in capsys.readouterr().err
-    assert not reports(experiment)
+    def interrupted(result, folder, *rest, **options):
+        (folder / "metrics.json").write_text("half")
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    monkeypatch.setattr(report, "write_report", interrupted)
+    assert main(["evaluate", "--logdir", str(experiment)]) == 128 + number
+    assert capsys.readouterr().err.endswith("ted\n")
+    assert sorted(os.listdir(experiment)) == ["config.yml", "model"]
 
 
 def test_frames_too_small_for_lpips(experiment, capsys, lpips_weights):

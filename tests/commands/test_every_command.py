@@ -19,6 +19,7 @@ ODD = r"""a "b" [c] \d: 'e', *f #{g} é"""
 # Those that have arguments without which they do not start.
 NEEDED = {
     "train": ["--config", "demo"],
+    "launch": ["slurm", "--nodes", "2", "--", "train", "--config", "demo"],
     "evaluate": ["--logdir", "LOGDIR"],
     "prepare": ["kth", "--out", "out"],
     "show": ["--config", "demo"],
@@ -31,7 +32,8 @@ NEEDED = {
     "validate-metrics": ["--logdir", "LOGDIR"],
     "import-weights": ["--checkpoint", "model.ckpt"],
 }
-NO_EXPERIMENT = {"prepare", "fuse", "config-schema"}  # they read neither one nor a configuration
+# They read neither one nor a configuration of their own.
+NO_EXPERIMENT = {"prepare", "fuse", "config-schema", "launch"}
 PREDICTORS = ["evaluate", "predict", "recursion", "validate-metrics"]
 GENERATORS = ["generate", "fvd"]
 

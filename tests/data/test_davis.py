@@ -15,7 +15,7 @@ from hvp.data.dataset import VideoSplit
 from hvp.data.masks import read_masks
 from hvp.data.sources import open_source
 from hvp.errors import UserError
-from hvp.training.distribution import replica_batches
+from hvp.training.batches import replica_batches
 
 FRAMES, MASKS = "JPEGImages/480p", "Annotations/480p"
 

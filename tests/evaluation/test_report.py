@@ -12,7 +12,7 @@ from PIL import Image
 from hvp.drawing.examples import Example
 from hvp.errors import UserError
 from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
-from hvp.evaluation.report import new_folder, write_report
+from hvp.evaluation.report import write_report
 from hvp.evaluation.spectra import Spectrum
 from hvp.metrics.statistics import CurveTally
 
@@ -196,15 +196,6 @@ def test_one_sample_and_one_context(tmp_path):
     assert "at least two" in text
 
 
-def test_folders_of_the_same_second_do_not_collide(tmp_path):
-    folders = [new_folder(tmp_path / "run") for _ in range(3)]
-    assert len(set(folders)) == 3
-    assert all(folder.name.startswith("eval_") for folder in folders)
-
-
 def test_unwritable_places(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot write to"):
-        new_folder(tmp_path / "file")
     with pytest.raises(UserError, match="cannot write to"):
         write_report(make_result(), tmp_path / "absent", ABOUT)

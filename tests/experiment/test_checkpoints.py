@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from run_files import events, quiet_train
+from run_files import assert_equal_runs, events, quiet_train
 
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, load_experiment
+from hvp.experiment.lock import only_process
 from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.training.trainer import train
 
 
 def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
@@ -51,16 +54,33 @@ def test_missing_runs_are_explained(tmp_path):
         load_experiment(tmp_path)
 
 
-def test_a_moved_run_and_a_broken_checkpoint(copied_run, tmp_path):
+def test_a_moved_run_and_a_broken_checkpoint(copied_run, tmp_path, capsys):
     moved = Path(shutil.move(copied_run, tmp_path / "elsewhere"))
     assert load_experiment(moved)[2] == 6
     (data,) = (moved / "model").glob("ckpt-6.data-*")
     data.write_bytes(data.read_bytes()[:1000])
+    assert load_experiment(moved)[2] == 3
+    assert "note: damaged: ckpt-6: " in capsys.readouterr().err
     with pytest.raises(UserError, match=r"ckpt-6: cannot be read .*--checkpoint N") as caught:
-        load_experiment(moved)
+        load_experiment(moved, 6)
     assert "\n" not in str(caught.value)
-    assert load_experiment(moved, 3)[2] == 3
-    index = moved / "model/ckpt-3.index"
-    index.write_bytes(index.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"ckpt-3: cannot be read"):
-        load_experiment(moved, 3)
+
+
+def test_a_damaged_newest_checkpoint_costs_the_steps_since_the_one_before(
+    small_run, copied_run, small_config, tmp_path
+):
+    (index,) = (copied_run / "model").glob("ckpt-6.index")
+    index.write_bytes(b"")
+    lines = []
+    train(load_config(small_config), tmp_path, report=lines.append)
+    assert any("ckpt-6.index has 0 bytes" in line for line in lines)
+    assert_equal_runs(copied_run, small_run)
+
+
+def test_one_trains_in_a_folder_at_a_time(small_config, tmp_path):
+    config = load_config(small_config)
+    (tmp_path / "small").mkdir()
+    before = f"process {os.getpid()} on .* trains there"
+    with only_process(tmp_path / "small", "trains"), pytest.raises(UserError, match=before):
+        quiet_train(config, tmp_path)
+    assert not (tmp_path / "small/config.yml").exists()

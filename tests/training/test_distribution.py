@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -107,38 +105,10 @@ def test_losses_of_the_predictors_do_not_shrink_with_replicas(tmp_path):
     np.testing.assert_allclose(losses[0], losses[1], rtol=0.1)
 
 
-@pytest.mark.slow
-def test_two_workers_equal_one(small_config, tmp_path):
-    ports = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
-    workers = [f"127.0.0.1:{port}" for port in ports]
-    configs = [
-        {
-            "TF_CONFIG": json.dumps(
-                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": i}}
-            )
-        }
-        for i in range(2)
-    ]
-    finished(*(run(small_config, tmp_path / "two", "multiworker", 1, c) for c in configs))
-    finished(run(small_config, tmp_path / "one", "cpu", 1))
-    assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
-
-
-def test_a_strategy_without_its_devices(monkeypatch):
+def test_a_strategy_without_its_devices():
     if not tf.config.list_physical_devices("GPU"):
         with pytest.raises(UserError, match="TensorFlow sees no GPU"):
             make_strategy("gpu")
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(UserError, match="TF_CONFIG is not set"):
-        make_strategy("multiworker")
-    for content in ("nonsense", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}'):
-        monkeypatch.setenv("TF_CONFIG", content)
-        with pytest.raises(UserError, match="names no worker"):
-            make_strategy("multiworker")
 
 
 def test_batch_size_must_divide():

@@ -1,0 +1,239 @@
+"""One session of training, from a step to a step."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from hvp.config import ExperimentConfig
+from hvp.data.dataset import VideoSplit
+from hvp.errors import UserError
+from hvp.experiment.checkpoints import RunCheckpoints, writing_run
+from hvp.models.base import VideoModel
+from hvp.training.batches import distributed_step, training_batches, validation_batches
+from hvp.training.distribution import is_chief
+from hvp.training.multiworker import worker_sum
+from hvp.training.pictures import RunPictures
+from hvp.training.signals import Interrupted, agreed_signal, collected_signals, stop_flag
+from hvp.training.summaries import RunSummaries
+
+
+@dataclasses.dataclass
+class Run:
+    """What a run is made of: its experiment, devices, model, data and folder.
+
+    Attributes:
+        splits: `train` and `val`.
+        report: called with each line for the user.
+    """
+
+    config: ExperimentConfig
+    strategy: tf.distribute.Strategy
+    model: VideoModel
+    checkpoints: RunCheckpoints
+    splits: dict[str, VideoSplit]
+    folder: Path
+    report: Callable[[str], None]
+
+
+class Loop:
+    """Trains from the checkpoint's step on. Call `run` once."""
+
+    def __init__(self, run: Run):
+        self.config, self.training = run.config, run.config.training
+        self.strategy, self.model, self.checkpoints = run.strategy, run.model, run.checkpoints
+        self.splits, self.folder, self.report = run.splits, run.folder, run.report
+        self.chief = is_chief(run.strategy)
+        # One compiled step for each function that the family trains by.
+        self.train_steps: dict[Callable, Callable] = {}
+        self.test_step = distributed_step(run.strategy, run.model.test_step)
+        self.worker_sum = worker_sum(run.strategy)
+        self.validation = validation_batches(run.strategy, run.splits["val"], self.training)
+        self.summaries: RunSummaries | None = None
+        self.pictures: RunPictures | None = None
+        self.video_distance = None
+        if self.training.fvd_every and self.chief:
+            from hvp.distances.in_training import TrainingDistance
+
+            self.video_distance = TrainingDistance(run.config, run.model, run.folder, run.report)
+
+    def run(self, step: int, total: int) -> None:
+        """Trains from `step` until `total` updates are made.
+
+        Raises:
+            UserError: if something is not finite or cannot be written.
+            Interrupted: after SIGINT or SIGTERM, on whichever worker.
+        """
+        self._open_summaries(step)
+        self.saved_step = step
+        batches = iter(self._batches(step))
+        with collected_signals() as received, _progress(step, total) as progress:
+            clock = _Clock(step, self.training.batch_size * self.splits["train"].seq_len)
+            while step < total:
+                scalars = self._update(step, next(batches))
+                step += 1
+                self._check_finite(scalars, step)
+                progress.update(1)
+                progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
+                if _due(step, self.training.log_every, total) or step == 1:
+                    scalars |= clock.rates(step)
+                    self._log("train", scalars, step)
+                    self._log_histograms(step)
+                    self._print_line(progress, step, total, scalars)
+                    clock.restart(step)
+                with clock.paused():
+                    self._periodic_work(step, total)
+                number = agreed_signal(self.worker_sum(stop_flag(received)))
+                if number is not None and step < total:
+                    self._stop(number, step)
+
+    def _open_summaries(self, step: int) -> None:
+        if self.chief:
+            with writing_run(self.folder):
+                self.summaries = RunSummaries(self.folder, step)
+            self.pictures = RunPictures(
+                self.config, self.model, self.splits, self.summaries, self.folder
+            )
+
+    def _batches(self, step: int) -> Any:
+        batch_size = self.training.batch_size
+        start = step * batch_size
+        return training_batches(self.strategy, self.splits["train"], batch_size, start)
+
+    def _update(self, step: int, batch: Any) -> dict[str, float]:
+        function = self.model.step_function(step)
+        if function not in self.train_steps:
+            compiled = distributed_step(self.strategy, function, jit=self.training.xla)
+            self.train_steps[function] = compiled
+        return {k: float(v) for k, v in self.train_steps[function](batch).items()}
+
+    def _stop(self, number: int, step: int) -> None:
+        self._save(step)
+        raise Interrupted(
+            number,
+            f"stopped by {signal.Signals(number).name} at step {step}, which is saved; run the "
+            "same command again to go on",
+        )
+
+    def _periodic_work(self, step: int, total: int) -> None:
+        training = self.training
+        if self.validation is not None and _due(step, training.validate_every, total):
+            self._validate(step)
+        if self.pictures is not None and _due(step, training.gifs_every, total):
+            self.pictures.write(step)
+        if _due(step, training.checkpoint_every, total):
+            self._save(step)
+        if self.video_distance is not None and _due(step, training.fvd_every, total):
+            distance = self.video_distance.measure(step)
+            self._log("val", distance, step)
+            for name, value in distance.items():
+                self._keep_if_best(step, name, value)
+        if self.chief and _due(step, training.generators_every, total):
+            self.checkpoints.save_generator(step)
+
+    def _validate(self, step: int) -> None:
+        results = [self.test_step(batch) for batch in self.validation]
+        scalars = {k: float(np.mean([float(r[k]) for r in results])) for k in results[0]}
+        self._log("val", scalars, step)
+        metric = self.training.best_metric
+        if metric not in scalars:
+            self._save(step)  # the name can be mended and the run go on
+            raise UserError(
+                f"training.best_metric is {metric!r}; validation reports {', '.join(scalars)}"
+            )
+        if not self.training.fvd_every:
+            self._keep_if_best(step, metric, scalars[metric])
+
+    def _keep_if_best(self, step: int, metric: str, value: float) -> None:
+        """`model/best`: by FVD where it is measured, else by the validation's `best_metric`."""
+        if self.chief and math.isfinite(value):
+            self.checkpoints.save_if_best(step, metric, value)
+
+    def _check_finite(self, scalars: dict[str, float], step: int) -> None:
+        bad = [name for name, value in scalars.items() if not math.isfinite(value)]
+        if bad:
+            last = self.checkpoints.latest
+            kept = (
+                f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
+            )
+            raise UserError(
+                f"training stopped: {', '.join(bad)} not finite at step {step}; {kept}; try a "
+                "lower training.learning_rate or training.clip_norm, or float32 precision"
+            )
+
+    def _save(self, step: int) -> None:
+        if self.chief and step != self.saved_step:
+            self.checkpoints.save(step)
+            self.saved_step = step
+
+    def _log(self, split: str, scalars: dict[str, float], step: int) -> None:
+        if self.summaries is not None:
+            with writing_run(self.folder):
+                self.summaries.scalars(split, scalars, step)
+                self.summaries.flush()
+
+    def _log_histograms(self, step: int) -> None:
+        histograms = self.model.histograms()
+        if self.summaries is not None and histograms:
+            with writing_run(self.folder):
+                self.summaries.histograms("train", histograms, step)
+
+    def _print_line(self, progress: tqdm, step: int, total: int, scalars: dict) -> None:
+        if progress.disable:
+            rate = scalars["throughput/frames_per_second"]
+            left = (total - step) / scalars["throughput/steps_per_second"]
+            self.report(
+                f"step {step}/{total}  loss {scalars['loss']:.6g}  {rate:.0f} frames/s  "
+                f"{tqdm.format_interval(left)} left"
+            )
+
+
+class _Clock:
+    """Throughput of training alone, without what is done between the steps."""
+
+    def __init__(self, step: int, frames_per_step: int):
+        self.frames_per_step = frames_per_step
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        self.start, self.first = time.perf_counter(), step
+
+    def rates(self, step: int) -> dict[str, float]:
+        seconds, count = time.perf_counter() - self.start, step - self.first
+        return {
+            "throughput/frames_per_second": count * self.frames_per_step / seconds,
+            "throughput/steps_per_second": count / seconds,
+        }
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.start += time.perf_counter() - began
+
+
+def _due(step: int, every: int, total: int) -> bool:
+    """Every `every` steps and at the end; never for 0."""
+    return every > 0 and (step % every == 0 or step == total)
+
+
+def _progress(step: int, total: int) -> tqdm:
+    """A bar on a terminal; elsewhere the loop prints a line now and then."""
+    return tqdm(
+        total=total,
+        initial=step,
+        unit="step",
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    )
