@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 import zipfile
 
 import numpy as np
@@ -233,6 +236,26 @@ def test_an_interrupted_run_leaves_no_half_shard(official, tmp_path, monkeypatch
     assert f"{len(made)} were there already" in capsys.readouterr().out
     assert clips(out) == ALL
     assert made.items() <= stamps(out).items()
+
+
+def test_sigterm_is_as_clean_as_ctrl_c(official, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "kth"
+    read = prepare_module.read_video
+
+    def terminated(path, *rest, **options):
+        if "person20" in path.name:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.5)
+        return read(path, *rest, **options)
+
+    monkeypatch.setattr(prepare_module, "read_video", terminated)
+    assert prepare(official, out, "--size", 8, "--workers", 1) == 143
+    assert capsys.readouterr().err.endswith("terminated\n")
+    monkeypatch.undo()
+    assert not (out / "info.json").exists()
+    assert not list(out.rglob("*.partial"))
+    assert prepare(official, out, "--size", 8) == 0
+    assert clips(out) == ALL
 
 
 def test_two_processes_do_not_write_at_once(official, tmp_path, capsys):

@@ -14,10 +14,9 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import tiny_family
-
-LONGEST = 6.0  # seconds that a session may last
 
 
 def session(config: str, logdir: str, log: Path) -> int:
@@ -41,16 +40,27 @@ def session(config: str, logdir: str, log: Path) -> int:
         os._exit(code)
 
 
+def seconds_to_first_checkpoint(config: str, logdir: str, log: Path, files: Any) -> float:
+    """On this machine as it is now; the session is killed then."""
+    started, child = time.monotonic(), session(config, logdir, log)
+    while not files.steps() and time.monotonic() < started + 300:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return time.monotonic() - started
+
+
 def campaign(config: str, logdir: str, kills: int, seed: int) -> dict:
     from hvp.experiment.checkpoint_files import CheckpointFiles
 
     chance = random.Random(seed)
     files, log = CheckpointFiles(Path(logdir) / "tiny/model"), Path(logdir).parent / "session.log"
+    longest = 2 * seconds_to_first_checkpoint(config, logdir, log, files)
     found = {"kills": 0, "terminated": 0, "lost": 0, "errors": [], "steps": 0}
     while found["kills"] + found["terminated"] < kills:
         number = signal.SIGKILL if chance.random() < 0.8 else signal.SIGTERM
         child = session(config, logdir, log)
-        time.sleep(chance.uniform(0, LONGEST))
+        time.sleep(chance.uniform(0, longest))
         os.kill(child, number)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
