@@ -39,6 +39,16 @@ OWN: dict[str, Family] = {
     "fusion": Family(
         config="hvp.models.fusion.config:FusionConfig", model="hvp.models.fusion.model:FusionModel"
     ),
+    "simvp": Family(
+        config="hvp.models.simvp.config:SimVPConfig", model="hvp.models.simvp.model:SimVP"
+    ),
+    "convlstm": Family(
+        config="hvp.models.convlstm.config:ConvLSTMConfig",
+        model="hvp.models.convlstm.model:ConvLSTM",
+    ),
+    "svg_lp": Family(
+        config="hvp.models.svg_lp.config:SVGLPConfig", model="hvp.models.svg_lp.model:SVGLP"
+    ),
     "motion_gan": Family(
         config="hvp.models.motion_gan.config:MotionGANConfig",
         model="hvp.models.motion_gan.model:MotionGAN",

@@ -16,6 +16,7 @@ from hvp.config.fields import (
     Location,
     NonNegative,
     Positive,
+    Share,
     section,
 )
 
@@ -58,10 +59,23 @@ class DataConfig:
     """Decoded frames; null: HVP_CACHE_DIR or the user's cache folder."""
     num_digits: Annotated[int, Field(ge=1, le=1000)] = 2
     """Generated Moving MNIST: digits per sequence."""
+    forks: Annotated[int, Field(ge=1, le=6)] = 1
+    """Forking shapes: forks of a path, one every 10 frames."""
+    likely_branch: Share = 0.6
+    """Forking shapes: probability of the likeliest of a fork's three branches."""
+    rare_branch: Share = 0.1
+    """Forking shapes: probability of the rarest; the third has the rest."""
     train_videos: Videos = 10000
     """Generated: fresh sequences per epoch."""
     test_videos: Videos = 1000
     """Generated: test sequences, always the same."""
+
+    def __post_init__(self) -> None:
+        if self.likely_branch + self.rare_branch > 1:
+            raise ValueError(
+                f"likely_branch + rare_branch must be at most 1, found {self.likely_branch} and "
+                f"{self.rare_branch}"
+            )
 
 
 @section(frozen=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.sdfnet.model import SDFNet
 from hvp.named_weights import Target
-
-Named = Iterator[tuple[str, Any, Callable[[np.ndarray], np.ndarray]]]
+from hvp.weights import pytorch_layouts as layouts
+from hvp.weights.pytorch_layouts import Named, convolution, depthwise, linear, same, transposed
 
 # In the state dicts, but not in the networks' computation.
 UNUSED = ("dec.channel_ex.", ".DFDU.norm1.", ".num_batches_tracked")
@@ -51,7 +49,7 @@ def build(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 def targets(model: SDFNet | DFDNet) -> dict[str, Target]:
     """The model's variables by their names in the original's state dict."""
     names = _sdfnet(model) if isinstance(model, SDFNet) else _dfdnet(model)
-    return {name: Target(variable, convert) for name, variable, convert in names}
+    return layouts.as_targets(names)
 
 
 def is_unused(family: str, name: str) -> bool:
@@ -60,65 +58,30 @@ def is_unused(family: str, name: str) -> bool:
     return never_called or any(part in name for part in UNUSED)
 
 
-def _same(array: np.ndarray) -> np.ndarray:
-    return array
-
-
-def _convolution(array: np.ndarray) -> np.ndarray:
-    return array.transpose(2, 3, 1, 0)  # (out, in, h, w) -> (h, w, in, out)
-
-
-def _transposed(array: np.ndarray) -> np.ndarray:
-    return array.transpose(2, 3, 1, 0)  # (in, out, h, w) -> (h, w, out, in)
-
-
-def _depthwise(array: np.ndarray) -> np.ndarray:
-    return array.transpose(2, 3, 0, 1)  # (channels, 1, h, w) -> (h, w, channels, 1)
-
-
-def _linear(array: np.ndarray) -> np.ndarray:
-    return array.transpose()
-
-
-def _layer(name: str, layer: Any, convert: Callable) -> Named:
-    yield f"{name}.weight", layer.kernel, convert
-    if layer.bias is not None:
-        yield f"{name}.bias", layer.bias, _same
-
-
-def _norm(name: str, layer: Any) -> Named:
-    yield f"{name}.weight", layer.gamma, _same
-    yield f"{name}.bias", layer.beta, _same
-
-
-def _batch_norm(name: str, layer: Any) -> Named:
-    yield from _norm(name, layer)
-    yield f"{name}.running_mean", layer.moving_mean, _same
-    yield f"{name}.running_var", layer.moving_variance, _same
-
-
 def _spatial(model: Any) -> Named:
     for kind, stages in (("enc.enc", model.encoder.stages), ("dec.dec", model.decoder.stages)):
         for i, stage in enumerate(stages):
-            name, convolution = f"{kind}.{i}.conv", stage.convolution.convolution
-            yield from _layer(f"{name}.conv", convolution, _convolution)
-            yield from _norm(f"{name}.norm", stage.norm)
-    yield from _layer("dec.readout", model.decoder.readout, _convolution)
+            name = f"{kind}.{i}.conv"
+            yield from layouts.layer(f"{name}.conv", stage.convolution.convolution, convolution)
+            yield from layouts.norm(f"{name}.norm", stage.norm)
+    yield from layouts.layer("dec.readout", model.decoder.readout, convolution)
 
 
 def _stem(name: str, stem: Any, second: int) -> Named:
     """The convolutions and norms of a stem; its second norm is module number `second`."""
-    yield from _layer(f"{name}.0.conv", stem.convolutions[0].convolution, _convolution)
-    yield from _batch_norm(f"{name}.0.bn", stem.norms[0])
-    yield from _batch_norm(f"{name}.{second}", stem.norms[1])
-    yield from _layer(f"{name}.{second + 2}.conv", stem.convolutions[1].convolution, _convolution)
-    yield from _batch_norm(f"{name}.{second + 2}.bn", stem.norms[2])
+    yield from layouts.layer(f"{name}.0.conv", stem.convolutions[0].convolution, convolution)
+    yield from layouts.batch_norm(f"{name}.0.bn", stem.norms[0])
+    yield from layouts.batch_norm(f"{name}.{second}", stem.norms[1])
+    yield from layouts.layer(
+        f"{name}.{second + 2}.conv", stem.convolutions[1].convolution, convolution
+    )
+    yield from layouts.batch_norm(f"{name}.{second + 2}.bn", stem.norms[2])
 
 
 def _involution(name: str, involution: Any) -> Named:
-    yield from _layer(f"{name}.conv1.conv", involution.reduce, _convolution)
-    yield from _batch_norm(f"{name}.conv1.bn", involution.norm)
-    yield from _layer(f"{name}.conv2.conv", involution.span, _convolution)
+    yield from layouts.layer(f"{name}.conv1.conv", involution.reduce, convolution)
+    yield from layouts.batch_norm(f"{name}.conv1.bn", involution.norm)
+    yield from layouts.layer(f"{name}.conv2.conv", involution.span, convolution)
 
 
 def _blocks(model: Any) -> Iterator[tuple[str, Any]]:
@@ -132,11 +95,11 @@ def _sdfnet(model: SDFNet) -> Named:
     yield from _stem("hid1.net.stem", model.stem, second=2)
     yield from _involution("hid1.net.stem.1", model.stem.involution)
     for name, block in _blocks(model):
-        yield from _layer(f"{name}.conv1", block.reduce, _convolution)
+        yield from layouts.layer(f"{name}.conv1", block.reduce, convolution)
         yield from _involution(f"{name}.conv2", block.involution)
-        yield from _layer(f"{name}.conv3", block.expand, _convolution)
+        yield from layouts.layer(f"{name}.conv3", block.expand, convolution)
         for i, norm in enumerate(block.norms):
-            yield from _batch_norm(f"{name}.bn{i + 1}", norm)
+            yield from layouts.batch_norm(f"{name}.bn{i + 1}", norm)
 
 
 def _dfdnet(model: DFDNet) -> Named:
@@ -144,28 +107,28 @@ def _dfdnet(model: DFDNet) -> Named:
     yield from _stem("hid1.net.stem", model.stem, second=1)
     yield from _stem("hid1.net.stem1", model.first_stem, second=1)
     unstem = model.first_unstem
-    for i, convolution in zip((0, 3), unstem.convolutions, strict=True):
-        yield from _layer(f"hid1.net.Unstem1.{i}", convolution.convolution, _transposed)
-    yield from _batch_norm("hid1.net.Unstem1.1", unstem.norm)
+    for i, part in zip((0, 3), unstem.convolutions, strict=True):
+        yield from layouts.layer(f"hid1.net.Unstem1.{i}", part.convolution, transposed)
+    yield from layouts.batch_norm("hid1.net.Unstem1.1", unstem.norm)
     for name, block in _blocks(model):
-        yield from _layer(f"{name}.conv1", block.reduce, _convolution)
-        yield from _batch_norm(f"{name}.bn1", block.norms[0])
+        yield from layouts.layer(f"{name}.conv1", block.reduce, convolution)
+        yield from layouts.batch_norm(f"{name}.bn1", block.norms[0])
         for original, filter_block in zip(("atten", "atten1"), block.filters, strict=True):
             yield from _filter_block(f"{name}.{original}", filter_block)
-        yield from _layer(f"{name}.conv3", block.expand, _convolution)
-        yield from _batch_norm(f"{name}.bn3", block.norms[1])
+        yield from layouts.layer(f"{name}.conv3", block.expand, convolution)
+        yield from layouts.batch_norm(f"{name}.bn3", block.norms[1])
 
 
 def _filter_block(name: str, block: Any) -> Named:
-    yield from _norm(f"{name}.norm1", block.norm)
+    yield from layouts.norm(f"{name}.norm1", block.norm)
     attention, unit = block.attention, block.filter
-    yield from _layer(f"{name}.STAU.fc1", attention.expand, _linear)
-    yield from _layer(f"{name}.STAU.dwconv.dwconv", attention.neighbourhood, _depthwise)
-    yield from _layer(f"{name}.STAU.fc2", attention.project, _linear)
+    yield from layouts.layer(f"{name}.STAU.fc1", attention.expand, linear)
+    yield from layouts.layer(f"{name}.STAU.dwconv.dwconv", attention.neighbourhood, depthwise)
+    yield from layouts.layer(f"{name}.STAU.fc2", attention.project, linear)
     for axis, axis_filter in (("h", unit.first), ("w", unit.second)):
         if axis_filter.kind != "none":
-            yield f"{name}.DFDU.param_{axis}", axis_filter.threshold, _same
-        yield from _layer(f"{name}.DFDU.mlp_{axis}1", axis_filter.predict, _linear)
-    yield from _layer(f"{name}.DFDU.mlp_c", unit.channels, _linear)
-    yield from _layer(f"{name}.DFDU.reweight_h", unit.weight_first, _linear)
-    yield from _layer(f"{name}.DFDU.reweight_w", unit.weight_second, _linear)
+            yield f"{name}.DFDU.param_{axis}", axis_filter.threshold, same
+        yield from layouts.layer(f"{name}.DFDU.mlp_{axis}1", axis_filter.predict, linear)
+    yield from layouts.layer(f"{name}.DFDU.mlp_c", unit.channels, linear)
+    yield from layouts.layer(f"{name}.DFDU.reweight_h", unit.weight_first, linear)
+    yield from layouts.layer(f"{name}.DFDU.reweight_w", unit.weight_second, linear)

@@ -14,11 +14,14 @@ from hvp.errors import UserError
 from hvp.named_weights import assign_by_name
 from hvp.weights.hierarchical import convert_config, original_config, original_names
 from hvp.weights.pytorch import PYTORCH_SUFFIXES, read_motion_gan, read_state_dict
+from hvp.weights.reference import load_converter
 from hvp.weights.tensorflow1 import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
 
+# Families whose state dict is all there is to import; `REFERENCES` has their converters.
+STATE_DICTS = ("sdfnet", "dfdnet", "simvp", "convlstm")
 PUBLISHED_AS = {
     "TensorFlow 1": ("hierarchical",),
-    "PyTorch": ("sdfnet", "dfdnet", "motion_gan"),
+    "PyTorch": (*STATE_DICTS, "motion_gan"),
 }
 
 
@@ -32,9 +35,9 @@ def import_checkpoint(
 
     Args:
         checkpoint: of the hierarchical family, the folder (with the `checkpoint` file) or prefix
-            (`.../model.ckpt`) of a TensorFlow 1 checkpoint; of SDFNet and DFDNet, a PyTorch state
-            dict (`.pth`), bare or under `net`; of the motion GAN, the PyTorch checkpoint (`.pt`) of
-            all its networks.
+            (`.../model.ckpt`) of a TensorFlow 1 checkpoint; of the families `STATE_DICTS`, a
+            PyTorch state dict (`.pth`), bare or under `net` or `state_dict`; of the motion GAN, the
+            PyTorch checkpoint (`.pt`) of all its networks.
         config: one of our configurations; for the hierarchical family also the original's own flat
             `config.yml`, which `None` looks for beside the checkpoint.
         logdir: where `logs/NAME/` is made.
@@ -70,7 +73,6 @@ def _import_state_dict(
     path: Path, config: str | Path | None, overrides: tuple[str | Override, ...]
 ) -> tuple[ExperimentConfig, Any, int]:
     """The experiment, its model after `configure_training`, and the updates made."""
-    from hvp.weights import frequency_nets
     from hvp.weights.motion_gan import assign_motion_gan, assign_optimizers, check_motion_gan
 
     if config is None:
@@ -91,8 +93,9 @@ def _import_state_dict(
         return experiment, model, file.step
     arrays = read_state_dict(path)
     model = hvp.build_model(experiment)
-    used = {k: array for k, array in arrays.items() if not frequency_nets.is_unused(family, k)}
-    assign_by_name(frequency_nets.targets(model), used)
+    converter = load_converter(family)
+    used = {k: array for k, array in arrays.items() if not converter.is_unused(family, k)}
+    assign_by_name(converter.targets(model), used)
     model.configure_training(experiment.training)
     return experiment, model, 0
 

@@ -45,7 +45,7 @@ class MotionGANFile(NamedTuple):
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a PyTorch state dict, bare or under `net`, by name.
+    """The arrays of a PyTorch state dict, bare or under `net` or `state_dict`, by name.
 
     Read without unpickling anything but tensors.
 
@@ -53,10 +53,13 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         UserError: without PyTorch, and for a file that is missing, damaged or something else.
     """
     content = _read_pytorch(path)
-    content = content.get("net", content) if isinstance(content, dict) else content
+    if isinstance(content, dict):
+        content = content.get("net", content.get("state_dict", content))
     arrays = _arrays(content)
     if not arrays:
-        raise UserError(f"{path}: holds no state dict, neither bare nor under 'net'")
+        raise UserError(
+            f"{path}: holds no state dict, neither bare nor under 'net' or 'state_dict'"
+        )
     return arrays
 
 

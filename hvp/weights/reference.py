@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ REFERENCES = {
     "clockwork_vae": "hvp.weights.hierarchical",
     "sdfnet": "hvp.weights.frequency_nets",
     "dfdnet": "hvp.weights.frequency_nets",
+    "simvp": "hvp.weights.simvp",
+    "convlstm": "hvp.weights.convlstm",
+    "svg_lp": "hvp.weights.svg_lp",
     "motion_gan_generator": "hvp.weights.motion_gan",
     "ImageDiscriminator": "hvp.weights.motion_gan",
     "PatchImageDiscriminator": "hvp.weights.motion_gan",
@@ -27,6 +31,11 @@ REFERENCES = {
     "PatchVideoDiscriminator": "hvp.weights.motion_gan",
     "DeltaVideoDiscriminator": "hvp.weights.motion_gan",
 }
+
+
+def load_converter(family: str) -> ModuleType:
+    """The module that knows the original's names of a family, a key of `REFERENCES`."""
+    return importlib.import_module(REFERENCES[family])
 
 
 def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Any:
@@ -54,7 +63,7 @@ def from_reference(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
         raise UserError(
             f"reference configuration: 'model' is {family!r}; valid: {', '.join(REFERENCES)}"
         )
-    module = importlib.import_module(REFERENCES[family])
+    module = load_converter(family)
     model, variables = module.build(config)
     if hasattr(module, "is_unused"):
         weights = {k: array for k, array in weights.items() if not module.is_unused(family, k)}

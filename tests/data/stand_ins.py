@@ -139,4 +139,6 @@ STAND_INS: dict[str, StandIn] = {
         davis, ["JPEGImages/480p/camel", "JPEGImages/480p/bear"], ["JPEGImages/480p/bus"]
     ),
     "moving_shapes": StandIn(None, *SHAPES),
+    "forking_shapes": StandIn(None, *SHAPES),
+    "stochastic_moving_mnist": StandIn(None, *SHAPES),
 }

@@ -19,7 +19,7 @@ from hvp.errors import UserError
 
 EVERY = DATA_SETS.names()
 STORED = [name for name in EVERY if data_set(name).stored]
-GENERATED = ("moving_mnist", "moving_shapes")
+GENERATED = ("moving_mnist", "moving_shapes", "forking_shapes", "stochastic_moving_mnist")
 PREPARABLE = [name for name in EVERY if name != PREPARED]
 SIZE = 16
 FEW = 4  # frames of a window

@@ -65,6 +65,14 @@ TINY: dict[str, tuple[int, int, int, dict[str, Any]]] = {
             "translator_frames": 2,
         },
     ),
+    "simvp": (
+        8,
+        1,
+        4,
+        {"frames": 2, "hidden": 8, "translator_width": 16, "translator_blocks": 2},
+    ),
+    "convlstm": (8, 1, 4, {"context": 2, "hidden": [24], "patch_size": 2, "sampling_steps": 2}),
+    "svg_lp": (16, 1, 4, {"context": 2, "code_size": 16, "latent_size": 2, "recurrent_size": 16}),
     "motion_gan": (
         16,
         3,
@@ -85,7 +93,7 @@ TINY: dict[str, tuple[int, int, int, dict[str, Any]]] = {
 }
 PREDICTORS = [name for name in TINY if not FAMILIES[name].generates]
 GENERATORS = [name for name in TINY if FAMILIES[name].generates]
-STOCHASTIC = ("hierarchical", "fusion")
+STOCHASTIC = ("hierarchical", "fusion", "svg_lp")
 # The same in both, with room for rounding: sums over replicas are added in another order.
 TRAINING = TrainingConfig(learning_rate=1e-2, adam_epsilon=1e-2, clip_norm=None)
 FITTING = TrainingConfig(learning_rate=1e-2, adam_epsilon=1e-7, clip_norm=None)

@@ -1,4 +1,4 @@
-"""Published PyTorch state dicts of SDFNet and DFDNet become experiments."""
+"""Published PyTorch state dicts become experiments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hvp.__main__ import main
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import load_experiment
 from hvp.weights.pytorch import read_state_dict
+from hvp.weights.reference import from_reference
 
 NEEDS_TORCH = "PyTorch is absent; with it this test proves that its files are read"
 
@@ -25,9 +26,9 @@ model:
 """
 
 
-def run(tmp_path, path):
+def run(tmp_path, path, content=CONFIG):
     config = tmp_path / "small.yml"
-    config.write_text(CONFIG)
+    config.write_text(content)
     logs = tmp_path / "logs"
     return main(
         [
@@ -55,6 +56,39 @@ def test_both_layouts(golden, tmp_path, layout):
     predicted = np.asarray(model(values["inputs_video"][:, :4] / np.float32(255)))
     expected = values["outputs_eval"].transpose(0, 1, 3, 4, 2)
     assert np.abs(predicted - expected).max() < 2e-4 * expected.std()
+
+
+RIVALS = {
+    "simvp_tau": """\
+name: small
+data: {height: 32, width: 32}
+model:
+  family: simvp
+  frames: 4
+  hidden: 16
+  translator: TAU
+  translator_width: 32
+  translator_blocks: 4
+""",
+    "convlstm": """\
+name: small
+data: {height: 32, width: 32}
+model: {family: convlstm, context: 4, hidden: [16, 16]}
+""",
+}
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_state_dicts_of_openstl(golden, tmp_path, name):
+    torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
+    values = golden(f"seeded/{name}")
+    state = {key: torch.from_numpy(array.copy()) for key, array in values.weights.items()}
+    torch.save({"epoch": 1, "state_dict": state}, tmp_path / "latest.pth")
+    assert run(tmp_path, tmp_path / "latest.pth", RIVALS[name]) == 0
+    _, model, _ = load_experiment(tmp_path / "logs/small")
+    original = from_reference(values.config, values.weights)
+    for ours, theirs in zip(model.variables, original.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
 
 
 def test_files_that_hold_no_state_dict(tmp_path, capsys):

@@ -34,6 +34,10 @@ DATA_SETS = Registry(
         "sky": "hvp.data.sources.sky:Sky",
         "davis": "hvp.data.sources.davis:DAVIS",
         "moving_shapes": "hvp.data.sources.moving_shapes:MovingShapes",
+        "forking_shapes": "hvp.data.sources.forking_shapes:ForkingShapes",
+        "stochastic_moving_mnist": (
+            "hvp.data.sources.stochastic_moving_mnist:StochasticMovingMNIST"
+        ),
     },
     group="hvp.datasets",
 )

@@ -70,7 +70,7 @@ class MovingMNIST(DataSet):
             return VideoFiles(videos, config, seq_len, root)
         if split == "test" and (root / TEST_ARRAY).is_file():
             return TestArray(root / TEST_ARRAY, config, seq_len)
-        digits = _mnist_digits(root, split)
+        digits = mnist_digits(root, split)
         if digits is None:
             raise UserError(
                 f"data.datadir: {root} holds no Moving MNIST for the {split} split: {self.advice}"
@@ -82,7 +82,8 @@ class MovingMNIST(DataSet):
         return GeneratedDigits(embedded_digits(split), config, split, seq_len, seed)
 
 
-def _mnist_digits(root: Path, split: str) -> np.ndarray | None:
+def mnist_digits(root: Path, split: str) -> np.ndarray | None:
+    """The digits of a split in MNIST's own files, uint8 `(n, 28, 28)`; none without such files."""
     files = find_idx_files(root)
     if split in files:
         digits = read_idx_images(files[split])

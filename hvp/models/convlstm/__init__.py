@@ -1,0 +1,1 @@
+"""ConvLSTM: recurrent convolutional cells on patches of frames."""

@@ -1,0 +1,1 @@
+"""SimVP, with the translators that followed it: gSTA, TAU, ConvMixer, IncepU."""

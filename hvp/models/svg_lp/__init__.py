@@ -1,0 +1,1 @@
+"""SVG-LP: stochastic video generation with a learned prior."""
