@@ -40,6 +40,7 @@ FLAGS = {
     "eval_seq_len": "evaluation.seq_len",
     "open_loop_ctx": "evaluation.context",
     "num_examples": "evaluation.num_examples",
+    "windows": "evaluation.windows",
     "num_samples": "evaluation.num_samples",
     "batch_size": "evaluation.batch_size",
     "protocol": "evaluation.protocol",
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(parser, "--eval-seq-len", "context and predicted frames together", metavar="FRAMES")
     add_count(parser, "--open-loop-ctx", "context frames", metavar="FRAMES")
     add_count(parser, "--num-examples", "contexts at most")
+    add("--windows", metavar="CHOICE", help="contexts: spread, one_per_video or all")
     add_count(parser, "--num-samples", "futures per context, for best of N")
     add("--metrics", type=words, metavar="A,B", help=f"of {','.join(METRICS)}")
     add(
@@ -163,14 +165,14 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     distance = _prediction_distance(config, split.num_windows)
     checkpoint = experiment.find_checkpoint()
     model, step = experiment.load()
-    total = min(wanted.num_examples, split.num_windows)
+    windows = split.choose_windows(wanted.num_examples, wanted.windows)
     print(f"model: {config.model.family}, checkpoint {checkpoint} (step {step})")
     print(
         f"data: {config.data.dataset}, {SPLIT} split, {split.num_windows} clips of "
-        f"{wanted.seq_len} frames, {total} evaluated"
+        f"{wanted.seq_len} frames, {len(windows)} evaluated"
     )
-    batches = split.evaluation_batches(wanted.batch_size, limit=wanted.num_examples)
-    with progress_bar(total, "context") as progress:
+    batches = split.evaluation_batches(wanted.batch_size, windows=windows)
+    with progress_bar(len(windows), "context") as progress:
         result = evaluate(
             model,
             batches,
@@ -214,6 +216,7 @@ def _about(config: ExperimentConfig, split: VideoSplit) -> dict[str, Any]:
         "split": SPLIT,
         "data_seed": config.seed,
         "clips_in_split": split.num_windows,
+        "windows": config.evaluation.windows,
         "videos_left_out": [str(name) for name in split.skipped],
         "batch_size": config.evaluation.batch_size,
     }
@@ -255,7 +258,7 @@ def _find_lpips(weights_dir: str | None, metrics: list[str]) -> None:
 
 
 def with_interval(curve: Curve, digits: int) -> str:
-    """`mean ± half width`, or the mean alone where a single context leaves no interval."""
+    """`mean ± half width`, or the mean alone where a single video leaves no interval."""
     mean = f"{curve.overall:.{digits}f}"
     if math.isnan(curve.overall_interval):
         return mean

@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     config, settings = experiment.config, experiment.config.evaluation
     horizon = settings.seq_len - settings.context
-    batches = evaluation_split(config).evaluation_batches(
-        settings.batch_size, limit=arguments.num_examples
-    )
+    split = evaluation_split(config)
+    windows = split.choose_windows(arguments.num_examples, settings.windows)
+    batches = split.evaluation_batches(settings.batch_size, windows=windows)
     comparisons = compare(first, second, batches, settings.context, horizon)
     about = _about(experiment, step) | {"num_contexts": len(comparisons)}
     out = Path(arguments.out or experiment.folder / "metric_validation")

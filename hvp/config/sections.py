@@ -157,7 +157,9 @@ class EvaluationConfig:
     seq_len: Count = 300
     """Context and predicted frames together."""
     num_examples: Count = 250
-    """Contexts."""
+    """Contexts at most."""
+    windows: Literal["spread", "one_per_video", "all"] = "spread"
+    """Contexts are spread over all videos, one_per_video, or all there are."""
     num_samples: Count = 1
     """Futures per context."""
     batch_size: Count = 10

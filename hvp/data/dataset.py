@@ -15,6 +15,8 @@ from hvp.data.frame_source import MaskedSource
 from hvp.data.sources import open_source
 from hvp.errors import UserError
 
+WINDOW_CHOICES = ("spread", "one_per_video", "all")
+
 
 class Window(NamedTuple):
     """Where a window lies: `[first, first + seq_len)` of a video of `video_length` frames."""
@@ -133,28 +135,60 @@ class VideoSplit:
         examples = self._batched(tf.data.Dataset.counter(), window, local, drop_remainder=True)
         return examples.map(model_input)
 
-    def evaluation_batches(
-        self, batch_size: int, limit: int | None = None, windows: Sequence[int] | None = None
-    ) -> tf.data.Dataset:
-        """The windows in order, once; the last batch may be smaller.
+    def choose_windows(self, limit: int | None = None, choice: str = "spread") -> np.ndarray:
+        """Numbers of the windows that are evaluated, in order.
 
         Args:
-            limit: number of windows, from the first; all by default.
+            limit: how many at most, except of `all`.
+            choice: `spread` takes one window of every video before a second one of any, evenly
+                spread over the videos and over each; `one_per_video` the first of each, evenly
+                spread where there are more videos than `limit`; `all` every one.
+        """
+        if choice not in WINDOW_CHOICES:
+            raise ValueError(f"choice must be one of {WINDOW_CHOICES}, received {choice!r}")
+        total = self.num_windows
+        limit = total if limit is None else min(limit, total)
+        if choice == "all" or (choice == "spread" and limit == total):
+            return np.arange(total)
+        videos, firsts, counts = np.unique(
+            self._windows[:, 0], return_index=True, return_counts=True
+        )
+        if choice == "one_per_video":
+            return firsts[_evenly(len(videos), limit)]
+        taken = _shared_out(counts, limit)
+        return np.concatenate(
+            [first + _evenly(n, k) for first, n, k in zip(firsts, counts, taken, strict=True)]
+        )
+
+    def evaluation_batches(
+        self,
+        batch_size: int,
+        limit: int | None = None,
+        windows: Sequence[int] | np.ndarray | None = None,
+    ) -> tf.data.Dataset:
+        """Windows in order, once; the last batch may be smaller.
+
+        Args:
+            limit: number of windows, spread over the videos; all by default.
             windows: these windows instead, by number, in this order.
 
         Returns:
-            Dicts of `video`, float32 `(batch, seq_len, height, width, channels)` in [0, 1], and
-            `name`, strings `(batch,)` such as `clip.avi[100:200]`; with `config.masks` also of
-            `masks`, object labels, uint8 `(batch, seq_len, height, width)`.
+            Dicts of `video`, float32 `(batch, seq_len, height, width, channels)` in [0, 1], `name`,
+            strings `(batch,)` such as `clip.avi[100:200]`, and `source`, the video's name alone;
+            with `config.masks` also of `masks`, object labels, uint8
+            `(batch, seq_len, height, width)`.
         """
         if windows is None:
-            windows = range(self.num_windows)[:limit]
+            windows = self.choose_windows(limit)
         indices = tf.data.Dataset.from_tensor_slices(np.asarray(windows, np.int64))
         videos = self._batched(indices, lambda i: self._read(int(i), 0), batch_size)
-        # Names of files need not be valid text.
-        names = [self._name(i).encode("utf-8", "backslashreplace") for i in windows]
-        names = tf.data.Dataset.from_tensor_slices(names).batch(batch_size)
-        return tf.data.Dataset.zip(videos, names).map(lambda v, name: {**v, "name": name})
+        strings = {
+            # Names of files need not be valid text.
+            "name": [self._name(i).encode("utf-8", "backslashreplace") for i in windows],
+            "source": [self.window(i).video.encode("utf-8", "backslashreplace") for i in windows],
+        }
+        names = tf.data.Dataset.from_tensor_slices(strings).batch(batch_size)
+        return tf.data.Dataset.zip(videos, names).map(lambda video, name: {**video, **name})
 
     def _batched(
         self, indices: tf.data.Dataset, read, batch_size: int, drop_remainder: bool = False
@@ -221,6 +255,21 @@ def model_input(example: Mapping[str, tf.Tensor]) -> tf.Tensor | dict[str, tf.Te
     if "masks" not in example:
         return example["video"]
     return {"video": example["video"], "masks": example["masks"]}
+
+
+def _evenly(available: int, wanted: int) -> np.ndarray:
+    """At most `wanted` of the numbers 0 to `available - 1`, evenly spread, 0 among them."""
+    wanted = min(wanted, available)
+    return np.arange(wanted) * available // max(wanted, 1)
+
+
+def _shared_out(counts: np.ndarray, limit: int) -> np.ndarray:
+    """How many of each video's windows are taken: one of each before a second one of any."""
+    taken = np.zeros_like(counts)
+    while limit > taken.sum():
+        more = np.flatnonzero(taken < counts)
+        taken[more[_evenly(len(more), limit - int(taken.sum()))]] += 1
+    return taken
 
 
 @lru_cache(maxsize=4)

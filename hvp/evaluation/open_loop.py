@@ -79,6 +79,7 @@ class OpenLoopResult:
     Attributes:
         settings: as given.
         num_examples: contexts evaluated.
+        num_videos: that they are of; confidence intervals are over these.
         frame_shape: `(height, width, channels)`.
         curves: metric -> kind (`best`, `mean`, `copy_last`) -> `Curve`.
         examples: one dict an example, `name` and `METRIC_KIND` as means over the horizon.
@@ -89,6 +90,7 @@ class OpenLoopResult:
 
     settings: OpenLoopSettings
     num_examples: int
+    num_videos: int
     frame_shape: tuple[int, int, int]
     curves: dict[str, dict[str, Curve]]
     examples: list[dict[str, Any]]
@@ -112,7 +114,8 @@ def evaluate(
     Args:
         model: a predictor.
         batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
-            at least `context + horizon` frames, and `name` `(batch,)` strings; such as
+            at least `context + horizon` frames, `name` `(batch,)` strings and, where several may be
+            of one video, `source`, its name, those of a video one after the other; such as
             `VideoSplit.evaluation_batches` gives. Their `masks` go to a model that needs them.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
@@ -167,6 +170,7 @@ class OpenLoopScores:
         }
         self._spectra = SpectralTally()
         self._examples: list[dict[str, Any]] = []
+        self._videos: list[str] = []  # of the examples
         self._gallery: list[Example] = []
         self._frame_shape = (0, 0, 0)
 
@@ -197,6 +201,7 @@ class OpenLoopScores:
             for metric, value in values.items():
                 scores[metric].append(value)
         self._gallery.extend(shown.examples())
+        self._videos.extend(_strings(batch.get("source", batch["name"])))
         self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, baseline)
 
     def _predictions(
@@ -230,10 +235,11 @@ class OpenLoopScores:
     ) -> None:
         """Adds `(samples, batch, horizon)` scores, and the baseline's `(batch, horizon)`."""
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
+        videos = self._videos[-len(names) :]
         for metric, value in scores.items():
             by_kind = _reduce_samples(value, METRICS[metric].higher_is_better)
             for kind, reduced in {**by_kind, "copy_last": baseline[metric]}.items():
-                self._tallies[metric][kind].update(reduced)
+                self._tallies[metric][kind].update(reduced, videos)
                 for row, score in zip(rows, reduced.mean(1), strict=True):
                     row[f"{metric}_{kind}"] = float(score)
         self._examples.extend(rows)
@@ -249,6 +255,7 @@ class OpenLoopScores:
         return OpenLoopResult(
             settings=self.settings,
             num_examples=len(self._examples),
+            num_videos=len(set(self._videos)),
             frame_shape=self._frame_shape,
             curves={m: {k: t.curve() for k, t in by.items()} for m, by in self._tallies.items()},
             examples=self._examples,

@@ -47,7 +47,8 @@ def report_page(report: Mapping[str, Any], examples: Iterable[Mapping[str, str]]
 def _headline(protocol: Mapping[str, Any]) -> str:
     samples = protocol["num_samples"]
     parts = [
-        f"{protocol['num_contexts']} contexts of {protocol['context']} frames, "
+        f"{protocol['num_contexts']} contexts ({protocol['num_videos']} videos) of "
+        f"{protocol['context']} frames, "
         f"{protocol['horizon']} predicted, {samples} sample{'s' if samples != 1 else ''} each",
         f"{protocol['height']}×{protocol['width']}×{protocol['channels']}",
         f"protocol {protocol['name']}",
@@ -90,12 +91,12 @@ def _with_interval(entry: Mapping[str, float | None], decimals: int) -> str:
 
 def _reading(protocol: Mapping[str, Any]) -> str:
     words = "Means over the horizon and all contexts"
-    if protocol["num_contexts"] > 1:
+    if protocol["num_videos"] > 1:
         words += (
             f", ± the half width of the confidence interval ({protocol['confidence_intervals']})"
         )
     else:
-        words += "; a single context has no confidence interval"
+        words += "; contexts of a single video have no confidence interval"
     if protocol["num_samples"] > 1:
         words += f". Best of N: {protocol['best_of_n'].partition(': ')[2]}"
     return words + ". Bold: the best of the row."

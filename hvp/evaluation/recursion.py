@@ -67,7 +67,8 @@ def evaluate_recursion(
         metrics=SCORES,
         gallery_examples=1,
     )
-    batches = split.evaluation_batches(config.evaluation.batch_size, limit=recursion.num_examples)
+    windows = split.choose_windows(recursion.num_examples, config.evaluation.windows)
+    batches = split.evaluation_batches(config.evaluation.batch_size, windows=windows)
     result = evaluate(model, batches, settings)
     few = min(recursion.spectral_frames, recursion.horizon)
     beginning = evaluate(model, batches, dataclasses.replace(settings, horizon=few))

@@ -110,6 +110,7 @@ def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[
         "context": settings.context,
         "horizon": settings.horizon,
         "num_contexts": result.num_examples,
+        "num_videos": result.num_videos,
         "num_samples": settings.num_samples,
         "height": height,
         "width": width,
@@ -171,5 +172,5 @@ def _write_examples(result: OpenLoopResult, path: Path) -> None:
 
 
 def _number(value: float) -> float | None:
-    """A JSON number; `None` for what a single context leaves undefined."""
+    """A JSON number; `None` for what a single video leaves undefined."""
     return float(value) if math.isfinite(value) else None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-CONFIDENCE = "95 %, normal approximation: mean +/- 1.96 s / sqrt(n) over the n contexts"
+CONFIDENCE = (
+    "95 %, normal approximation: mean +/- 1.96 standard errors over the videos; contexts of one "
+    "video count as one observation of it"
+)
 _QUANTILE = 1.96
 
 
@@ -42,9 +46,66 @@ class RunningMoments:
             return np.full_like(self.mean, np.nan)
         return np.sqrt(self._squares / (self.count - 1))
 
+
+class ClusteredMean:
+    """Mean of rows, and its standard error where rows come in clusters: windows of one video.
+
+    Neighbouring windows resemble each other, so that they are worth less than as many videos. With
+    sums S_g and numbers n_g of the rows of G clusters, and mean m of all n rows, the error's square
+    is G / (G - 1) * sum_g (S_g - n_g m)^2 / n^2 (the sandwich estimator of a mean): the usual
+    s^2 / n where every cluster has one row.
+
+    Rows of a cluster follow each other. Memory is a few rows, whatever their number.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.clusters = 0, 0
+        self._label: str | None = None
+        self._rows = 0  # of the cluster that the last row was in
+        self._shift = np.zeros(())  # of all rows, so that squares stay small
+
+    def update(self, rows: np.ndarray, labels: Sequence[str]) -> None:
+        """Adds `rows`, shape `(n, ...)`; `labels` name their clusters."""
+        for row, label in zip(np.asarray(rows, np.float64), labels, strict=True):
+            if not self.count:
+                self._shift = row
+                self._sum, self._finished, self._products, self._squares = np.zeros((4, *row.shape))
+                self._sizes = 0.0
+            if label != self._label:
+                self._finish_cluster()
+                self._label, self.clusters = label, self.clusters + 1
+            self._sum += row - self._shift
+            self._rows += 1
+            self.count += 1
+
+    def _finish_cluster(self) -> None:
+        self._finished, self._products, self._squares, self._sizes = self._with_last()
+        self._sum, self._rows = np.zeros_like(self._sum), 0
+
+    def _with_last(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Sums over clusters, the last one included, of S, n S, S^2 and n^2."""
+        total, rows = self._sum, self._rows
+        return (
+            self._finished + total,
+            self._products + rows * total,
+            self._squares + total**2,
+            self._sizes + rows**2,
+        )
+
+    @property
+    def mean(self) -> np.ndarray:
+        """`(...)`."""
+        return self._shift + self._with_last()[0] / self.count
+
     def interval(self) -> np.ndarray:
-        """Half width of the 95 % confidence interval of the mean, `(...)`; NaN for a single row."""
-        return _QUANTILE * self.stddev() / np.sqrt(self.count)
+        """Half width of the mean's 95 % confidence interval, `(...)`; NaN for a single cluster."""
+        if self.clusters < 2:
+            return np.full_like(self._shift, np.nan)
+        total, products, squares, sizes = self._with_last()
+        mean = total / self.count
+        spread = np.maximum(squares - 2 * mean * products + mean**2 * sizes, 0)
+        correction = self.clusters / (self.clusters - 1)
+        return _QUANTILE * np.sqrt(correction * spread) / self.count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +127,12 @@ class CurveTally:
     """Gathers a `Curve` from `(examples, horizon)` values, batch by batch."""
 
     def __init__(self) -> None:
-        self._frames, self._overall = RunningMoments(), RunningMoments()
+        self._frames, self._overall = ClusteredMean(), ClusteredMean()
 
-    def update(self, values: np.ndarray) -> None:
-        self._frames.update(values)
-        self._overall.update(values.mean(1))
+    def update(self, values: np.ndarray, videos: Sequence[str]) -> None:
+        """Adds a batch's values; `videos` name those that the examples are of."""
+        self._frames.update(values, videos)
+        self._overall.update(values.mean(1), videos)
 
     def curve(self) -> Curve:
         return Curve(

@@ -33,10 +33,18 @@ class Split:
         Split.asked = {"config": config, "split": split, "unusable_videos": unusable_videos}
         self.num_windows, self.skipped, self.seq_len = CLIPS, ["broken.avi"], seq_len
 
-    def evaluation_batches(self, batch_size, limit=None):
+    def choose_windows(self, limit, choice):
+        Split.asked["windows"] = choice
+        return range(self.num_windows)[:limit]
+
+    def evaluation_batches(self, batch_size, windows):
+        """Two neighbouring clips are of one video."""
         frames = np.random.default_rng(0).uniform(size=(CLIPS, self.seq_len, 16, 16, 1))
-        names = [f"clip{i}.avi" for i in range(CLIPS)]
-        data = {"video": frames.astype(np.float32)[:limit], "name": names[:limit]}
+        data = {
+            "video": frames.astype(np.float32)[list(windows)],
+            "name": [f"clip{i}.avi" for i in windows],
+            "source": [f"video{i // 2}.avi" for i in windows],
+        }
         return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
 
 
@@ -70,6 +78,7 @@ def test_model_folder_and_defaults_of_the_experiment(experiment, capsys):
     report = json.loads((folder / "metrics.json").read_text())
     protocol = report["protocol"]
     assert (protocol["context"], protocol["horizon"], protocol["num_contexts"]) == (4, 6, CLIPS)
+    assert (protocol["num_videos"], protocol["windows"]) == ((CLIPS + 1) // 2, "spread")
     assert protocol["checkpoint_step"] == 42
     assert protocol["checkpoint"].endswith("latest")
     assert protocol["videos_left_out"] == ["broken.avi"]
@@ -84,6 +93,7 @@ def test_flags(experiment):
     flags = (
         "--eval-seq-len 8 --open-loop-ctx 3 --num-examples 3 --num-samples 2 --batch-size 1 "
         "--seed 9 --protocol legacy --metrics ssim,mae --checkpoint best --no-save-grid "
+        "--windows one_per_video "
         "--unusable-videos skip --datadir /some/where --use-obs TTF --set data.channels=1"
     )
     assert main(["evaluate", "--logdir", str(experiment), *flags.split()]) == 0
@@ -106,6 +116,7 @@ def test_flags(experiment):
     assert list(protocol["conventions"]) == ["ssim", "mae"]
     assert protocol["checkpoint"].endswith("best")
     assert Split.asked["unusable_videos"] == "skip"
+    assert Split.asked["windows"] == protocol["windows"] == "one_per_video"
     assert Split.asked["config"].datadir == "/some/where"
     assert not list(folder.glob("*.gif"))
     assert (folder / "curves.png").is_file()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -198,3 +200,57 @@ def test_one_clip_a_video_and_epoch(tmp_path, random_start):
     assert max(long) <= 16
     np.testing.assert_array_equal(starts(10)[:20], seen[20:40])
     assert VideoSplit(config, "test").num_windows == 6
+
+
+@pytest.fixture
+def uneven(tmp_path, monkeypatch):
+    """A split of videos with 6, 1, 3 and 2 windows of 4 frames."""
+    for name, windows in (("a", 6), ("b", 1), ("c", 3), ("d", 2)):
+        folder = tmp_path / "test"
+        folder.mkdir(exist_ok=True)
+        frames = np.zeros((4 * windows + 1, 8, 8, 1), np.uint8)
+        np.save(folder / f"{name}.npy", frames)
+    config = DataConfig(
+        dataset="folder", datadir=str(tmp_path), height=8, width=8, seq_len=4,
+        cache_dir=str(tmp_path / "cache"),
+    )  # fmt: skip
+    return VideoSplit(config, "test")
+
+
+def windows_of(split, numbers):
+    return [(split.window(n).video[-5], split.window(n).first) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("limit", "choice", "expected"),
+    [
+        (4, "spread", [("a", 0), ("b", 0), ("c", 0), ("d", 0)]),
+        (2, "spread", [("a", 0), ("c", 0)]),
+        (6, "spread", [("a", 0), ("a", 12), ("b", 0), ("c", 0), ("c", 4), ("d", 0)]),
+        (None, "one_per_video", [("a", 0), ("b", 0), ("c", 0), ("d", 0)]),
+        (9, "one_per_video", [("a", 0), ("b", 0), ("c", 0), ("d", 0)]),
+        (3, "one_per_video", [("a", 0), ("b", 0), ("c", 0)]),
+    ],
+)
+def test_evaluated_windows_are_of_all_videos(uneven, limit, choice, expected):
+    assert windows_of(uneven, uneven.choose_windows(limit, choice)) == expected
+
+
+def test_every_window_is_evaluated_once_where_all_are_asked_for(uneven):
+    assert uneven.choose_windows(2, "all").tolist() == list(range(12))
+    assert uneven.choose_windows(12, "spread").tolist() == list(range(12))
+    for limit in range(1, 13):
+        chosen = uneven.choose_windows(limit)
+        assert len(set(chosen.tolist())) == limit
+        counts = Counter(uneven.window(n).video for n in chosen).values()
+        assert max(counts) == 1 or len(counts) == 4
+    with pytest.raises(ValueError, match="choice must be one of"):
+        uneven.choose_windows(2, "first")
+
+
+def test_batches_name_the_video_of_each_window(uneven):
+    (batch,) = uneven.evaluation_batches(8, windows=[1, 6])
+    sources = [source.decode() for source in batch["source"].numpy()]
+    names = [name.decode() for name in batch["name"].numpy()]
+    assert [source[-5:] for source in sources] == ["a.npy", "b.npy"]
+    assert names[0] == f"{sources[0]}[4:8]"

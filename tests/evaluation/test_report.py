@@ -29,7 +29,7 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
         for kind in KINDS:
             values = random.uniform(size=(contexts, HORIZON))
             tally = CurveTally()
-            tally.update(values)
+            tally.update(values, [f"clip {i}" for i in range(contexts)])
             curves[metric][kind] = tally.curve()
             for row, value in zip(examples, values.mean(1), strict=True):
                 row[f"{metric}_{kind}"] = value
@@ -46,6 +46,7 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
     return OpenLoopResult(
         settings=settings,
         num_examples=contexts,
+        num_videos=contexts,
         frame_shape=frame,
         curves=curves,
         examples=examples,
