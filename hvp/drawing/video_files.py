@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image
 
 from hvp.data.video_io import write_gif, write_mp4
 from hvp.errors import writing
@@ -47,7 +47,7 @@ def _frame_writer(suffix: str, **options: Any) -> Callable[[Path, np.ndarray, fl
             for old in path.glob(f"*{suffix}"):
                 old.unlink()  # of a longer video
             for number, frame in enumerate(video):
-                _image(frame).save(path / f"{number:06d}{suffix}", **options)
+                iio.imwrite(path / f"{number:06d}{suffix}", _grey_or_rgb(frame), **options)
 
     return write
 
@@ -55,11 +55,12 @@ def _frame_writer(suffix: str, **options: Any) -> Callable[[Path, np.ndarray, fl
 def _write_strip(path: Path, video: np.ndarray, fps: float) -> None:
     """All frames in a row."""
     with writing(path):
-        _image(np.concatenate(list(video), axis=1)).save(path.with_suffix(".png"))
+        row = np.concatenate(list(video), axis=1)
+        iio.imwrite(path.with_suffix(".png"), _grey_or_rgb(row))
 
 
-def _image(frame: np.ndarray) -> Image.Image:
-    return Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+def _grey_or_rgb(frame: np.ndarray) -> np.ndarray:
+    return frame[..., 0] if frame.shape[-1] == 1 else frame
 
 
 _WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
