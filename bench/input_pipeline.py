@@ -69,7 +69,7 @@ def prepare(source: Path, out: Path, workers: int) -> None:
 def read(what: str, folder: Path, repeats: int) -> dict[str, float]:
     """Seconds per batch."""
     from hvp.config import DataConfig
-    from hvp.data.dataset import VideoSplit
+    from hvp.data.video_split import VideoSplit
 
     config = DataConfig(seq_len=FRAMES)
     if what != "generated digits":
@@ -97,7 +97,7 @@ def read(what: str, folder: Path, repeats: int) -> dict[str, float]:
 def memory(what: str, folder: Path, repeats: int) -> dict[str, float]:
     """Peak memory with records of `what` clips, which another process has written."""
     from hvp.config import DataConfig
-    from hvp.data.dataset import VideoSplit
+    from hvp.data.video_split import VideoSplit
 
     if what.endswith("written"):
         write_records(folder, int(what.split()[0]))

@@ -24,7 +24,7 @@ from hvp.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
-    from hvp.data.dataset import VideoSplit
+    from hvp.data.video_split import VideoSplit
     from hvp.distances.of_predictions import PredictionDistance
     from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings
     from hvp.metrics.statistics import Curve
@@ -153,7 +153,7 @@ def _check(config: ExperimentConfig) -> None:
 
 def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> Path:
     """Loads model and data, predicts, and writes the report into `folder`; returns its page."""
-    from hvp.data.dataset import evaluation_split
+    from hvp.data.video_split import evaluation_split
     from hvp.evaluation.open_loop import evaluate
     from hvp.evaluation.report import write_report
 

@@ -17,7 +17,7 @@ from hvp.text import printable
 
 if TYPE_CHECKING:
     from hvp.config import ExperimentConfig
-    from hvp.data.dataset import VideoSplit
+    from hvp.data.video_split import VideoSplit
 
 HELP = (
     "Shows clips of a data set as the model will get them, as a contact sheet and an animation, "
@@ -87,7 +87,7 @@ def _show(config: ExperimentConfig, split_name: str, count: int, out: Path) -> N
 
 def _open(config: ExperimentConfig, split_name: str) -> VideoSplit:
     """The split as training (train, val) or evaluation (test) opens it."""
-    from hvp.data.dataset import VideoSplit, evaluation_split
+    from hvp.data.video_split import VideoSplit, evaluation_split
 
     if _is_evaluated(config, split_name):
         return evaluation_split(config, split_name)

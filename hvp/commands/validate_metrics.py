@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     first = _rollout_of(model, experiment.config)
     second, name = _second_prediction(arguments.against, experiment, first, other)
 
-    from hvp.data.dataset import evaluation_split
+    from hvp.data.video_split import evaluation_split
     from hvp.evaluation.metric_agreement import compare, write_page
 
     config, settings = experiment.config, experiment.config.evaluation

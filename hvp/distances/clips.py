@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
 from hvp.data.stored_videos import videos_below
 from hvp.data.video_io import FRAME_SUFFIXES, Crop, read_video
+from hvp.data.video_split import VideoSplit
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
 from hvp.files import file_sha256

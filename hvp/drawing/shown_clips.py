@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from hvp.data.dataset import VideoSplit
+from hvp.data.video_split import VideoSplit
 from hvp.pixels import to_uint8
 from hvp.text import printable
 

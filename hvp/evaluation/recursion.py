@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import evaluation_split
+from hvp.data.video_split import evaluation_split
 from hvp.errors import writing
 from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings, evaluate
 from hvp.evaluation.spectra import Spectrum

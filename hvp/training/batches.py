@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from hvp.config import TrainingConfig
-from hvp.data.dataset import VideoSplit, model_input
+from hvp.data.video_split import VideoSplit, model_input
 
 
 def distributed_step(

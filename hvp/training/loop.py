@@ -17,7 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, writing_run
 from hvp.models.base import VideoModel

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.video_split import VideoSplit
 from hvp.drawing.training import prediction_frames, video_grid
 from hvp.experiment.checkpoints import writing_run
 from hvp.families import FAMILIES

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from hvp.config import ExperimentConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
 from hvp.experiment.folder import clear_leftovers, make_run_folder, open_run_folder

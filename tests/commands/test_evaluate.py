@@ -25,7 +25,7 @@ class CopyLast(VideoModel):
 
 
 class Split:
-    """As `hvp.data.dataset.VideoSplit`, of random frames."""
+    """As `hvp.data.video_split.VideoSplit`, of random frames."""
 
     asked: ClassVar = {}
 
@@ -56,7 +56,7 @@ def experiment(tmp_path, monkeypatch):
     evaluation = {"context": 4, "seq_len": FRAMES, "metrics": ["mse", "psnr"], "batch_size": 2}
     config = {"name": "toy", "seed": 3, "evaluation": evaluation}
     (folder / "config.yml").write_text(yaml.safe_dump(config))
-    monkeypatch.setattr("hvp.data.dataset.VideoSplit", Split)
+    monkeypatch.setattr("hvp.data.video_split.VideoSplit", Split)
     checkpoints = hvp.experiment.checkpoints
     choosing = hvp.experiment.choosing
     monkeypatch.setattr(choosing, "find_checkpoint", lambda folder, which: f"{folder}/{which}")

@@ -9,8 +9,8 @@ import pytest
 
 from hvp.__main__ import main
 from hvp.config import DataConfig
-from hvp.data.dataset import VideoSplit
 from hvp.data.video_io import read_video
+from hvp.data.video_split import VideoSplit
 from hvp.drawing.shown_clips import ShownClip, shown_clips, suspicions
 from hvp.families import OWN
 

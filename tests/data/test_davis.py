@@ -11,9 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 from hvp.config import DataConfig
-from hvp.data.dataset import VideoSplit
 from hvp.data.masks import read_masks
 from hvp.data.sources import open_source
+from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError
 from hvp.training.batches import replica_batches
 

@@ -16,10 +16,10 @@ from hvp.__main__ import main
 from hvp.config import DataConfig
 from hvp.data import prepare as prepare_module
 from hvp.data import prepare_state
-from hvp.data.dataset import VideoSplit
 from hvp.data.sources import open_source
 from hvp.data.sources.kth import read_sequences
 from hvp.data.video_io import read_video, write_mp4
+from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError
 
 

@@ -17,9 +17,9 @@ from broken_inputs import edited_folder, no_hang
 import hvp
 from hvp.__main__ import main
 from hvp.config import DataConfig
-from hvp.data.dataset import VideoSplit
 from hvp.data.prepared_folder import read_info
 from hvp.data.sources import open_source
+from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError, command
 
 

@@ -126,7 +126,7 @@ def test_split_clips_take_many_videos_before_many_clips_of_one(tmp_path):
     config = hvp.config.DataConfig(
         dataset="folder", datadir=str(tmp_path), height=16, width=16, seq_len=9
     )
-    split = hvp.data.dataset.VideoSplit(config, "train", seq_len=9)
+    split = hvp.data.video_split.VideoSplit(config, "train", seq_len=9)
     clips = SplitClips(split, VideoProtocol(5, 9), seed=0, name="train")
     videos = [split.window(number).video for number in clips.windows]
     assert len(set(videos[:3])) == 3

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.config import DataConfig, TrainingConfig
-from hvp.data.dataset import VideoSplit
+from hvp.data.video_split import VideoSplit
 from hvp.models.dfdnet.blocks import AxisFilter
 from hvp.models.dfdnet.model import DFDNet
 

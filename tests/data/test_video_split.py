@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hvp.config import DataConfig
-from hvp.data.dataset import VideoSplit, make_dataset
+from hvp.data.video_split import VideoSplit, make_dataset
 from hvp.errors import UserError
 
 
