@@ -10,16 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hvp.commands.options import (
-    add_count,
-    add_experiment,
-    add_formats,
-    add_fps,
-    add_out,
-    add_seed,
-    open_experiment,
-    seed_of,
-)
+from hvp.commands import options
 from hvp.commands.parser import choice
 from hvp.errors import UserError, writing
 from hvp.files import require_writable
@@ -41,10 +32,10 @@ SUMMARY_FILE = "generated.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
-    add_experiment(parser)
-    add_out(parser, "folder (EXPERIMENT/generated)")
-    add_count(parser, "--num-videos", "how many", default=16)
-    add_count(parser, "--frames", "frames of each (the training clips')")
+    options.add_experiment(parser)
+    options.add_out(parser, "folder (EXPERIMENT/generated)")
+    options.add_count(parser, "--num-videos", "how many", default=16)
+    options.add_count(parser, "--frames", "frames of each (the training clips')")
     add(
         "--range",
         type=float,
@@ -77,9 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=held,
         help="all videos have the same content, or the same motion",
     )
-    add_formats(parser, FORMATS, default="gif")
-    add_fps(parser)
-    add_seed(parser, "of the codes")
+    options.add_formats(parser, FORMATS, default="gif")
+    options.add_fps(parser)
+    options.add_seed(parser, "of the codes")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -92,10 +83,10 @@ def run(arguments: argparse.Namespace) -> None:
     exchange = None
     if bands is not None and arguments.exchange is not None:
         exchange = _exchange(arguments.exchange, bands)
-    experiment = open_experiment(arguments, require_generator)
+    experiment = options.open_experiment(arguments, require_generator)
     config = experiment.config
     frames = arguments.frames or config.model.video_length
-    seed = seed_of(arguments, config)
+    seed = options.seed_of(arguments, config)
     out = Path(arguments.out or experiment.folder / "generated")
     require_writable(out)
     _check_leftovers(out, arguments.num_videos)
