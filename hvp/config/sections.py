@@ -52,7 +52,7 @@ class DataConfig:
     masks: bool = False
     """Masks beside the frames, where a data set has them: davis."""
     max_video_len: Count | None = None
-    """Frames of each video that are used, from its start; null: all."""
+    """Frames of each video that are trained on, from its start; null: all."""
     unusable_videos: Literal["error", "skip", "salvage"] = "error"
     """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     cache_dir: Location | None = None

@@ -282,13 +282,16 @@ def evaluation_split(
 ) -> VideoSplit:
     """A split as evaluation sees it: context and future together, of the videos that will do.
 
+    `data.max_video_len` is for training: Moving MNIST was trained on the first 336 frames of a video
+    and tested on longer windows.
+
     Args:
         config: of the experiment.
         split: `train`, `val` or `test`.
         seq_len: frames of a window; `evaluation.seq_len` by default.
     """
     return VideoSplit(
-        config.data,
+        dataclasses.replace(config.data, max_video_len=None),
         split,
         seq_len=config.evaluation.seq_len if seq_len is None else seq_len,
         seed=config.seed,

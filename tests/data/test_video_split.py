@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hvp.config import DataConfig
-from hvp.data.video_split import VideoSplit, make_dataset
+from hvp.config import DataConfig, Override, load_config
+from hvp.data.video_io import write_mp4
+from hvp.data.video_split import VideoSplit, evaluation_split, make_dataset
 from hvp.errors import UserError
 
 
@@ -200,6 +201,22 @@ def test_one_clip_a_video_and_epoch(tmp_path, random_start):
     assert max(long) <= 16
     np.testing.assert_array_equal(starts(10)[:20], seen[20:40])
     assert VideoSplit(config, "test").num_windows == 6
+
+
+@pytest.mark.parametrize("name", ["mmnist", "cwvae_mmnist"])
+def test_published_settings_evaluate_on_windows_longer_than_they_train_on(tmp_path, name):
+    """Trained on the first 336 frames of a video, evaluated on 500 of it."""
+    for folder in ("train-seq100", "test-seq1000"):
+        (tmp_path / folder).mkdir()
+        frames = np.repeat(np.arange(125, dtype=np.uint8), 4)[:, None, None, None]
+        write_mp4(tmp_path / folder / "1.mp4", frames * np.ones((64, 64, 1), np.uint8), 25)
+    overrides = [Override("data.datadir", str(tmp_path), "test")]
+    overrides.append(Override("data.cache_dir", str(tmp_path / "cache"), "test"))
+    config = load_config(name, overrides)
+    assert VideoSplit(config.data, "train").num_windows == 3
+    assert VideoSplit(config.data, "train").videos[0][1] == 336
+    (batch,) = evaluation_split(config).evaluation_batches(1)
+    assert batch["video"].shape == (1, 500, 64, 64, 1)
 
 
 @pytest.fixture
