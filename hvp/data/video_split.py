@@ -282,7 +282,7 @@ def evaluation_split(
 ) -> VideoSplit:
     """A split as evaluation sees it: context and future together, of the videos that will do.
 
-    `data.max_video_len` is for training: Moving MNIST was trained on the first 336 frames of a video
+    `data.max_video_len` is for training: Moving MNIST was trained on the first 336 frames of videos
     and tested on longer windows.
 
     Args:
