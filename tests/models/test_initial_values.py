@@ -20,7 +20,7 @@ from hvp.models.fusion.model import FusionModel
 from hvp.models.hierarchical.model import HierarchicalModel
 from hvp.models.motion_gan.model import MotionGAN
 from hvp.models.sdfnet.model import SDFNet
-from hvp.weights import frequency_nets, motion_gan
+from hvp.weights import frequency_nets, motion_gan, pytorch_layouts
 from hvp.weights.hierarchical import original_names
 
 MMCV = re.compile(r"\.(stem1?\.\d\.conv|conv2\.conv[12]\.conv|stem\.1\.conv[12]\.conv)\.")
@@ -76,7 +76,7 @@ def frequency_net_rule(name, shapes):
 def original_shape(target):
     """The shape of a variable in PyTorch's layout: the one that converts to ours."""
     shape, convert = tuple(target.variable.shape), target.convert
-    if len(shape) < 2 or convert in (frequency_nets._same,):
+    if len(shape) < 2 or convert in (pytorch_layouts.same,):
         return shape
     axes = np.empty(shape)
     inverse = {

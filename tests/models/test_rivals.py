@@ -127,3 +127,35 @@ def test_kl_of_normals():
     expected = 2 - np.log(2)
     actual = float(normal_kl(ones, log_four, tf.zeros((1, 1)), tf.zeros((1, 1))))
     assert actual == pytest.approx(expected, rel=1e-6)
+
+
+def spread(variable):
+    values = np.asarray(variable)
+    return float(values.std()), float(np.abs(values).max())
+
+
+def test_initial_values_are_those_of_the_originals():
+    tf.keras.utils.set_random_seed(0)
+    size = {"height": 16, "width": 16, "frames": 4, "hidden": 32, "translator_blocks": 2}
+    attention = hvp.models.SimVP(translator="TAU", translator_width=64, **size)
+    std, largest = spread(attention.encoder.stages[1].convolution.convolution.kernel)
+    assert std == pytest.approx(0.0176, rel=0.05)  # 0.02, cut off at two deviations
+    assert largest < 0.04
+    block = attention.translator.blocks[0]
+    expected = np.sqrt(2 / (9 * 1))  # depthwise 3x3
+    assert spread(block.feed_forward.neighbourhood.kernel)[0] == pytest.approx(expected, rel=0.05)
+    np.testing.assert_array_equal(block.scales[0], np.full(128, 0.01, np.float32))
+    inception = hvp.models.SimVP(translator="IncepU", translator_width=64, **size)
+    bound = 1 / np.sqrt(3 * 3 * 4)  # of 32 channels, in 8 groups
+    std, largest = spread(inception.translator.down[0].convolutions[0].kernel)
+    assert 0.95 * bound < largest <= bound
+    assert std == pytest.approx(bound / np.sqrt(3), rel=0.05)
+    cell = hvp.models.ConvLSTM(height=16, width=16, hidden=[32]).cells[0]
+    assert spread(cell.of_state.kernel)[1] <= 1 / np.sqrt(25 * 32)
+    svg = hvp.models.SVGLP(height=16, width=16)
+    assert spread(svg.encoder.stages[1].parts[0].convolution.kernel)[0] == pytest.approx(
+        0.02, rel=0.05
+    )
+    gains = np.asarray(svg.encoder.stages[1].parts[0].norm.gamma)
+    assert gains.mean() == pytest.approx(1, abs=0.01)
+    assert gains.std() == pytest.approx(0.02, rel=0.3)

@@ -15,6 +15,7 @@ import tensorflow as tf
 import hvp
 from hvp.config import TrainingConfig
 from hvp.models import MotionGAN
+from hvp.models.motion_gan.examples import made_examples, real_examples
 from hvp.models.seeds import fold_in
 from hvp.training.schedules import make_schedule
 from hvp.weights import frequency_nets
@@ -44,7 +45,7 @@ def test_frequency_nets(golden, family):
     """Loss and gradient norms of the first update; losses, rates and variables of three."""
     values = golden(f"seeded/{family}")
     model = hvp.weights.from_reference(values.config, values.weights)
-    model.loss_terms = {"mse": (1.0, lambda t, p: tf.reduce_mean(tf.square(t - p)))}
+    model.losses_by_name = {"mse": (1.0, lambda t, p: tf.reduce_mean(tf.square(t - p)))}
     training = TrainingConfig(
         learning_rate=HIGHEST, schedule="onecycle", cycle_momentum=True, adam_epsilon=1e-8,
         clip_norm=None,
@@ -106,7 +107,8 @@ def test_motion_gan_generator_and_average():
     batch = tf.random.stateless_uniform((4, 4, 16, 16, 3), (0, 0))
     seed = fold_in((model.seed, 0), 0)
     start = [np.asarray(v) for v in model.variables]
-    real, fake = model._real(batch, seed), model._fake(batch, seed)
+    real = real_examples(model.settings, batch, seed)
+    fake = made_examples(model.settings, model.generator, batch, seed)
     adam, expected = PyTorchAdam(0.99, 1e-8), {}
 
     def descend(network, loss_of):
@@ -150,7 +152,7 @@ def test_motion_gan_generator_and_average():
         descend(network, penalty)
 
     def generator_loss():
-        made = model._fake(batch, seed)
+        made = made_examples(model.settings, model.generator, batch, seed)
         judged = (model.image_discriminator(made.images), model.video_discriminator(made.videos))
         return tf.add_n([tf.reduce_mean(softplus(-logits)) for logits in judged])
 

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.initial_values import pytorch_values
 from hvp.models.base import VideoModel
 from hvp.models.convlstm.config import ConvLSTMConfig
 from hvp.models.convlstm.networks import ConvLSTMCell, State
@@ -45,7 +46,7 @@ class ConvLSTM(VideoModel):
             for i, filters in enumerate(s.hidden)
         ]
         values = patch**2 * self.channels
-        self.readout = layers.Conv2D(values, 1, use_bias=False, name="readout")
+        self.readout = layers.Conv2D(values, 1, use_bias=False, name="readout", **pytorch_values())
 
     def build_layers(self) -> None:
         keras.Layer.compute_output_spec(self, keras.KerasTensor((1, 2, *self.frame_shape)))

@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.initial_values import pytorch_values
+
 State = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -25,7 +27,9 @@ class ConvLSTMCell(layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
         self.of_input, self.of_state = (
-            layers.Conv2D(4 * filters, kernel, padding="same", use_bias=False, name=name)
+            layers.Conv2D(
+                4 * filters, kernel, padding="same", use_bias=False, name=name, **pytorch_values()
+            )
             for name in ("of_input", "of_state")
         )
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import initializers, layers
 
 from hvp.layers.convolution import NORM_EPSILON, Convolution
+from hvp.layers.initial_values import pytorch_values
 
 SPATIAL_STDDEV = 0.02  # of the truncated normal that these convolutions start from
 
@@ -83,7 +84,7 @@ class FrameDecoder(layers.Layer):
             Stage(filters, kernel, upsample=stride == 2, name=f"stage_{i}")
             for i, stride in enumerate(reversed(strides(stages)))
         ]
-        self.readout = layers.Conv2D(channels, 1, name="readout")
+        self.readout = layers.Conv2D(channels, 1, name="readout", **pytorch_values())
 
     def call(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
         for stage in self.stages[:-1]:

@@ -20,6 +20,7 @@ from keras import layers
 
 from hvp.layers.convolution import NORM_EPSILON, batch_norm
 from hvp.layers.grouped import GroupedConvolution
+from hvp.layers.initial_values import pytorch_values
 
 LAYER_SCALE = 0.01  # of an attention block's two branches, at the start
 INCEPTION_KERNELS = (3, 5, 7, 11)
@@ -44,6 +45,11 @@ def _depthwise(width: int, kernel: int, name: str, dilation: int = 1) -> layers.
         depthwise_initializer=_fan_out_normal(kernel, width, groups=width),
         name=name,
     )
+
+
+def _dense(units: int, name: str) -> layers.Dense:
+    start = keras.initializers.TruncatedNormal(stddev=0.02)
+    return layers.Dense(units, use_bias=False, kernel_initializer=start, name=name)
 
 
 def _gelu(x: tf.Tensor) -> tf.Tensor:
@@ -73,8 +79,8 @@ class TemporalGate(layers.Layer):
         self.far = _depthwise(width, 7, "far", dilation=3)
         self.mix = _pointwise(width, "mix")
         reduction = max(width // 16, 4)
-        self.squeeze = layers.Dense(width // reduction, use_bias=False, name="squeeze")
-        self.excite = layers.Dense(width, use_bias=False, name="excite")
+        self.squeeze = _dense(width // reduction, "squeeze")
+        self.excite = _dense(width, "excite")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         mean = tf.reduce_mean(x, (1, 2), keepdims=True)  # (batch, 1, 1, width)
@@ -227,9 +233,11 @@ class InceptionBlock(layers.Layer):
         super().__init__(**kwargs)
         half = inner // 2
         groups = 1 if half % INCEPTION_GROUPS else INCEPTION_GROUPS
-        self.reduce = layers.Conv2D(half, 1, name="reduce")
+        self.reduce = layers.Conv2D(half, 1, name="reduce", **pytorch_values())
         self.convolutions = [
-            GroupedConvolution(filters, k, padding="same", groups=groups, name=f"kernel_{k}")
+            GroupedConvolution(
+                filters, k, padding="same", groups=groups, name=f"kernel_{k}", **pytorch_values()
+            )
             for k in INCEPTION_KERNELS
         ]
         self.norms = [
