@@ -21,6 +21,28 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers divide the cores among themse
 import_tensorflow()
 
 
+# Cases of DFDNet that compile for seconds; SDFNet's, or other tests, cover what they test by default.
+SLOW_CASES = (
+    "test_frequency_nets.py::test_mixed_precision[dfdnet]",
+    "test_frequency_nets.py::test_rollout_feeds_predictions_back[dfdnet]",
+    "test_frequency_nets.py::test_losses_combine_by_weight[dfdnet]",
+    "test_frequency_nets.py::test_sizes[24-32-1-8-dfdnet]",
+    "test_training_trajectories.py::test_frequency_nets[dfdnet]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[dfdnet]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[sdfnet]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[simvp]",
+    "test_initial_values.py::test_frequency_nets[DFDNet]",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the cases above as slow, before the marks are looked at."""
+    for item in items:
+        if item.nodeid.endswith(SLOW_CASES):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_file():
     """`shared_file(path, proves)`: a file or folder of `../shared`, which no user's clone has.

@@ -20,7 +20,6 @@ __getattr__, __dir__ = lazy_exports(
         "archives",
         "array_files",
         "data_set",
-        "dataset",
         "digits",
         "downloads",
         "find_clips",
@@ -37,5 +36,6 @@ __getattr__, __dir__ = lazy_exports(
         "stored_videos",
         "video_io",
         "video_quirks",
+        "video_split",
     ),
 )

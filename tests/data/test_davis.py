@@ -92,7 +92,7 @@ def test_frames_and_masks_go_together(davis):
     assert np.all((masks > 0).sum((2, 3)) == 12)  # a quarter of 6 x 8, no colours in between
     assert not masks[:, :, 3:].any()
     example = next(iter(split.evaluation_batches(2)))
-    assert set(example) == {"video", "masks", "name"}
+    assert set(example) == {"source", "video", "masks", "name"}
     without = dataclasses.replace(davis, masks=False)
     assert next(iter(VideoSplit(without, "train").training_batches(2))).shape == (2, 9, 6, 8, 3)
     binary = open_source(davis, "test", 9, 0).read_masks(0, 0, 9)

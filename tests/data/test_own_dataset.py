@@ -63,6 +63,7 @@ def test_it_is_short():
     assert len(EXAMPLE.read_text().splitlines()) <= 40
 
 
+@pytest.mark.slow
 def test_the_commands_know_an_installed_one(days, installed, small_config):
     """Prepared and trained for two steps in a process that has never seen this test's code."""
     prepare = ["prepare", "rain", "--source", str(days), "--out", "prepared"]

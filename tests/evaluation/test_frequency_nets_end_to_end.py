@@ -29,6 +29,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_past_the_trained_horizon(tmp_path, capsys):
     config = load_config("configs/sdfnet_demo.yml", SMALL)
     folder = train(config, tmp_path, report=lambda line: None)

@@ -49,6 +49,7 @@ def values(folder):
     return {v.path.split("/", 1)[1]: np.array(v) for v in model.variables}
 
 
+@pytest.mark.slow
 def test_stages_one_after_the_other(tmp_path, capsys):
     overrides = [*OVERRIDES, "model.stage=predictor"]
     folder = quiet_train(load_config("configs/fusion_demo.yml", overrides), tmp_path)
@@ -76,6 +77,7 @@ def test_stages_one_after_the_other(tmp_path, capsys):
     assert "--first is 4, past the last generated frame, 3" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ablation_trains_its_variants(tmp_path, monkeypatch, capsys):
     trained = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from hvp.config import DataConfig, TrainingConfig
@@ -62,6 +63,7 @@ def test_initial_thresholds_remove_what_the_originals_do(monkeypatch):
     assert np.mean(removed(model, context, monkeypatch)) < 0.1 * np.mean(published)
 
 
+@pytest.mark.slow
 def test_only_learned_thresholds_learn():
     clips, moved, losses = digits(), {}, {}
     for kind in ("fixed", "learned"):
@@ -92,6 +94,7 @@ def test_learned_thresholds_follow_the_gradient_of_a_sigmoid():
     )
 
 
+@pytest.mark.slow
 def test_without_a_filter_all_passes():
     """The same numbers as with thresholds that everything reaches, and none of their variables."""
     context = digits()[:, :FRAMES]

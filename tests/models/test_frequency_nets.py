@@ -67,6 +67,7 @@ def test_losses_combine_by_weight(family):
     assert "loss/mae" not in scalars
 
 
+@pytest.mark.slow
 def test_thresholds_stay_and_statistics_move():
     model = small("dfdnet")
     model.configure_training(TrainingConfig(learning_rate=1e-2))

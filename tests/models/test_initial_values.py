@@ -80,10 +80,10 @@ def original_shape(target):
         return shape
     axes = np.empty(shape)
     inverse = {
-        frequency_nets._convolution: lambda a: a.transpose(3, 2, 0, 1),
-        frequency_nets._transposed: lambda a: a.transpose(3, 2, 0, 1),
-        frequency_nets._depthwise: lambda a: a.transpose(2, 3, 0, 1),
-        frequency_nets._linear: np.transpose,
+        pytorch_layouts.convolution: lambda a: a.transpose(3, 2, 0, 1),
+        pytorch_layouts.transposed: lambda a: a.transpose(3, 2, 0, 1),
+        pytorch_layouts.depthwise: lambda a: a.transpose(2, 3, 0, 1),
+        pytorch_layouts.linear: np.transpose,
     }[convert]
     return inverse(axes).shape
 

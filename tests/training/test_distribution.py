@@ -77,6 +77,7 @@ def assert_trained(folder):
     assert np.mean(changed) > 0.9
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(small_config, tmp_path):
     finished(
         run(small_config, tmp_path / "one", "cpu", 1),
@@ -85,6 +86,7 @@ def test_two_replicas_equal_one(small_config, tmp_path):
     assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
 
 
+@pytest.mark.slow
 def test_losses_of_the_predictors_do_not_shrink_with_replicas(tmp_path):
     """Keras' own loss objects divide by the number of replicas, on top of the mean over them."""
     config = tmp_path / "tiny.yml"

@@ -33,6 +33,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(small_run, small_config, tmp_
     assert_equal_runs(parts, small_run)
 
 
+@pytest.mark.slow
 def test_resuming_does_not_repeat_events(small_config, tmp_path):
     quiet_train(load_config(small_config, ["training.steps=5"]), tmp_path)
     folder = tmp_path / "small"
@@ -121,6 +122,7 @@ def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
     assert_equal_runs(copied_run, small_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["training.precision=mixed_bfloat16", "training.xla=true"])
 def test_options_train(small_config, tmp_path, override):
     config = load_config(small_config, [override, "training.steps=2", "training.log_every=1"])
@@ -158,6 +160,7 @@ def start_training(config, logdir, *overrides, file_limit=None):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_loses_nothing(small_run, copied_run, small_config, tmp_path):
     process = start_training(small_config, tmp_path, "training.steps=7", file_limit=40000)
     _, errors = process.communicate(timeout=120)
@@ -168,6 +171,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(small_run, copied_run, small_
     assert load_experiment(copied_run)[2] == 6
 
 
+@pytest.mark.slow
 def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, tmp_path):
     endless = ("training.steps=1000000", "training.checkpoint_every=2")
     folder = tmp_path / "small"
