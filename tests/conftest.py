@@ -21,7 +21,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers divide the cores among themse
 import_tensorflow()
 
 
-# Cases of DFDNet that compile for seconds; SDFNet's, or other tests, cover what they test by default.
+# Cases, most of DFDNet, that compile for seconds; other cases cover what they test by default.
 SLOW_CASES = (
     "test_frequency_nets.py::test_mixed_precision[dfdnet]",
     "test_frequency_nets.py::test_rollout_feeds_predictions_back[dfdnet]",
