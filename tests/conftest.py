@@ -21,7 +21,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers divide the cores among themse
 import_tensorflow()
 
 
-# Cases, most of DFDNet, that compile for seconds; other cases cover what they test by default.
+# Cases that compile for seconds; other cases cover what they test by default.
 SLOW_CASES = (
     "test_frequency_nets.py::test_mixed_precision[dfdnet]",
     "test_frequency_nets.py::test_rollout_feeds_predictions_back[dfdnet]",
@@ -31,6 +31,13 @@ SLOW_CASES = (
     "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[dfdnet]",
     "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[sdfnet]",
     "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[simvp]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[fusion]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[motion_gan]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[svg_lp]",
+    "test_contract.py::test_overfits_two_clips[dfdnet]",
+    "test_frequency_nets.py::test_sizes[16-16-3-4-dfdnet]",
+    "test_hierarchical.py::test_frame_sizes[128-1]",
+    "test_hierarchical.py::test_frame_sizes[256-3]",
     "test_initial_values.py::test_frequency_nets[DFDNet]",
 )
 

@@ -97,6 +97,7 @@ def test_a_folder_with_good_and_bad_videos(logs, videos, tmp_path, capsys):
     assert arrays["samples"].shape == (4, 2, 32, 32, 1)
 
 
+@pytest.mark.slow
 def test_videos_are_thinned_and_cropped_as_in_training(logs, videos, tmp_path, capsys):
     whole = read_video(videos / "long.npy")
     wide = np.repeat(whole, 2, axis=2)[:, :, 3:-3]

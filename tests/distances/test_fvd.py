@@ -255,6 +255,7 @@ evaluation: {{fvd_weights: {i3d_checkpoint}}}
     return path
 
 
+@pytest.mark.slow
 def test_training_measures_and_records_it(generator_config, tmp_path, cache):
     lines = []
     folder = hvp.training.train(hvp.load_config(generator_config), tmp_path / "logs", lines.append)

@@ -68,6 +68,7 @@ def test_short_predictions_need_their_context(i3d_network):
     assert PredictionDistance(i3d_network, context=5, horizon=6, where="in").num_frames == 11
 
 
+@pytest.mark.slow
 def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, capsys):
     monkeypatch.setattr("hvp.distances.i3d.I3D", {str(i3d_checkpoint): i3d_network}.get)
     arguments = ["evaluate", "--logdir", str(run), "--metrics", "mse", "--no-save-grid"]

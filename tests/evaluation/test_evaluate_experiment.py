@@ -65,6 +65,7 @@ def test_results_depend_on_the_seed_and_not_on_the_batch_size(run):
         assert three["copy_last_frame"]["mean"] == one["copy_last_frame"]["mean"]
 
 
+@pytest.mark.slow
 def test_levels_that_see_no_context_and_longer_horizons(run):
     blind = evaluated(run, "--use-obs", "FF", "--eval-seq-len", "13", "--num-samples", "1")
     seeing = evaluated(run, "--use-obs", "TT", "--eval-seq-len", "13", "--num-samples", "1")

@@ -74,6 +74,7 @@ def test_keras_fit_trains_with_the_same_step():
     assert history["loss"][1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_any_context_length():
     """Contexts that do not fill the slow level's ticks are used as far as they go."""
     model = small_model(cell_mean_only=True)
@@ -134,6 +135,7 @@ def test_posterior_share_of_the_kl_moves_the_posterior():
     assert norms[False] > norms[True]
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_in_float32_variables():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

@@ -98,6 +98,7 @@ def test_frequency_nets(family):
         assert_drawn(target.variable, frequency_net_rule(name, shapes), name)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_them():
     def drawn():
         keras.utils.set_random_seed(3)

@@ -26,6 +26,7 @@ from hvp.training.trainer import Interrupted
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(small_run, small_config, tmp_path):
     quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path / "parts")
     parts = quiet_train(load_config(small_config), tmp_path / "parts")

@@ -94,6 +94,7 @@ def test_a_stage_updates_what_it_names(stage):
     assert len(model.optimizers) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["joint", "predictor", "translator"])
 def test_the_learning_rate_reported_is_that_of_what_is_trained(stage):
     model = small(stage=stage)
@@ -173,6 +174,7 @@ def test_masks():
     assert upscaled.pictures(video, masks).shape == (2, 6, 8, 8, 3)
 
 
+@pytest.mark.slow
 def test_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

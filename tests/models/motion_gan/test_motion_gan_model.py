@@ -83,6 +83,7 @@ def test_a_step_moves_all_networks(changes):
         np.testing.assert_allclose(moved, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", NETWORKS[:2], ids=["default", "pair"])
 def test_mixed_precision(changes):
     """Frames come out in float32 and move smoothly: their times are never rounded."""
