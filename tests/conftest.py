@@ -36,8 +36,8 @@ SLOW_CASES = (
     "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[svg_lp]",
     "test_contract.py::test_overfits_two_clips[dfdnet]",
     "test_frequency_nets.py::test_sizes[16-16-3-4-dfdnet]",
-    "test_hierarchical.py::test_frame_sizes[128-1]",
-    "test_hierarchical.py::test_frame_sizes[256-3]",
+    "test_hierarchical.py::test_frame_sizes[128-3]",
+    "test_hierarchical.py::test_frame_sizes[256-1]",
     "test_initial_values.py::test_frequency_nets[DFDNet]",
 )
 
