@@ -21,6 +21,7 @@ from keras import layers
 from hvp.layers.convolution import NORM_EPSILON, batch_norm
 from hvp.layers.grouped import GroupedConvolution
 from hvp.layers.initial_values import pytorch_values
+from hvp.models.seeds import fold_in, replica_rows
 
 LAYER_SCALE = 0.01  # of an attention block's two branches, at the start
 INCEPTION_KERNELS = (3, 5, 7, 11)
@@ -167,8 +168,11 @@ def drop_examples(
     """Leaves a residual branch out of whole examples while training (stochastic depth)."""
     if not training or probability == 0 or seed is None:
         return branch
-    seed = tf.random.experimental.stateless_fold_in(seed, part)
-    kept = tf.random.stateless_uniform((tf.shape(branch)[0], 1, 1, 1), seed) >= probability
+    seed = fold_in(seed, part)
+    drawn = replica_rows(
+        lambda rows: tf.random.stateless_uniform((rows, 1, 1, 1), seed), tf.shape(branch)[0]
+    )
+    kept = drawn >= probability
     return branch * tf.cast(kept, branch.dtype) / (1 - probability)
 
 
@@ -220,7 +224,7 @@ class MetaFormer(layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False, seed: Any = None) -> tf.Tensor:
         for i, (block, reduction) in enumerate(zip(self.blocks, self.reductions, strict=True)):
-            own = None if seed is None else tf.random.experimental.stateless_fold_in(seed, i)
+            own = None if seed is None else fold_in(seed, i)
             x = block(x, training=training, seed=own)
             x = x if reduction is None else reduction(x)
         return x
