@@ -11,6 +11,7 @@ from hvp.config.fields import (
     INTEGER,
     NUMBER,
     Count,
+    Decay,
     Interval,
     Items,
     Location,
@@ -43,6 +44,8 @@ class DataConfig:
     """Training windows start anywhere in their videos, anew each epoch."""
     division: str | None = None
     """Another way to divide it: kth has openstl, ucf101 train_and_test."""
+    validation_share: Decay = 0.0
+    """Of the training videos, held out for validation where there is no val; 0: test is taken."""
     clips_per_video: Literal["all", "one"] = "all"
     """Training windows of each video and epoch: all, or one, drawn anew."""
     frame_step: Count = 1

@@ -105,6 +105,19 @@ class DataSet:
             for path in paths
         ]
 
+    def recording(self, name: str) -> str:
+        """The recording that a video, or a clip that `prepare` made, is of.
+
+        `data.validation_share` holds out whole ones. Override it where several videos show the
+        same scene, person or moment; the video itself by default.
+        """
+        return name
+
+    def has_validation(self, root: Path) -> bool:
+        """Whether a folder holds a `val` split beside the one for testing."""
+        splits = self.find_videos(root)
+        return bool(splits.get("val") and splits.get("test"))
+
     def open(self, config: DataConfig, split: str, seq_len: int, seed: int) -> FrameSource:
         """Opens a split of `config.datadir`; see `hvp.data.sources.open_source`."""
         if self.generated and config.datadir is None:

@@ -78,3 +78,7 @@ class Divided:
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         source, own = self._places[video]
         return source.read(own, start, length, epoch)
+
+    def read_masks(self, video: int, start: int, length: int) -> np.ndarray:
+        source, own = self._places[video]
+        return cast(MaskedSource, source).read_masks(own, start, length)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from hvp.config import DataConfig
@@ -20,13 +22,28 @@ class GeneratedVideos:
     def __init__(self, config: DataConfig, split: str, seq_len: int, seed: int):
         self._config, self._training = config, split == "train"
         self._seed = seed if self._training else self.test_seed
+        self._first = 0
         count = config.train_videos if self._training else config.test_videos
         self.names = [f"generated-{split}-{i}" for i in range(count)]
         self.lengths = [seq_len] * count
         self.skipped: list[str] = []
 
+    def never_trained_on(self, share: float) -> GeneratedVideos:
+        """Videos beyond those of every epoch, always the same: `share` as many, at least one.
+
+        Args:
+            share: of the training videos; call it on those.
+        """
+        others = copy.copy(self)
+        others._training, others._first = False, len(self.names)
+        count = max(1, round(share * len(self.names)))
+        others.names = [f"generated-val-{i}" for i in range(count)]
+        others.lengths = self.lengths[:1] * count
+        return others
+
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
-        random = np.random.default_rng([self._seed, epoch if self._training else 0, video])
+        epoch = epoch if self._training else 0
+        random = np.random.default_rng([self._seed, epoch, self._first + video])
         return fit_frames(self.draw(random, start + length)[start:], self._config)
 
     def draw(self, random: np.random.Generator, num_frames: int) -> np.ndarray:

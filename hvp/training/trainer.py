@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from hvp.config import ExperimentConfig
+from hvp.data.sources import validation_videos
 from hvp.data.video_split import VideoSplit
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
@@ -130,8 +131,14 @@ def _describe(run: Run) -> None:
     )
     run.report(
         f"data: {config.data.dataset}, {train_split.num_windows} training windows of "
-        f"{train_split.seq_len} frames, {run.splits['val'].num_windows} for validation"
+        f"{train_split.seq_len} frames, {run.splits['val'].num_windows} for validation, of "
+        f"{validation_videos(config.data)}"
     )
+    if config.training.validate_every and validation_videos(config.data) == "test":
+        run.report(
+            "note: there is no val, so model/best is chosen by the test split; "
+            "data.validation_share holds out training videos instead"
+        )
 
 
 def _check_settings(config: ExperimentConfig) -> None:

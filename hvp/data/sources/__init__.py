@@ -7,7 +7,7 @@ or anywhere else, with `hvp.register_dataset` or an entry point of the group `hv
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from hvp.errors import UserError
 from hvp.registry import Registry
@@ -96,42 +96,83 @@ def open_source(config: DataConfig, split: str, seq_len: int, seed: int) -> Fram
     """Opens one split of `config.dataset`.
 
     Args:
-        split: `train`, `val` (the test split, where a data set has no other) or `test`.
+        split: `train`, `val` or `test`; see `validation_videos`.
         seq_len: frames per window; videos with fewer are unusable, generated ones have as many.
-        seed: of generated training data.
+        seed: of generated training data, and of what is held out for validation.
 
     Raises:
         UserError: for an unknown data set, missing data (saying where to get it) and unusable
             videos, unless `config.unusable_videos` is `skip`.
     """
-    from hvp.data.frame_source import Divided, EveryNth
-    from hvp.data.prepared_folder import is_prepared
+    from hvp.data.frame_source import EveryNth
+    from hvp.data.held_out import hold_out
 
-    opened = data_set(config.dataset)
+    published = data_set(config.dataset)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, received {split!r}")
     if config.masks:
-        _check_masks(config, opened)
+        _check_masks(config, published)
+    span = seq_len * config.frame_step
+    share = config.validation_share
+    if split == "test" or not share or validation_videos(config) == "val":
+        source = _open_whole(config, split, span, seed)
+    else:
+        whole = _open_whole(config, "train", span, seed)
+        recording = _made_of(config, published).recording
+        source = hold_out(whole, split, share, seed, recording)
+    return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
+
+
+def validation_videos(config: DataConfig) -> Literal["val", "train", "test"]:
+    """The split that the videos of validation are from.
+
+    `val` where the data have one beside `test`; else `train`, of which `data.validation_share` is
+    then held out; `test` if that is 0.
+    """
+    from hvp.data.prepared_folder import is_prepared, read_info
+
+    published = data_set(config.dataset)
+    if config.datadir is not None and config.division is None:
+        folder = Path(config.datadir)
+        if is_prepared(folder):
+            splits = read_info(folder).splits
+            has_validation = bool(splits.get("val") and splits.get("test"))
+        else:
+            has_validation = folder.is_dir() and published.has_validation(folder)
+        if has_validation:
+            return "val"
+    return "train" if config.validation_share else "test"
+
+
+def _open_whole(config: DataConfig, split: str, span: int, seed: int) -> FrameSource:
+    """A split as the data set, or `data.division`, has it; `val` may be that of another name."""
+    from hvp.data.frame_source import Divided
+    from hvp.data.prepared_folder import is_prepared
+
+    opened = data_set(config.dataset)
     division = None if config.division is None else _division(config, opened)
     if is_prepared(config.datadir):
         opened = data_set(PREPARED)
-    span = seq_len * config.frame_step
     if division is None:
-        source = opened.open(config, split, span, seed)
-    else:
-        source = Divided(
-            {own: opened.open(config, own, span, seed) for own in ("train", "test")},
-            lambda name, own: ("test" if split == "val" else split) in division(name, own),
-        )
-    return source if config.frame_step == 1 else EveryNth(source, config.frame_step)
+        return opened.open(config, split, span, seed)
+    return Divided(
+        {own: opened.open(config, own, span, seed) for own in ("train", "test")},
+        lambda name, own: ("test" if split == "val" else split) in division(name, own),
+    )
+
+
+def _made_of(config: DataConfig, opened: DataSet) -> DataSet:
+    """The data set itself, or for `prepared` the one that its folder was made of."""
+    from hvp.data.prepared_folder import is_prepared, read_info
+
+    if opened.name == PREPARED and config.datadir is not None and is_prepared(config.datadir):
+        return data_set(read_info(Path(config.datadir)).dataset)
+    return opened
 
 
 def _division(config: DataConfig, opened: DataSet) -> Division:
     """The division that `data.division` names, also of what a prepared folder was made of."""
-    from hvp.data.prepared_folder import is_prepared, read_info
-
-    if opened.name == PREPARED and config.datadir is not None and is_prepared(config.datadir):
-        opened = data_set(read_info(Path(config.datadir)).dataset)
+    opened = _made_of(config, opened)
     if config.division is None or config.division not in opened.divisions:
         known = ", ".join(opened.divisions)
         raise UserError(

@@ -21,6 +21,7 @@ from hvp.data.stored_videos import Splits, videos_below
 
 SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 SUBJECT = re.compile(r"(?:^|/)(?:S(\d{1,2})/|s_(\d\d)_act_)")
+CAMERA = re.compile(r"\.\d{8}(?=\.|$)|_ca_\d\d(?=/|$)")
 NO_VIDEOS = ("MySegmentsMat", "MyPoseFeatures")
 
 
@@ -33,6 +34,10 @@ class Human36M(DataSet):
         "S9, S11) and name their folder by --source, or put S1/Videos/*.mp4, ... there; folders "
         "of frames named s_01_act_02_subact_01_ca_01 do too"
     )
+
+    def recording(self, name: str) -> str:
+        """What the four cameras saw at once."""
+        return CAMERA.sub("", name)
 
     def find_videos(self, root: Path) -> Splits:
         """Videos and frame folders by the subject that their path names."""

@@ -75,6 +75,11 @@ class KTH(DataSet):
             clips.setdefault(name, Clip(name, split, path, parts))
         return list(clips.values())
 
+    def recording(self, name: str) -> str:
+        """All clips of a person: the data set is divided by persons."""
+        person = PERSON.search(name)
+        return person[1] if person else name
+
     def read_listing(self, path: Path) -> Listing:
         """`00sequences.txt`. Clips that it marks as missing have no ranges."""
         return read_sequences(path)

@@ -30,6 +30,11 @@ class Sky(DataSet):
         "or the archive itself when preparing"
     )
 
+    def recording(self, name: str) -> str:
+        """The folder of the recording that the video was cut from."""
+        split, recording, *videos = [*name.split("/", 2), ""]
+        return f"{split}/{recording}" if any(videos) else name
+
     def find_videos(self, root: Path) -> Splits:
         """The folders of frames at any depth below each split's folder."""
         return {

@@ -26,6 +26,7 @@ from hvp.errors import UserError
 from hvp.files import require_regular
 
 CLIP = re.compile(r"v_[a-z]+_g(\d\d)_c\d\d", re.IGNORECASE)
+RECORDING = re.compile(r"v_[a-z]+_g\d\d(?=_c\d\d)", re.IGNORECASE)
 TEST_GROUPS = range(1, 8)
 
 
@@ -44,6 +45,11 @@ class UCF101(DataSet):
         "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip by hand, "
         "unpack both (unrar x UCF101.rar) and name their folder"
     )
+
+    def recording(self, name: str) -> str:
+        """The group: clips of one were cut from the same video."""
+        clip = RECORDING.search(name)
+        return clip[0].lower() if clip else name
 
     def find_videos(self, root: Path) -> Splits:
         """Clips by the official lists, or by their group where there are no lists."""
