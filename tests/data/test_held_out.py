@@ -174,7 +174,7 @@ def test_as_many_as_the_share_says():
     assert len(held_out_recordings(many, 0.05, seed=0)) == 10
     assert len(held_out_recordings(many, 1e-6, seed=0)) == 1
     assert len(held_out_recordings(["a", "b"], 0.99, seed=0)) == 1
-    with pytest.raises(UserError, match=r"validation_share is 0.05: .* nothing can be held out"):
+    with pytest.raises(UserError, match=r"validation_share is 0.05, but .* of one recording, 'a'"):
         held_out_recordings(["a", "a"], 0.05, seed=0)
 
 

@@ -212,6 +212,7 @@ def test_published_settings_evaluate_on_windows_longer_than_they_train_on(tmp_pa
         write_mp4(tmp_path / folder / "1.mp4", frames * np.ones((64, 64, 1), np.uint8), 25)
     overrides = [Override("data.datadir", str(tmp_path), "test")]
     overrides.append(Override("data.cache_dir", str(tmp_path / "cache"), "test"))
+    overrides.append("data.validation_share=0")
     config = load_config(name, overrides)
     assert VideoSplit(config.data, "train").num_windows == 3
     assert VideoSplit(config.data, "train").videos[0][1] == 336
