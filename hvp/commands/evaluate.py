@@ -156,6 +156,7 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     from hvp.data.video_split import evaluation_split
     from hvp.evaluation.open_loop import evaluate
     from hvp.evaluation.report import write_report
+    from hvp.evaluation.scorecard.record import write_events
 
     config = experiment.config
     wanted = config.evaluation
@@ -183,6 +184,7 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     about = _about(config, split) | {"checkpoint": checkpoint, "checkpoint_step": step}
     fvd = None if distance is None else _fvd_record(distance, result)
     page = write_report(result, folder, about, gallery=not arguments.no_save_grid, fvd=fvd)
+    write_events(result.scorecard, folder, step)
     _print_summary(result)
     if fvd is not None:
         print(f"{fvd['metric']}: {fvd['value']:.3f}")

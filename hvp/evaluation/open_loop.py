@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ import tensorflow as tf
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
+from hvp.evaluation.scorecard.tally import Scorecard, ScorecardTally
+from hvp.evaluation.scorer import Scorer
 from hvp.evaluation.spectra import SpectralTally, Spectrum
-from hvp.metrics.protocols import Protocol, find_protocol
+from hvp.metrics.protocols import find_protocol
 from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel
@@ -30,8 +30,6 @@ KINDS = {
 # Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
 # example's place in the data and the sample's number only, never on batch size or N.
 SAMPLES_AT_ONCE = 5
-# Values that are scored at once: SSIM keeps about ten float64 numbers of each, 0.3 GB in all.
-PIXELS_AT_ONCE = 2**22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +84,7 @@ class OpenLoopResult:
         gallery: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
         spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
+        scorecard: of the samples as a forecast.
     """
 
     settings: OpenLoopSettings
@@ -97,6 +96,7 @@ class OpenLoopResult:
     gallery: list[Example]
     weights_sha256: dict[str, str]
     spectra: dict[str, Spectrum]
+    scorecard: Scorecard
 
 
 def evaluate(
@@ -164,7 +164,10 @@ class OpenLoopScores:
         self.model, self.settings, self.distance = model, settings, distance
         protocol = find_protocol(settings.protocol)
         self._clip = protocol.clip_predictions
-        self._scorer = _Scorer(settings, protocol)
+        self._scorer = Scorer(settings, protocol)
+        self._scorecard = ScorecardTally(
+            settings.horizon, settings.num_samples, model.stochastic, self._scorer.lpips
+        )
         self._tallies = {
             metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics
         }
@@ -190,6 +193,7 @@ class OpenLoopScores:
         scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
         for predicted in self._predictions(context, batch.get("masks"), names):
             shown.add(predicted)
+            self._scorecard.keep(predicted)
             if not baseline:
                 self._measure_first_sample(context, future, predicted[0])
                 # The baseline goes along as one more sample: LPIPS sees each true frame once.
@@ -202,6 +206,7 @@ class OpenLoopScores:
                 scores[metric].append(value)
         self._gallery.extend(shown.examples())
         self._videos.extend(_strings(batch.get("source", batch["name"])))
+        self._scorecard.update(context[:, -1:], future, self._videos[-len(names) :])
         self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, baseline)
 
     def _predictions(
@@ -236,6 +241,7 @@ class OpenLoopScores:
         """Adds `(samples, batch, horizon)` scores, and the baseline's `(batch, horizon)`."""
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         videos = self._videos[-len(names) :]
+        self._scorecard.update_metrics(scores, videos)
         for metric, value in scores.items():
             by_kind = _reduce_samples(value, METRICS[metric].higher_is_better)
             for kind, reduced in {**by_kind, "copy_last": baseline[metric]}.items():
@@ -262,6 +268,7 @@ class OpenLoopScores:
             gallery=self._gallery,
             weights_sha256=self._scorer.weights_sha256,
             spectra=self._spectra.spectra(),
+            scorecard=self._scorecard.result(),
         )
 
 
@@ -273,51 +280,6 @@ def _reduce_samples(scores: np.ndarray, higher_is_better: bool) -> dict[str, np.
         "best": scores[best, np.arange(scores.shape[1])],
         "mean": scores.astype(np.float64).mean(0),
     }
-
-
-class _Scorer:
-    """All metrics of a batch: `(batch, horizon, H, W, C)` against `(samples, batch, ...)`."""
-
-    def __init__(self, settings: OpenLoopSettings, protocol: Protocol) -> None:
-        self._functions: dict[str, Callable[..., tf.Tensor]] = {}
-        self.weights_sha256: dict[str, str] = {}
-        for metric in settings.metrics:
-            implementation: Any = METRICS[metric].load()
-            if inspect.isclass(implementation):
-                implementation = implementation(settings.weights_dir)  # type: ignore[call-arg]
-                self.weights_sha256.update(
-                    {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}
-                )
-            self._functions[metric] = partial(
-                implementation, convention=protocol.convention(metric)
-            )
-        self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
-
-    def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
-        """Metric -> `(samples, batch, horizon)`."""
-        samples, batch, horizon, *frame = pred.shape
-        if self._graph is None:  # one graph for every batch size and number of samples
-            self._graph = tf.function(
-                lambda true, pred: {m: f(true, pred) for m, f in self._functions.items()},
-                input_signature=[
-                    tf.TensorSpec([None, *frame], tf.float32),
-                    tf.TensorSpec([None, None, *frame], tf.float32),
-                ],
-                autograph=False,  # it would wrap the metrics' own messages
-            )
-        true = tf.reshape(true, (-1, *frame))
-        pred = tf.reshape(pred, (samples, -1, *frame))
-        step = max(1, PIXELS_AT_ONCE // (samples * int(np.prod(frame))))
-        parts = [
-            self._graph(true[first : first + step], pred[:, first : first + step])
-            for first in range(0, batch * horizon, step)
-        ]
-        return {
-            metric: np.concatenate([part[metric] for part in parts], 1).reshape(
-                samples, batch, horizon
-            )
-            for metric in self._functions
-        }
 
 
 def _check_length(video: tf.Tensor, names: list[str], settings: OpenLoopSettings) -> None:

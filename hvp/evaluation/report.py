@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ import numpy as np
 from hvp.errors import writing
 from hvp.evaluation.open_loop import KINDS, SAMPLES_AT_ONCE, OpenLoopResult
 from hvp.evaluation.page import report_page
+from hvp.evaluation.plain import number, overall, per_frame
+from hvp.evaluation.scorecard.record import scorecard_columns, scorecard_record
 from hvp.metrics.protocols import find_protocol
 from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
@@ -66,27 +67,18 @@ def write_report(
 
 
 def _numbers(result: OpenLoopResult) -> dict[str, Any]:
-    """Summary, curves and spectra as plain values."""
+    """Summary, curves, spectra and scorecard as plain values."""
     curves = {
         metric: {_KIND_NAMES[kind]: curve for kind, curve in kinds.items()}
         for metric, kinds in result.curves.items()
     }
     return {
         "summary": {
-            metric: {
-                kind: {"mean": _number(curve.overall), "ci95": _number(curve.overall_interval)}
-                for kind, curve in kinds.items()
-            }
+            metric: {kind: overall(curve) for kind, curve in kinds.items()}
             for metric, kinds in curves.items()
         },
         "per_frame": {
-            metric: {
-                kind: {
-                    "mean": [_number(value) for value in curve.mean],
-                    "ci95": [_number(value) for value in curve.interval],
-                }
-                for kind, curve in kinds.items()
-            }
+            metric: {kind: per_frame(curve) for kind, curve in kinds.items()}
             for metric, kinds in curves.items()
         },
         "spectra": {
@@ -96,6 +88,7 @@ def _numbers(result: OpenLoopResult) -> dict[str, Any]:
             }
             for domain, spectrum in result.spectra.items()
         },
+        "scorecard": scorecard_record(result.scorecard),
     }
 
 
@@ -156,11 +149,12 @@ def _write_frames(result: OpenLoopResult, path: Path) -> None:
         for kind, curve in kinds.items():
             columns[f"{metric}_{kind}"] = curve.mean
             columns[f"{metric}_{kind}_ci95"] = curve.interval
+    columns |= scorecard_columns(result.scorecard, result.settings.horizon)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["predicted_frame", "video_frame", *columns])
         for step in range(result.settings.horizon):
-            values = (_number(column[step]) for column in columns.values())
+            values = (number(column[step]) for column in columns.values())
             writer.writerow([step + 1, result.settings.context + step + 1, *values])
 
 
@@ -169,8 +163,3 @@ def _write_examples(result: OpenLoopResult, path: Path) -> None:
         writer = csv.DictWriter(file, list(result.examples[0]))
         writer.writeheader()
         writer.writerows(result.examples)
-
-
-def _number(value: float) -> float | None:
-    """A JSON number; `None` for what a single video leaves undefined."""
-    return float(value) if math.isfinite(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -79,13 +80,7 @@ class LPIPS:
         true, pred = checked(true, pred)
         choose("lpips", {"default": self._distances}, convention)
         height, width, channels = true.shape[-3:]
-        if channels not in (1, 3):
-            raise ValueError(f"LPIPS needs 1 or 3 channels, received {channels}")
-        if min(height, width) < _SMALLEST:
-            raise UserError(
-                f"LPIPS needs frames of at least {_SMALLEST}x{_SMALLEST} pixels, these have "
-                f"{height}x{width}; use larger frames or leave lpips out of the metrics"
-            )
+        _check_frame(height, width, channels)
         frame = (height, width, channels)
         frames_true = tf.reshape(true, (-1, *frame))  # (frames, H, W, C)
         count = tf.shape(frames_true)[0]
@@ -104,14 +99,37 @@ class LPIPS:
             parts = parts.write(parts.size(), tf.transpose(part))  # (some, samples)
         return tf.transpose(parts.concat())
 
+    def features(self, frames: tf.Tensor) -> list[tf.Tensor]:
+        """A feature map of each layer; the squared Euclidean distance of all together is LPIPS.
+
+        Args:
+            frames: `(frames, height, width, channels)`, as `true` of a call.
+        """
+        _check_frame(*frames.shape[-3:])
+        return [
+            unit * tf.sqrt(lin / tf.cast(tf.shape(unit)[1] * tf.shape(unit)[2], tf.float32))
+            for unit, lin in self._layers(frames)
+        ]
+
     def _some_frames(self, true: tf.Tensor, pred: tf.Tensor) -> tf.Tensor:
         samples, frames = tf.shape(pred)[0], tf.shape(true)[0]
         # (samples * some + some, H, W, C), one pass through the trunk
         flat = tf.concat([tf.reshape(pred, tf.concat([[-1], tf.shape(true)[1:]], 0)), true], 0)
-        if flat.shape[-1] == 1:
-            flat = tf.tile(flat, (1, 1, 1, 3))
-        x = (2.0 * clipped(flat) - 1.0 - _SHIFT) / _SCALE
         distance = tf.zeros((samples, frames))
+        for unit, lin in self._layers(flat):
+            of_pred = tf.reshape(
+                unit[: samples * frames],
+                tf.concat([[samples, frames], tf.shape(unit)[1:]], 0),
+            )
+            squared = tf.square(of_pred - unit[samples * frames :])
+            distance += tf.reduce_mean(tf.reduce_sum(squared * lin, -1), (-2, -1))
+        return distance
+
+    def _layers(self, frames: tf.Tensor) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Unit features `(frames, h, w, channels)` and the weights of their channels."""
+        if frames.shape[-1] == 1:
+            frames = tf.tile(frames, (1, 1, 1, 3))
+        x = (2.0 * clipped(frames) - 1.0 - _SHIFT) / _SCALE
         for (pool, padding, stride), (kernel, bias), lin in zip(
             _SLICES, self._slices, self._lins, strict=True
         ):
@@ -120,14 +138,17 @@ class LPIPS:
             # Explicit zeros: TensorFlow's SAME would pad one side more than the original does.
             x = tf.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
             x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, "VALID") + bias)
-            unit = x / (tf.norm(x, axis=-1, keepdims=True) + 1e-10)
-            of_pred = tf.reshape(
-                unit[: samples * frames],
-                tf.concat([[samples, frames], tf.shape(unit)[1:]], 0),
-            )
-            squared = tf.square(of_pred - unit[samples * frames :])
-            distance += tf.reduce_mean(tf.reduce_sum(squared * lin, -1), (-2, -1))
-        return distance
+            yield x / (tf.norm(x, axis=-1, keepdims=True) + 1e-10), lin
+
+
+def _check_frame(height: int, width: int, channels: int) -> None:
+    if channels not in (1, 3):
+        raise ValueError(f"LPIPS needs 1 or 3 channels, received {channels}")
+    if min(height, width) < _SMALLEST:
+        raise UserError(
+            f"LPIPS needs frames of at least {_SMALLEST}x{_SMALLEST} pixels, these have "
+            f"{height}x{width}; use larger frames or leave lpips out of the metrics"
+        )
 
 
 def _arrays(path: Path, *names: str) -> list[np.ndarray]:

@@ -141,3 +141,46 @@ class CurveTally:
             float(self._overall.mean),
             float(self._overall.interval()),
         )
+
+
+class RatioTally:
+    """Gathers the quotient of two means over the horizon, batch by batch, with its interval.
+
+    A quotient's error is that of the mean of a - R b, divided by the mean of b (the delta method).
+    Memory is a row of each a context.
+
+    Args:
+        root: the square root of the quotient, for variances.
+    """
+
+    def __init__(self, root: bool = False) -> None:
+        self._root = root
+        self._above: list[np.ndarray] = []
+        self._below: list[np.ndarray] = []
+        self._videos: list[str] = []
+
+    def update(self, above: np.ndarray, below: np.ndarray, videos: Sequence[str]) -> None:
+        """Adds a batch's `(examples, horizon)` values; `videos` name those that they are of."""
+        self._above.append(np.asarray(above, np.float64))
+        self._below.append(np.asarray(below, np.float64))
+        self._videos.extend(videos)
+
+    def curve(self) -> Curve:
+        """NaN where the lower mean is 0."""
+        above, below = np.concatenate(self._above), np.concatenate(self._below)
+        mean, interval = self._quotient(above, below)
+        overall = self._quotient(above.mean(1, keepdims=True), below.mean(1, keepdims=True))
+        return Curve(mean, interval, float(overall[0][0]), float(overall[1][0]))
+
+    def _quotient(self, above: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ratio of the means over rows and its half width, `(columns,)` each."""
+        top, bottom = above.mean(0), below.mean(0)
+        ratio = np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
+        residuals = ClusteredMean()
+        residuals.update(above - ratio * below, self._videos)
+        interval = residuals.interval() / np.where(bottom > 0, bottom, np.nan)
+        if not self._root:
+            return ratio, interval
+        root = np.sqrt(ratio)
+        # a root without slope: nothing to say where no sample differs
+        return root, np.divide(interval, 2 * root, out=np.full_like(root, np.nan), where=root > 0)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from run_files import events
 
 import hvp
 from hvp.__main__ import main
@@ -63,6 +64,15 @@ def test_results_depend_on_the_seed_and_not_on_the_batch_size(run):
         assert three["mean_over_samples"]["mean"] != one["mean_over_samples"]["mean"]
         # the same videos: --seed is of the samples
         assert three["copy_last_frame"]["mean"] == one["copy_last_frame"]["mean"]
+
+    cards = [report["scorecard"]["scores"] for report in (first, again)]
+    for name, score in cards[0].items():
+        for part, value in score["summary"].items():
+            assert cards[1][name]["summary"][part]["mean"] == pytest.approx(value["mean"], rel=1e-3)
+    folder = sorted(run.glob("eval_*"))[-1]
+    scalars = {tag: value for step, tag, value in events(folder) if step == 12}
+    found = other["scorecard"]["scores"]["spread_skill"]["summary"]["ratio"]["mean"]
+    assert scalars["scorecard/spread_skill"] == pytest.approx(found)
 
 
 @pytest.mark.slow

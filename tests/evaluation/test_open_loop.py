@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hvp.errors import UserError
-from hvp.evaluation import OpenLoopSettings, evaluate, open_loop
+from hvp.evaluation import OpenLoopSettings, evaluate, scorer
 from hvp.metrics import mse, psnr
 from hvp.models.base import VideoModel
 from hvp.models.seeds import sample_noise
@@ -209,7 +209,7 @@ def test_scoring_in_parts_changes_nothing(monkeypatch):
     model = Noisy(height=16, width=16)
     whole = evaluate(model, batches(videos(), 5), settings(num_samples=6))
     # 7 frames at once of 6 samples and the baseline, so parts straddle examples.
-    monkeypatch.setattr(open_loop, "PIXELS_AT_ONCE", 7 * 6 * 16 * 16)
+    monkeypatch.setattr(scorer, "PIXELS_AT_ONCE", 7 * 6 * 16 * 16)
     parts = evaluate(model, batches(videos(), 5), settings(num_samples=6))
     assert ("mse", "best") in numbers(whole)
     for key, values in numbers(whole).items():

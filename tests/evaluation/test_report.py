@@ -13,6 +13,7 @@ from hvp.drawing.examples import Example
 from hvp.errors import UserError
 from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
 from hvp.evaluation.report import write_report
+from hvp.evaluation.scorecard.tally import ScorecardTally
 from hvp.evaluation.spectra import Spectrum
 from hvp.metrics.statistics import CurveTally
 
@@ -59,7 +60,19 @@ def make_result(num_samples=5, contexts=3, channels=1, protocol="default"):
             )
             for domain in ("spatial", "temporal")
         },
+        scorecard=make_scorecard(num_samples, contexts),
     )
+
+
+def make_scorecard(num_samples, contexts):
+    frames = np.random.default_rng(1).uniform(size=(num_samples + 1, contexts, HORIZON, 32, 24, 1))
+    frames = frames.astype(np.float32)
+    tally = ScorecardTally(HORIZON, num_samples, stochastic=True)
+    tally.keep(frames[1:])
+    names = [f"clip {i}" for i in range(contexts)]
+    tally.update(frames[0, :, :1], frames[0], names)
+    tally.update_metrics({"mse": np.ones((num_samples, contexts, HORIZON))}, names)
+    return tally.result()
 
 
 class Sources(HTMLParser):
@@ -98,6 +111,12 @@ def test_numbers_are_those_of_the_result(tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["predicted_frame"]) for row in rows] == list(range(1, HORIZON + 1))
     assert int(rows[0]["video_frame"]) == CONTEXT + 1
+    card = result.scorecard.scores["crps"]["reliability"]
+    found = report["scorecard"]["scores"]["crps"]["summary"]["reliability"]
+    assert found == {"mean": card.overall, "ci95": card.overall_interval}
+    np.testing.assert_allclose([float(row["crps_reliability"]) for row in rows], card.mean)
+    assert len(report["scorecard"]["best_of_n"]["mse"]["mean"]) == 5
+    assert len(report["scorecard"]["best_of_n"]["squared_error"]["calibrated"]) == 4
     baseline = result.curves["ssim"]["copy_last"]
     np.testing.assert_allclose([float(row["ssim_copy_last"]) for row in rows], baseline.mean)
     np.testing.assert_allclose(

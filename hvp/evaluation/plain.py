@@ -1,0 +1,32 @@
+"""Numbers as files hold them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hvp.metrics.statistics import Curve
+
+
+def number(value: float) -> float | None:
+    """A JSON number; `None` for what a single video leaves undefined."""
+    return float(value) if math.isfinite(value) else None
+
+
+def numbers(values: np.ndarray) -> Any:
+    """The same of an array of any shape, as nested lists."""
+    if np.ndim(values) == 0:
+        return number(float(values))
+    return [numbers(value) for value in values]
+
+
+def overall(curve: Curve) -> dict[str, float | None]:
+    """Mean over the horizon."""
+    return {"mean": number(curve.overall), "ci95": number(curve.overall_interval)}
+
+
+def per_frame(curve: Curve) -> dict[str, list[float | None]]:
+    """Mean of each frame."""
+    return {"mean": numbers(curve.mean), "ci95": numbers(curve.interval)}
