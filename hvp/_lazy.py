@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
+
+from hvp.quiet import quiet_import
 
 
 def lazy_exports(
@@ -20,12 +23,17 @@ def lazy_exports(
 
     def __getattr__(name: str) -> Any:
         if name in exports:
-            return getattr(importlib.import_module(exports[name]), name)
+            return getattr(_imported(exports[name]), name)
         if name in submodules:
-            return importlib.import_module(f"{package}.{name}")
+            return _imported(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         return sorted([*exports, *submodules])
 
     return __getattr__, __dir__
+
+
+def _imported(module: str) -> ModuleType:
+    with quiet_import():
+        return importlib.import_module(module)

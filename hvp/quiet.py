@@ -1,38 +1,58 @@
-"""Keeps TensorFlow's start-up notes from burying the commands' own messages."""
+"""Keeps TensorFlow's start-up notes from burying hvp's own messages."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and lists its devices without showing its notes.
-
-    They are written to file descriptor 2 before any log level is read, so they are caught there.
-    They are shown after all where they matter: if the import fails, or if the machine has an NVIDIA
-    device that TensorFlow does not see. `HVP_VERBOSE=1` shows them always.
-    """
-    if os.environ.get("HVP_VERBOSE") or "tensorflow" in sys.modules:
+    """Imports TensorFlow and lists its devices without showing its notes; see `quiet_import`."""
+    with quiet_import():
         import tensorflow  # noqa: F401
 
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Imports in it may be TensorFlow's first, whose notes are kept back then.
+
+    They are written to file descriptor 2 before any log level is read, so they are caught there.
+    They are shown after all where they matter: if an import fails, or if the machine has an NVIDIA
+    device that TensorFlow does not see. `HVP_VERBOSE=1` shows them always.
+    """
+    stderr = None if os.environ.get("HVP_VERBOSE") or "tensorflow" in sys.modules else _copy()
+    if stderr is None:
+        yield
         return
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    gpus: list[object] | None = None
+    shown = True
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            gpus = tf.config.list_physical_devices("GPU")
+            yield
+            shown = "tensorflow" not in sys.modules or _misses_gpu()
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
             notes.seek(0)
-            text = notes.read().decode(errors="replace")
-            if gpus is None or (not gpus and Path("/dev/nvidia0").exists()):
-                sys.stderr.write(text)
+            if shown:
+                sys.stderr.write(notes.read().decode(errors="replace"))
+
+
+def _copy() -> int | None:
+    """A copy of file descriptor 2; `None` where there is none, as in a program without console."""
+    try:
+        sys.stderr.flush()
+        return os.dup(2)
+    except (AttributeError, OSError):
+        return None
+
+
+def _misses_gpu() -> bool:
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU") and Path("/dev/nvidia0").exists()

@@ -62,6 +62,17 @@ def test_import_is_light_and_quiet():
     assert (result.stdout, result.stderr) == ("False 0.1.0\n", "")
 
 
+@pytest.mark.slow
+def test_tensorflow_is_quiet_in_python_too(tmp_path):
+    """And Keras knows our classes by their names, without an import of ours."""
+    tiny = "height=16, width=16, code_size=8, latent_size=2, recurrent_size=8"
+    written = start("-c", f"import hvp; hvp.models.SVGLP({tiny}).save('m.keras')", cwd=tmp_path)
+    assert (written.returncode, written.stdout, written.stderr) == (0, "", "")
+    code = "import keras, hvp; print(type(keras.models.load_model('m.keras')).__module__)"
+    read = start("-c", code, cwd=tmp_path)
+    assert (read.returncode, read.stdout) == (0, "hvp.models.svg_lp.model\n"), read.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "usage"),
     [

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -121,9 +121,24 @@ def save_experiment(
     return folder
 
 
+class Experiment(NamedTuple):
+    """A run as `load_experiment` gives it.
+
+    Attributes:
+        config: its configuration.
+        model: its model with trained weights and no optimizer state, ready for `rollout` or
+            `generate`.
+        step: the updates that the weights had.
+    """
+
+    config: ExperimentConfig
+    model: VideoModel
+    step: int
+
+
 def load_experiment(
     path: str | Path, checkpoint: str | int = "latest", overrides: Iterable[str | Override] = ()
-) -> tuple[ExperimentConfig, VideoModel, int]:
+) -> Experiment:
     """Rebuilds a run's model from its own `config.yml` and loads a checkpoint's weights.
 
     Args:
@@ -133,11 +148,15 @@ def load_experiment(
         overrides: `section.key=value`; the model's shapes must stay.
 
     Returns:
-        The configuration, the model without optimizer state, and the checkpoint's step.
+        Configuration, model and step, to be unpacked or by name.
 
     Raises:
         UserError: without a configuration or such a checkpoint, and when the checkpoint belongs to
             another configuration.
+
+    Example:
+        >>> config, model, step = hvp.load_experiment("logs/kth", checkpoint="best")
+        >>> futures = model.rollout(context, horizon=20, num_samples=3)
     """
     folder = find_run_folder(path)
     config = load_config(folder / CONFIG_FILE, overrides)
@@ -151,7 +170,7 @@ def load_experiment(
         status = tf.train.Checkpoint(model=wanted, step=step).read(prefix)
         status.expect_partial()  # the optimizer's part is not wanted
         status.assert_existing_objects_matched()
-    return config, model, int(step.numpy())
+    return Experiment(config, model, int(step.numpy()))
 
 
 def build_checked_model(config: ExperimentConfig) -> VideoModel:

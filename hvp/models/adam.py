@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable("hvp")
 class Adam(keras.optimizers.Adam):
     """`keras.optimizers.Adam`, each update of a variable done in place by one operation.
 

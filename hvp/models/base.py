@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from hvp.errors import UserError
-from hvp.families import plain_settings
 from hvp.models.adam import Adam
 from hvp.models.arguments import (
     as_frames,
@@ -18,13 +17,14 @@ from hvp.models.arguments import (
     check_returned,
     check_videos,
 )
+from hvp.models.saved import SavedModel
 from hvp.models.seeds import Seed, as_seed, example_seeds, fold_in
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
 
 
-class VideoModel(keras.Model):
+class VideoModel(SavedModel):
     """A model of videos `(batch, time, height, width, channels)`, float32 in [0, 1].
 
     A family sets `config_class`, makes its layers in `make_layers` and, where tracing `call` does
@@ -127,16 +127,6 @@ class VideoModel(keras.Model):
                 f"{', '.join(forgotten)}; make them in make_layers and build them in build_layers"
             )
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "height": self.height,
-            "width": self.width,
-            "channels": self.channels,
-            "seed": self.seed,
-            "name": self.name,
-            **({} if self.settings is None else plain_settings(self.settings)),
-        }
-
     # Training ------------------------------------------------------------------------------
 
     @property
@@ -156,12 +146,9 @@ class VideoModel(keras.Model):
             learning_rate: the schedule over the run, as `hvp.training.schedules` makes it;
                 `training.learning_rate`, constant, by default.
         """
-        self.clip_norm = training.clip_norm
-        if learning_rate is None:
-            learning_rate = training.learning_rate
         self.compile(
             optimizer=Adam(
-                learning_rate,
+                self.begin_training(training, learning_rate),
                 epsilon=training.adam_epsilon,
                 pytorch_epsilon=self.pytorch_epsilon,
             ),
@@ -282,8 +269,20 @@ class VideoModel(keras.Model):
         context = as_frames(context)
         self.check_videos(context, at_least=self.min_context)
         check_masks(masks, tuple(context.shape[:-1]), self.needs_masks, type(self).__name__)
-        drawn = num_samples if self.stochastic else 1
         seeds = example_seeds(seed, context.shape[0])
+        return self.samples(context, horizon, num_samples, seeds, masks, clip)
+
+    def samples(
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int,
+        seeds: tf.Tensor,
+        masks: tf.Tensor | None,
+        clip: bool = True,
+    ) -> tf.Tensor:
+        """`rollout` with its arguments checked, and one of `seeds` an example."""
+        drawn = num_samples if self.stochastic else 1
         frames = self._rollout(context, horizon, drawn, seeds, masks)
         check_returned(frames, (drawn, context.shape[0], horizon, *self.frame_shape), self._rollout)
         if clip:

@@ -28,7 +28,7 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(as_seed(seed), tf.cast(data, tf.int32))
 
 
-def example_seeds(seed: Seed, batch: int | None) -> tf.Tensor:
+def example_seeds(seed: Seed, batch: int | tf.Tensor | None) -> tf.Tensor:
     """One seed an example, `(batch, 2)`, int32.
 
     Args:

@@ -42,6 +42,7 @@ def make_schedule(
     return training.learning_rate
 
 
+@keras.saving.register_keras_serializable("hvp")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """Cosine from 1/25 of the highest rate up to it, then down to 1/250000 of it.
 
@@ -85,6 +86,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+@keras.saving.register_keras_serializable("hvp")
 class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A linear rise, then a cosine down to 0, or a constant rate.
 
@@ -116,6 +118,7 @@ class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+@keras.saving.register_keras_serializable("hvp")
 class Milestones(keras.optimizers.schedules.LearningRateSchedule):
     """A rate that is multiplied by `factor` at each milestone, after a linear rise.
 

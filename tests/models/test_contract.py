@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,6 +23,7 @@ import hvp
 from hvp.config import TrainingConfig, parse_config
 from hvp.experiment.checkpoints import load_experiment, save_experiment
 from hvp.families import FAMILIES
+from hvp.training.schedules import WarmUpCosine
 from hvp.training.trainer import train
 
 FREQUENCY_NET = {"frames": 2, "hidden": 8, "blocks": [1, 1, 1, 1], "losses": {"mse": 1.0}}
@@ -131,6 +134,14 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def in_graphs():
+    """Not eagerly: what is exported is a graph."""
+    tf.config.run_functions_eagerly(False)
+    yield
+    tf.config.run_functions_eagerly(True)
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +282,121 @@ def test_saves_and_loads(family, models, tmp_path):
     for ours, theirs in zip(model.variables, loaded.variables, strict=True):
         if "seed_generator_state" not in ours.path:  # nothing draws from them
             np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+# The quickest to build; one of them has several optimizers.
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(name, marks=() if name in ("convlstm", "motion_gan") else pytest.mark.slow)
+        for name in TINY
+    ],
+)
+def test_keras_file(family, models, tmp_path):
+    """`save` and `keras.models.load_model`, as in the middle of a training."""
+    model = models(family)
+    model.configure_training(TRAINING, WarmUpCosine(1e-2, 10, 2))
+    for optimizer in model.optimizers.values():
+        for variable in optimizer.variables:
+            variable.assign(tf.ones_like(variable) * 3)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert type(loaded) is type(model)
+    assert loaded.get_config() == model.get_config()
+    assert loaded.clip_norm == TRAINING.clip_norm
+    pairs = [(model.variables, loaded.variables)]
+    for name, optimizer in model.optimizers.items():
+        pairs.append((optimizer.variables, loaded.optimizers[name].variables))
+        assert float(optimizer.learning_rate) == float(loaded.optimizers[name].learning_rate)
+    for ours, theirs in pairs:
+        for one, other in zip(ours, theirs, strict=True):
+            if "seed_generator_state" not in one.path:  # nothing draws from them
+                np.testing.assert_array_equal(one, other, err_msg=one.path)
+
+
+@pytest.mark.parametrize("family", ["hierarchical", "sdfnet", "motion_gan"])
+def test_keras_files_hold_what_lists_of_lists_hold(family, models):
+    """Older versions of Keras do not look for layers there."""
+    model, store = models(family), {}
+    model.save_own_variables(store)
+    stored = {key: np.array(value) for key, value in store.items()}
+    before = [np.array(v) for v in model.variables]
+    nested = {id(v) for v in model._nested_variables()}
+    assert nested
+    for variable in model.variables:
+        if id(variable) in nested:
+            variable.assign(variable + 1)
+    model.load_own_variables(stored)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)
+
+
+ELSEWHERE = """
+import sys
+import numpy as np
+import tensorflow as tf
+folder, *families = sys.argv[1:]
+for family in families:
+    given = dict(np.load(f"{folder}/{family}.npz"))
+    served = tf.saved_model.load(f"{folder}/{family}")
+    (name,) = set(served.signatures) - {"serving_default"}
+    inputs = {key: tf.constant(given[key]) for key in given if key != "frames"}
+    frames = served.signatures[name](**inputs)["frames"]
+    np.testing.assert_allclose(frames, given["frames"], atol=2e-5, err_msg=family)
+    print(family, name, frames.shape)
+assert not any(module.split(".")[0] == "hvp" for module in sys.modules)
+"""
+
+
+def write_served(model: Any, folder: Path, family: str) -> None:
+    """A SavedModel, and beside it what it must give of what."""
+    given: dict[str, Any] = {"seed": np.array([1, 2], np.int32)}
+    if family in GENERATORS:
+        model.export(folder / family, num_videos=2, num_frames=3)
+        given["frames"] = model.generate(2, 3, seed=(1, 2))
+    else:
+        given["context"] = moving_squares(family, 3)[:, :3]
+        model.export(folder / family, context=3, horizon=3, num_samples=2)
+        given["frames"] = model.rollout(given["context"], 3, 2, seed=(1, 2))
+    np.savez(folder / f"{family}.npz", **given)
+
+
+def served_elsewhere(folder: Path, families: list[str]) -> str:
+    command = [sys.executable, "-c", ELSEWHERE, str(folder), *families]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_saved_models_run_without_hvp(models, tmp_path, in_graphs):
+    """Of every family; loaded with another batch size than the least, in another process."""
+    for family in TINY:
+        write_served(models(family), tmp_path, family)
+    lines = served_elsewhere(tmp_path, list(TINY)).splitlines()
+    assert len(lines) == len(TINY)
+    assert lines[0] == "hierarchical rollout (2, 3, 3, 32, 32, 1)"
+
+
+def test_export(models, tmp_path, in_graphs):
+    model = models("simvp")
+    write_served(model, tmp_path, "simvp")
+    given = dict(np.load(tmp_path / "simvp.npz"))
+    served = tf.saved_model.load(str(tmp_path / "simvp"))
+    assert set(served.signatures) == {"rollout", "serving_default"}
+    frames = served.rollout(tf.constant(given["context"]), tf.constant(given["seed"]))["frames"]
+    np.testing.assert_allclose(frames, given["frames"], atol=2e-5)
+    for wrong, message in (
+        ({"horizon": 0}, "horizon must be a whole number of at least 1, received 0"),
+        ({"horizon": 2, "context": 1}, "context must be at least 2, received 1"),
+        ({"horizon": 2, "format": "pickle"}, "format must be one of tf_saved_model, onnx, litert"),
+        ({"horizon": 2, "format": "onnx"}, "onnx files end in .onnx, received"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.export(tmp_path / "wrong", **wrong)
 
 
 def checkpoint(folder: Path) -> dict[str, np.ndarray]:

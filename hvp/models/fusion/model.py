@@ -164,9 +164,7 @@ class FusionModel(VideoModel):
 
     def configure_training(self, training, learning_rate=None) -> None:
         """Makes the three optimizers; all of them whatever the stage, so that it may change."""
-        self.clip_norm = training.clip_norm
-        if learning_rate is None:
-            learning_rate = training.learning_rate
+        learning_rate = self.begin_training(training, learning_rate)
         s, epsilon = self.settings, training.adam_epsilon
         self.predictor_optimizer = Adam(learning_rate, epsilon=epsilon)
         self.translator_optimizer = Adam(learning_rate, beta_1=s.adam_beta_1, epsilon=epsilon)

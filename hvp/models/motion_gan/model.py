@@ -151,9 +151,7 @@ class MotionGAN(VideoModel):
         learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
     ) -> None:
         """Makes the three optimizers."""
-        self.clip_norm = training.clip_norm
-        if learning_rate is None:
-            learning_rate = training.learning_rate
+        learning_rate = self.begin_training(training, learning_rate)
         every = self.settings.r1_every
         for name, network in self._networks.items():
             rate = learning_rate
