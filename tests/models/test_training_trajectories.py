@@ -3,7 +3,8 @@
 Their losses and gradients at the seeded weights are recorded from the originals; what their
 optimizers make of gradients is PyTorch's arithmetic, written out here in float64 (and recorded in
 `data/golden/onecycle.json`, see `test_schedules.py`). The hierarchical model's trajectories are in
-`test_hierarchical_training_parity.py`.
+`test_hierarchical_training_parity.py`, the synthesis network's in
+`fusion/test_fusion_training_parity.py`.
 """
 
 from __future__ import annotations
