@@ -56,8 +56,8 @@ def test_losses(trajectory, recorded):
 
 
 def test_gradients(trajectory, recorded):
-    """Each entry of the first update's; the norms of all, as far as absolute values and ReLUs, which
-    have kinks, let rounding leave them."""
+    """Each entry of the first update's; the norms of all, as far as rounding leaves them at the
+    kinks of absolute values and ReLUs."""
     _, gradients, _ = trajectory
     for name, expected in recorded.below("first/").items():
         error = np.abs(gradients[0][name] - expected).max()
