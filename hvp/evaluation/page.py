@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hvp.drawing.page import render_page
+from hvp.evaluation.scorecard.page import scorecard_section
 from hvp.metrics.registry import METRICS
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better"}
@@ -30,6 +31,7 @@ def report_page(report: Mapping[str, Any], examples: Iterable[Mapping[str, str]]
         results=[_result(name, row, list(kinds)) for name, row in report["summary"].items()],
         reading=_reading(protocol),
         fvd=report.get("fvd"),
+        card=scorecard_section(report),
         examples=list(examples),
         protocol=protocol,
         conventions=[

@@ -20,13 +20,12 @@ from hvp.config import ExperimentConfig
 from hvp.data.video_split import evaluation_split
 from hvp.errors import writing
 from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings, evaluate
-from hvp.evaluation.spectra import Spectrum
+from hvp.evaluation.spectra import HIGH_FREQUENCIES, Spectrum
 from hvp.metrics.registry import METRICS
 from hvp.models.base import VideoModel
 
 SCORES = ("psnr", "ssim", "mse")
 PLOTTED = ("psnr", "ssim")
-HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed")
 COPY_LAST = "#6b7280"
 

@@ -29,7 +29,7 @@ def write_report(
     gallery: bool = True,
     fvd: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes metrics.json, metrics.csv, examples.csv, curves.png, the gallery and report.html.
+    """Writes metrics.json, metrics.csv, examples.csv, the figures, the gallery and report.html.
 
     Args:
         result: of `evaluate`.
@@ -57,6 +57,7 @@ def write_report(
         _write_examples(result, folder / "examples.csv")
         curves.save_curves(result, folder / "curves.png")
         curves.save_spectra(result, folder / "spectra.png")
+        _draw_scorecard(result, folder)
         shown = []
         if gallery:
             for number, example in enumerate(result.gallery, 1):
@@ -141,6 +142,17 @@ def _draw(example: Any, number: int, context: int, folder: Path) -> dict[str, st
         files["uncertainty"] = f"uncertainty_{number}.gif"
         comparison.save_uncertainty_gif(example, context, folder / files["uncertainty"])
     return files
+
+
+def _draw_scorecard(result: OpenLoopResult, folder: Path) -> None:
+    from hvp.evaluation.scorecard.figures import save_scorecard
+    from hvp.evaluation.scorecard.regions import save_regions
+
+    card = result.scorecard
+    if card.regions is not None:
+        save_scorecard(card, folder / "scorecard.png")
+        context = result.settings.context
+        save_regions(card.regions, result.gallery, context, folder / "regions.png")
 
 
 def _write_frames(result: OpenLoopResult, path: Path) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from hvp.metrics.statistics import RunningMoments
 
 KINDS = ("truth", "prediction", "error")
+HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,9 @@ from hvp.drawing.examples import Example
 from hvp.errors import UserError
 from hvp.evaluation.open_loop import KINDS, OpenLoopResult, OpenLoopSettings
 from hvp.evaluation.report import write_report
-from hvp.evaluation.scorecard.tally import ScorecardTally
+from hvp.evaluation.scorecard.page import scorecard_section
+from hvp.evaluation.scorecard.regions import find_regions
+from hvp.evaluation.scorecard.tally import Regions, ScorecardTally
 from hvp.evaluation.spectra import Spectrum
 from hvp.metrics.statistics import CurveTally
 
@@ -203,7 +205,8 @@ def test_without_gallery_the_curves_stay(tmp_path):
     write_report(make_result(), tmp_path, ABOUT, gallery=False)
     files = {path.name for path in tmp_path.iterdir()}
     numbers = {"metrics.json", "metrics.csv", "examples.csv"}
-    assert files == {*numbers, "curves.png", "spectra.png", "report.html"}
+    figures = {"curves.png", "spectra.png", "scorecard.png", "regions.png"}
+    assert files == {*numbers, *figures, "report.html"}
 
 
 def test_one_sample_and_one_context(tmp_path):
@@ -219,3 +222,69 @@ def test_one_sample_and_one_context(tmp_path):
 def test_unwritable_places(tmp_path):
     with pytest.raises(UserError, match="cannot write to"):
         write_report(make_result(), tmp_path / "absent", ABOUT)
+
+
+def test_page_answers_whether_it_is_sharp_right_and_honest(tmp_path):
+    write_report(make_result(), tmp_path, ABOUT)
+    page = Sources((tmp_path / "report.html").read_text())
+    for words in ("Is it sharp?", "Is it right?", "Is its doubt honest?", "yes, on average"):
+        assert words in page.text
+    for picture in ("scorecard.png", "regions.png"):
+        assert picture in page.files
+        assert np.asarray(Image.open(tmp_path / picture)).std() > 10
+    single = tmp_path / "single"
+    single.mkdir()
+    write_report(make_result(num_samples=1), single, ABOUT)
+    text = Sources((single / "report.html").read_text()).text
+    assert "judged as a point forecast" in text
+    assert not (single / "scorecard.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("ratio", "half", "words"),
+    [(0.5, 0.1, "too sure"), (1.5, 0.1, "too unsure"), (0.85, 0.2, "yes"), (1.05, None, "yes")],
+)
+def test_verdict_of_doubt_follows_the_ratio_and_its_interval(ratio, half, words):
+    section = scorecard_section(
+        {
+            "spectra": {
+                "spatial": {"frequency": [0, 0.5], "truth": [1, 1], "prediction": [1, 0.3]}
+            },
+            "scorecard": {
+                "num_samples": 5,
+                "scores": {
+                    "crps": {
+                        "summary": {
+                            "score": {"mean": 0.02, "ci95": 0.001},
+                            "copy_last": {"mean": 0.04, "ci95": 0.001},
+                        }
+                    },
+                    "spread_skill": {"summary": {"ratio": {"mean": ratio, "ci95": half}}},
+                },
+                "ranks": {
+                    "pixels": {
+                        "coverage": {"nominal": [0.67], "observed": [0.5]},
+                        "mean_rank": {"mean": 0.6, "ci95": 0.01},
+                    }
+                },
+            },
+        }
+    )
+    sharp, right, honest = section["answers"]
+    assert sharp["verdict"].startswith("no: blurred")
+    assert right["verdict"].startswith("50%")
+    assert honest["verdict"].startswith(words)
+    assert "too dark" in honest["why"]
+
+
+def test_worst_and_best_region_are_found_where_something_happens():
+    skill = np.full((32, 32), 0.1)
+    spread = skill.copy()
+    spread[4:8, 12:16] = 0.01  # far too sure
+    skill[28:, 28:] = spread[28:, 28:] = 1e-5  # nothing happens
+    skill[:4, :4], spread[:4, :4] = 0.1, 0.11
+    regions = find_regions(Regions(spread, skill))
+    assert (regions["worst"].top, regions["worst"].left) == (4, 12)
+    assert regions["worst"].ratio == pytest.approx(0.1)
+    assert regions["best"].ratio == pytest.approx(1)
+    assert find_regions(Regions(np.zeros((8, 8)), np.zeros((8, 8)))) == {}

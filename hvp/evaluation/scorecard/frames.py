@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from hvp.metrics.ensemble.features import lpips_features
 from hvp.metrics.ensemble.kernel_score import KernelScore
 from hvp.metrics.ensemble.ranks import directions, rank_shares
 from hvp.metrics.ensemble.spread_skill import spread_and_skill
-from hvp.metrics.ensemble.variogram import chosen_values, variogram_score
+from hvp.metrics.ensemble.variogram import paired_values, variogram_score
 from hvp.metrics.perceptual import LPIPS
 
 # Sample values that are scored at once. CRPS pairs up to 16 samples: 0.3 GB of temporaries at most.
@@ -68,7 +69,7 @@ def score_batch(truth: tf.Tensor, samples: tf.Tensor) -> BatchScores:
     values = int(np.prod(frame))
     flat_truth = tf.reshape(truth, (-1, values))
     flat_samples = tf.reshape(samples, (count, -1, values))
-    graph, at_once = _graph(count, values), max(1, VALUES_AT_ONCE // (count * values))
+    graph, at_once = _graph(count, tuple(frame)), max(1, VALUES_AT_ONCE // (count * values))
     parts = [
         graph(flat_truth[first : first + at_once], flat_samples[:, first : first + at_once])
         for first in range(0, batch * steps, at_once)
@@ -99,9 +100,10 @@ def score_batch(truth: tf.Tensor, samples: tf.Tensor) -> BatchScores:
 
 
 @functools.cache
-def _graph(count: int, values: int) -> Callable[..., dict[str, tf.Tensor]]:
+def _graph(count: int, frame: tuple[int, int, int]) -> Callable[..., dict[str, tf.Tensor]]:
+    values = math.prod(frame)
     return tf.function(
-        _score_some,
+        functools.partial(_score_some, frame=frame),
         input_signature=[
             tf.TensorSpec([None, values], tf.float32),
             tf.TensorSpec([count, None, values], tf.float32),
@@ -110,16 +112,18 @@ def _graph(count: int, values: int) -> Callable[..., dict[str, tf.Tensor]]:
     )
 
 
-def _score_some(truth: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
+def _score_some(
+    truth: tf.Tensor, samples: tf.Tensor, frame: tuple[int, int, int]
+) -> dict[str, tf.Tensor]:
     """`(frames, values)` and `(N, frames, values)` to numbers a frame by name."""
     values = truth.shape[1]
     distances = squared_distances(truth, samples)
-    chosen = chosen_values(values)
+    chosen, weights = paired_values(*frame)
     kernels = {
         "crps": crps(truth, samples),
         "energy": energy_score(distances, values),
         "variogram": variogram_score(
-            tf.gather(truth, chosen, axis=-1), tf.gather(samples, chosen, axis=-1)
+            tf.gather(truth, chosen, axis=-1), tf.gather(samples, chosen, axis=-1), weights
         ),
     }
     found: dict[str, Any] = {"to_truth": distances.to_truth, "between": distances.between}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from hvp.drawing.comparison import spread_out
 from hvp.evaluation.scorecard.frames import score_batch, score_features
 from hvp.evaluation.scorecard.ranks import RankHistogram, RankTally
 from hvp.metrics.ensemble.best_of import best_of, calibrated_best_of
@@ -104,8 +105,8 @@ class ScorecardTally:
         self.num_samples = num_samples if stochastic else 1
         self.deterministic, self.lpips = not stochastic, lpips
         count = max(FEATURE_STEPS, min(STEPS, FRAMES_KEPT // self.num_samples))
-        self.steps = _evenly(horizon, count)
-        self._feature_steps = _evenly(len(self.steps), FEATURE_STEPS)
+        self.steps = np.array(list(spread_out(0, horizon - 1, count)))
+        self._feature_steps = np.array(list(spread_out(0, len(self.steps) - 1, FEATURE_STEPS)))
         self._kept: list[tf.Tensor] = []
         self._scores: dict[str, dict[str, CurveTally]] = {}
         self._spread_skill, self._diversity = RatioTally(root=True), RatioTally()
@@ -205,8 +206,3 @@ class ScorecardTally:
         if name != "squared_error":
             return BestOf(tally.mean, tally.interval())
         return BestOf(tally.mean, tally.interval(), own.mean, own.interval())
-
-
-def _evenly(frames: int, count: int) -> np.ndarray:
-    """Up to `count` of `range(frames)`, the first and the last among them."""
-    return np.unique(np.rint(np.linspace(0, frames - 1, min(frames, count))).astype(int))

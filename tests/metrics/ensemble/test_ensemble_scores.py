@@ -20,7 +20,7 @@ from hvp.metrics.ensemble.ranks import (
     rank_shares,
 )
 from hvp.metrics.ensemble.spread_skill import spread_and_skill
-from hvp.metrics.ensemble.variogram import variogram_score
+from hvp.metrics.ensemble.variogram import paired_values, variogram_score
 
 N = 1000
 NORMAL = statistics.NormalDist()
@@ -160,3 +160,22 @@ def test_best_of_n_of_an_honest_forecast_is_the_calibrated_one():
     squared = squared_distances(tf.constant(drawn[0]), tf.constant(drawn[1:]))
     own = calibrated_best_of(squared.between.numpy()).mean(0)
     np.testing.assert_allclose(best_of(squared.to_truth.numpy()).mean(0)[:7], own, rtol=0.06)
+
+
+def test_variogram_pairs_are_of_the_frame_and_near_ones_count_more():
+    chosen, weights = paired_values(6, 5, 3)
+    assert chosen.max() < 6 * 5 * 3
+    assert len(set(chosen)) == len(chosen) == len(weights) <= 64
+    assert weights.max() == 1.0  # neighbours
+    np.testing.assert_array_equal(np.diag(weights), 0)
+    assert len(paired_values(64, 64, 1)[0]) > 56
+    truth, samples = normal(2, 8), normal(4, 2, 8, seed=1)
+    uneven = np.abs(normal(8, 8))
+    found = variogram_score(tf.constant(truth), tf.constant(samples), uneven).score
+    expected = scoringrules.vs_ensemble(
+        truth.astype(float),
+        np.moveaxis(samples, 0, 1).astype(float),
+        w=np.stack([uneven] * 2),
+        estimator="fair",
+    )
+    np.testing.assert_allclose(found, expected / uneven.sum(), atol=1e-5)
