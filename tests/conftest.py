@@ -39,6 +39,16 @@ SLOW_CASES = (
     "test_hierarchical.py::test_frame_sizes[128-3]",
     "test_hierarchical.py::test_frame_sizes[256-1]",
     "test_initial_values.py::test_frequency_nets[DFDNet]",
+    "test_training_trajectories.py::test_frequency_nets[sdfnet]",
+    "test_contract.py::test_saves_and_loads[dfdnet]",
+    "test_frequency_nets.py::test_mixed_precision[sdfnet]",
+    "test_frequency_nets.py::test_sizes[24-32-1-8-sdfnet]",
+    "test_snippets.py::test_snippets_run[docs/tutorial.md]",
+    "test_snippets.py::test_snippets_run[docs/training.md]",
+    "test_snippets.py::test_snippets_run[docs/evaluation.md]",
+    "test_snippets.py::test_snippets_run[docs/predicting.md]",
+    "test_snippets.py::test_snippets_run[docs/generation.md]",
+    "test_hierarchical_training_parity.py::test_four_steps[clockwork_vae-fresh_optimizer]",
 )
 
 
@@ -107,13 +117,13 @@ def small_config(tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
     """A run of `SMALL_EXPERIMENT`, 6 steps that nothing interrupted; not to be written to."""
+    from run_files import quiet_train
+
     from hvp.config import load_config
-    from hvp.training.trainer import train
 
     folder = tmp_path_factory.mktemp("small_run")
     (folder / "small.yml").write_text(SMALL_EXPERIMENT)
-    config = load_config(folder / "small.yml", ["training.gifs_every=3"])
-    return train(config, folder, report=lambda line: None)
+    return quiet_train(load_config(folder / "small.yml", ["training.gifs_every=3"]), folder)
 
 
 @pytest.fixture

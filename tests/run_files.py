@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,22 @@ import tensorflow as tf
 from hvp.training.trainer import train
 
 
-def quiet_train(config, logdir) -> Path:
-    return train(config, logdir, report=lambda line: None)
+@contextmanager
+def eager_functions() -> Iterator[None]:
+    """Functions run eagerly: a few steps are sooner done than traced."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def quiet_train(config, logdir, *, traced: bool = False, report=lambda line: None) -> Path:
+    """Eagerly unless `traced`; test_commands.py and test_replicas.py train by graphs."""
+    if traced:
+        return train(config, logdir, report=report)
+    with eager_functions():
+        return train(config, logdir, report=report)
 
 
 def all_values(folder):

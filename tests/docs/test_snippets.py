@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 import types
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pages import PAGES, blocks
+from run_files import quiet_train
 
 import hvp
 import hvp.config
@@ -49,8 +48,7 @@ def workspace(tmp_path_factory) -> Path:
     """A folder with `logs/demo` and `my_videos/first.gif`."""
     folder = tmp_path_factory.mktemp("workspace")
     config = load_small("demo", ["training.steps=1", "data.seq_len=4"])
-    with contextlib.redirect_stdout(io.StringIO()):
-        hvp.training.train(config, folder / "logs")
+    quiet_train(config, folder / "logs")
     (folder / "my_videos").mkdir()
     video = np.random.default_rng(0).integers(0, 256, (32, 40, 48, 3), np.uint8)
     hvp.data.write_gif(folder / "my_videos/first.gif", video)

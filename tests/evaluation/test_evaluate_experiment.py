@@ -51,6 +51,7 @@ def evaluated(run, *flags):
     return json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_results_depend_on_the_seed_and_not_on_the_batch_size(run):
     first = evaluated(run)
     assert first["protocol"]["checkpoint_step"] == 12

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from run_files import eager_functions
 
 from hvp.__main__ import main
-from hvp.config import load_config
 from hvp.evaluation.metric_agreement import (
     FREQUENCY,
     TRADITIONAL,
@@ -19,7 +19,6 @@ from hvp.evaluation.metric_agreement import (
     copy_last,
     write_page,
 )
-from hvp.training.trainer import train
 
 CONTEXT, HORIZON = 3, 4
 
@@ -77,10 +76,10 @@ def test_the_page(videos, tmp_path):
     assert 0 <= content["agreement"]["SSIM"]["WFL"] <= 1
 
 
-def test_the_command(small_config, tmp_path, capsys):
-    config = load_config(small_config, ["training.steps=1", "training.validate_every=0"])
-    folder = train(config, tmp_path, report=lambda line: None)
-    assert main(["validate-metrics", "--logdir", str(folder), "--num-examples", "2"]) == 0
+def test_the_command(copied_run, capsys):
+    folder = copied_run
+    with eager_functions():
+        assert main(["validate-metrics", "--logdir", str(folder), "--num-examples", "2"]) == 0
     page = folder / "metric_validation/metric_validation.html"
     assert f"2 contexts compared: {page}" in capsys.readouterr().out
     assert main(["validate-metrics", "--logdir", str(folder), "--against", "nowhere"]) == 2

@@ -15,7 +15,6 @@ from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, load_experiment
 from hvp.experiment.lock import only_process
 from hvp.models.hierarchical.model import HierarchicalModel
-from hvp.training.trainer import train
 
 
 def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
@@ -72,7 +71,7 @@ def test_a_damaged_newest_checkpoint_costs_the_steps_since_the_one_before(
     (index,) = (copied_run / "model").glob("ckpt-6.index")
     index.write_bytes(b"")
     lines = []
-    train(load_config(small_config), tmp_path, report=lines.append)
+    quiet_train(load_config(small_config), tmp_path, report=lines.append)
     assert any("ckpt-6.index has 0 bytes" in line for line in lines)
     assert_equal_runs(copied_run, small_run)
 

@@ -429,8 +429,8 @@ tf.config.run_functions_eagerly(True)
 import test_contract
 test_contract.largest_change_by_replicas(sys.argv[2:])
 """
-# Those whose own arithmetic differs over replicas: noise, batch statistics, several optimizers.
-ALWAYS_ON_REPLICAS = ("hierarchical", "svg_lp", "motion_gan")
+# Of those whose own arithmetic differs over replicas: noise, statistics, several optimizers.
+ALWAYS_ON_REPLICAS = ("hierarchical", "motion_gan")
 
 
 def largest_change_by_replicas(families: list[str]) -> None:

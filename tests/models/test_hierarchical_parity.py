@@ -11,6 +11,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from run_files import eager_functions
 
 import hvp
 from hvp.models.hierarchical.encoder import ResidualCell
@@ -51,16 +52,17 @@ def seeded(golden):
 
 
 def differentiate(model, obs):
-    """Terms of the bound and the gradients, in graph mode as in training."""
+    """Terms of the bound and the gradients."""
+    with tf.GradientTape() as tape:
+        terms = model.elbo(tf.convert_to_tensor(obs))
+    return terms, tape.gradient(terms["loss"], model.trainable_variables)
 
-    @tf.function
-    def run(obs):
-        with tf.GradientTape() as tape:
-            terms = model.elbo(obs)
-        gradients = tape.gradient(terms["loss"], model.trainable_variables)
-        return terms, gradients
 
-    return run(tf.constant(obs))
+@pytest.fixture(scope="module")
+def differentiated(reference):
+    """In graph mode, as in training; single settings are run eagerly, which is quick."""
+    golden, model = reference
+    return tf.function(differentiate)(model, golden["inputs/obs"])
 
 
 def assert_terms(golden, prefix, terms, gradients):
@@ -112,9 +114,9 @@ def test_features_of_every_level(reference):
         assert_close(features, golden[f"outputs/encoder/level{level}/merged"], f"level {level}")
 
 
-def test_reconstruction_and_bound(reference):
+def test_reconstruction_and_bound(reference, differentiated):
     golden, model = reference
-    terms, gradients = differentiate(model, golden["inputs/obs"])
+    terms, gradients = differentiated
     assert assert_levels(golden, "", terms["states"]) == LEVELS * 6
     assert_terms(golden, "", terms, gradients)
     assert_close(terms["decoded"], golden["outputs/decoded"], "decoded frames")
@@ -124,9 +126,9 @@ def test_reconstruction_and_bound(reference):
         assert_close(terms["kl_per_level"][level], summary, f"KL of level {level}")
 
 
-def test_gradient_of_every_variable(reference):
+def test_gradient_of_every_variable(reference, differentiated):
     golden, model = reference
-    _, gradients = differentiate(model, golden["inputs/obs"])
+    _, gradients = differentiated
     by_id = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
     ours = [float(tf.norm(by_id[id(variable)])) for _, variable in original_names(model)]
     order = json.loads(str(golden["meta"]))["variable_order"]
@@ -187,7 +189,8 @@ def test_settings(reference, case):
     assert bool(predictions) == (case in ("no_padding", "use_obs_FFF", "use_obs_TTF"))
     for context in predictions:
         expected = golden[f"{prefix}outputs/open_loop/ctx{context}/prior_multistep"]
-        ours = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]
+        with eager_functions():
+            ours = model.rollout(obs[:, :context], expected.shape[1], seed=0, clip=False)[0]
         assert_close(ours, expected, f"{case} context {context}")
 
 

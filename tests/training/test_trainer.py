@@ -27,11 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_a_resumed_run_equals_an_uninterrupted_one(small_run, small_config, tmp_path):
-    quiet_train(load_config(small_config, ["training.steps=3"]), tmp_path / "parts")
-    parts = quiet_train(load_config(small_config), tmp_path / "parts")
-    assert int(all_values(small_run)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
-    assert_equal_runs(parts, small_run)
+def test_a_resumed_run_equals_an_uninterrupted_one(small_config, tmp_path):
+    """By graphs, as a user's; `test_a_signal_saves_and_the_run_goes_on` resumes eagerly."""
+    whole = quiet_train(load_config(small_config), tmp_path / "whole", traced=True)
+    half = load_config(small_config, ["training.steps=3"])
+    quiet_train(half, tmp_path / "parts", traced=True)
+    parts = quiet_train(load_config(small_config), tmp_path / "parts", traced=True)
+    assert int(all_values(whole)["step/.ATTRIBUTES/VARIABLE_VALUE"]) == 6
+    assert_equal_runs(parts, whole)
 
 
 @pytest.mark.slow
@@ -46,6 +49,13 @@ def test_resuming_does_not_repeat_events(small_config, tmp_path):
     quiet_train(load_config(small_config), tmp_path)
     steps = [step for step, tag, _ in events(folder / "train") if tag == "loss"]
     assert steps == [1, 2, 4, 6]
+
+
+def test_a_finished_run_has_nothing_left_to_do(small_run, copied_run, small_config, tmp_path):
+    lines: list[str] = []
+    quiet_train(load_config(small_config), tmp_path, report=lines.append)
+    assert any("nothing left to do" in line for line in lines)
+    assert_equal_runs(copied_run, small_run)
 
 
 def test_what_tensorboard_gets(small_run):
@@ -94,7 +104,7 @@ def test_a_signal_saves_and_the_run_goes_on(small_run, small_config, tmp_path, m
     def killed_in_second_step(self, batch):
         if not calls:
             calls.append(1)
-            os.kill(os.getpid(), signal.SIGTERM)  # while the graph of the first step is traced
+            os.kill(os.getpid(), signal.SIGTERM)  # while the first step is made
         return step_function(self, batch)
 
     monkeypatch.setattr(HierarchicalModel, "train_step", killed_in_second_step)
@@ -127,7 +137,7 @@ def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
 @pytest.mark.parametrize("override", ["training.precision=mixed_bfloat16", "training.xla=true"])
 def test_options_train(small_config, tmp_path, override):
     config = load_config(small_config, [override, "training.steps=2", "training.log_every=1"])
-    folder = quiet_train(config, tmp_path)
+    folder = quiet_train(config, tmp_path, traced=True)
     losses = [value for _, tag, value in events(folder / "train") if tag == "loss"]
     assert len(losses) == 2
     assert losses[1] < losses[0]
@@ -202,8 +212,8 @@ def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, t
         "on\n"
     )
     config = load_config(small_config, [f"training.steps={stopped + 2}"])
-    quiet_train(config, tmp_path)
-    whole = quiet_train(config, tmp_path / "whole")
+    quiet_train(config, tmp_path, traced=True)
+    whole = quiet_train(config, tmp_path / "whole", traced=True)
     assert_equal_runs(folder, whole)
     steps = [step for step, tag, _ in events(folder / "train") if tag == "loss"]
     assert steps == sorted(set(steps))
