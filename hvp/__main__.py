@@ -19,7 +19,7 @@ from types import ModuleType
 
 import hvp
 from hvp.commands.parser import Parser, choice
-from hvp.errors import command
+from hvp.errors import UserError, command
 
 COMMANDS = {
     "train": "train an experiment, or go on with it",
@@ -32,11 +32,14 @@ COMMANDS = {
     "fvd": "measure the Fréchet video distance of generated videos",
     "fuse": "show the fusion pictures of a video",
     "recursion": "compare experiments on long recursive predictions",
-    "ablate-fusion": "train and compare the variants of the synthesis network",
+    "ablate": "train and compare variants of an experiment",
     "validate-metrics": "show where traditional and frequency metrics disagree",
     "import-weights": "make an experiment of a published checkpoint",
     "config-schema": "print the JSON schema of configuration files, for editors",
 }
+
+# Commands of earlier versions -> what does the same.
+FORMER = {"ablate-fusion": "ablate --config fusion_demo"}
 
 
 def parser_of(name: str, prog: str | None = None) -> Parser:
@@ -60,6 +63,8 @@ def parser_of(name: str, prog: str | None = None) -> Parser:
 def main(argv: Sequence[str] | None = None) -> int | None:
     """Runs the command that `argv` (or the command line) names, with the arguments after it."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    if argv and argv[0] in FORMER:
+        raise UserError(f"{argv[0]} is now: {_program()} {FORMER[argv[0]]}")
     name = _top_parser().parse_args(argv[:1]).command
     return _run(name, argv[1:])
 

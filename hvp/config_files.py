@@ -20,13 +20,14 @@ def packaged_configs() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "configs"
 
 
-def find_config(path: str | Path, relative_to: str | Path = ".") -> Path:
+def find_config(path: str | Path, relative_to: str | Path = ".", below: str = "") -> Path:
     """The file that `--config PATH` or `base: PATH` means.
 
     Args:
         path: a file; or, without folder and suffix, the name of a packaged configuration (`kth`).
             `configs/kth.yml` is the packaged one too where there is no such file.
         relative_to: the folder that a relative path starts from.
+        below: a folder of the packaged ones, such as `ablations`.
 
     Returns:
         The path. It may not exist: the reader then says so.
@@ -38,8 +39,8 @@ def find_config(path: str | Path, relative_to: str | Path = ".") -> Path:
     file = Path(relative_to) / path
     if isfile(file) or path.is_absolute():
         return file
-    packaged = packaged_configs()
-    if path.parent == Path("configs") and isfile(packaged / path.name):
+    packaged = packaged_configs() / below
+    if path.parent == Path("configs", below) and isfile(packaged / path.name):
         return packaged / path.name
     if path.suffix or path.parent != Path("."):
         return file

@@ -10,7 +10,7 @@ import pytest
 from hvp.config import load_config
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = sorted((ROOT / "configs").glob("*.yml"))
+SHIPPED = sorted((ROOT / "configs").rglob("*.yml"))
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 OURS = "# All numbers are ours."
 NUMBER = re.compile(r"(?<![\w./-])-?\d+(\.\d+)?(e[+-]?\d+)?(?![\w/])")

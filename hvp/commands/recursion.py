@@ -36,7 +36,7 @@ def add_recursion(parser: argparse.ArgumentParser) -> None:
     """Declares what is predicted and compared; `read_recursion` reads it."""
     add_count(parser, "--context", "frames shown to the model", default=16)
     add_count(parser, "--horizon", "frames generated", default=32)
-    add_count(parser, "--first", "generated frame that curves start at", default=16)
+    add_count(parser, "--first", "generated frame that curves and means start at", default=1)
     add_count(parser, "--spectral-frames", "whose spectra are compared", default=4)
     add_count(parser, "--num-examples", "contexts", default=64)
 
@@ -71,9 +71,9 @@ def compare(experiments: Sequence[Experiment], arguments: argparse.Namespace, ou
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.evaluation.recursion import Recursion, evaluate_recursion, write_comparison
+    from hvp.evaluation import recursion as recursions
 
-    recursion = Recursion(
+    recursion = recursions.Recursion(
         arguments.context,
         arguments.horizon,
         arguments.first,
@@ -81,12 +81,16 @@ def compare(experiments: Sequence[Experiment], arguments: argparse.Namespace, ou
         arguments.spectral_frames,
     )
     results: dict[str, Any] = {}
+    pictures: dict[str, Any] = {}
     for experiment in experiments:
         model, _ = experiment.load()
         name = experiment.config.name
         name = str(experiment.folder) if name in results else name
-        results[name] = evaluate_recursion(experiment.config, model, recursion)
-    figure, summary = write_comparison(results, recursion, out)
+        results[name] = recursions.evaluate_recursion(experiment.config, model, recursion)
+        of_pictures = recursions.evaluate_pictures(experiment.config, model, recursion)
+        if of_pictures is not None:
+            pictures[name] = of_pictures
+    figure, summary = recursions.write_comparison(results, recursion, out, pictures)
     _print(summary, recursion)
     print(f"figure: {figure}")
 

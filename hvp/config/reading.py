@@ -45,7 +45,7 @@ def load_config(path: str | Path, overrides: Iterable[str | Override] = ()) -> E
 
 def _read_layers(path: Path, seen: tuple[Path, ...]) -> list[Layer]:
     """The file's base, its base's base, ..., the file itself last."""
-    content = _read(path)
+    content = read_mapping(path)
     base = content.pop("base", None)
     layer = Layer(str(path), content)
     if base is None:
@@ -63,7 +63,12 @@ def _read_layers(path: Path, seen: tuple[Path, ...]) -> list[Layer]:
     return [*(dataclasses.replace(lower, base=True) for lower in below), layer]
 
 
-def _read(path: Path) -> dict[Any, Any]:
+def read_mapping(path: Path) -> dict[Any, Any]:
+    """The keys of a YAML file, not checked any further.
+
+    Raises:
+        UserError: if it cannot be read or holds no keys.
+    """
     try:
         with path.open("rb") as file:
             written = file.read(LARGEST_FILE + 1)

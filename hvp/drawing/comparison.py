@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,14 @@ GIF_FPS = 12
 _ENDED = 208  # grey of frames that the video does not have
 
 
-def save_grid(example: Example, context: int, path: Path) -> None:
-    """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns)."""
+def save_grid(
+    example: Example, context: int, path: Path, labels: Sequence[str] | None = None
+) -> None:
+    """Truth, samples and spread (rows) at up to 3 context and 7 predicted steps (columns).
+
+    Args:
+        labels: of the samples, where they are of different models.
+    """
     horizon = example.samples.shape[1]
     steps = [
         *spread_out(0, context - 1, min(3, context)),
@@ -40,17 +46,17 @@ def save_grid(example: Example, context: int, path: Path) -> None:
     scale = enlargement(example.truth)
     blank = np.full((*example.truth.shape[1:3], 3), 255, np.uint8)
     rows = {"truth": [_true_frame(example, t) for t in steps]}
-    for number, sample in enumerate(example.samples, 1):
-        rows[f"sample {number}"] = [
-            blank if t < context else rgb(sample[t - context]) for t in steps
-        ]
+    if labels is None:
+        labels = [f"sample {number}" for number in range(1, len(example.samples) + 1)]
+    for label, sample in zip(labels, example.samples, strict=True):
+        rows[label] = [blank if t < context else rgb(sample[t - context]) for t in steps]
     if example.stddev is not None:
         top = scale_top(example.stddev)
         rows[f"std. dev.\n0 to {top:.2g}"] = [
             blank if t < context else heat(example.stddev[t - context], top) for t in steps
         ]
     height, width = (size * scale for size in example.truth.shape[1:3])
-    left, head, bar = 100, 42, 5
+    left, head, bar = max(100, 20 + 8 * max(map(len, labels))), 42, 5
     canvas = Image.new(
         "RGB",
         (

@@ -1,18 +1,21 @@
 """Experiments side by side on long recursive predictions, as the synthesis network's page shows.
 
-The page plots PSNR and SSIM of 32 frames generated from 16, "from the 16th frame generated" on.
+The page plots PSNR and SSIM of 32 frames generated from 16, "from the 16th frame" on: the first
+that is generated, counted from 0. Beside the frames' curves stand those of a synthesis network's
+predicted fusion pictures against the true ones.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 import matplotlib.ticker
 import numpy as np
+import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -23,6 +26,8 @@ from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings, evaluate
 from hvp.evaluation.spectra import HIGH_FREQUENCIES, Spectrum
 from hvp.metrics.registry import METRICS
 from hvp.models.base import VideoModel
+from hvp.models.fusion.model import FusionModel
+from hvp.models.fusion.picture_model import PictureModel
 
 SCORES = ("psnr", "ssim", "mse")
 PLOTTED = ("psnr", "ssim")
@@ -45,7 +50,7 @@ class Recursion:
 
     context: int = 16
     horizon: int = 32
-    first: int = 16
+    first: int = 1
     num_examples: int = 64
     spectral_frames: int = 4
 
@@ -58,6 +63,40 @@ def evaluate_recursion(
     Raises:
         UserError: if the data or the model do not allow it.
     """
+    settings, batches = _evaluation(config, recursion)
+    result = evaluate(model, batches, settings)
+    few = min(recursion.spectral_frames, recursion.horizon)
+    beginning = evaluate(model, batches, dataclasses.replace(settings, horizon=few))
+    return dataclasses.replace(result, spectra=beginning.spectra)
+
+
+def evaluate_pictures(
+    config: ExperimentConfig, model: VideoModel, recursion: Recursion
+) -> OpenLoopResult | None:
+    """The same of a synthesis network's predicted fusion pictures, against those of true frames.
+
+    Returns:
+        None for other families, and where the pictures are the frames themselves.
+    """
+    if not isinstance(model, FusionModel) or not model.settings.fusion:
+        return None
+    settings, batches = _evaluation(config, recursion)
+    frames = model.min_context
+
+    def pictures(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        # The frames that a rollout sees come first: they decide the pictures' regions.
+        used = slice(recursion.context - frames, None)
+        masks = batch["masks"][:, used] if model.needs_masks else None
+        names = {key: batch[key] for key in ("name", "source")}
+        return {**names, "video": model.pictures(batch["video"][:, used], masks)}
+
+    settings = dataclasses.replace(settings, context=frames)
+    return evaluate(PictureModel(model), batches.map(pictures), settings)
+
+
+def _evaluation(
+    config: ExperimentConfig, recursion: Recursion
+) -> tuple[OpenLoopSettings, tf.data.Dataset]:
     split = evaluation_split(config, seq_len=recursion.context + recursion.horizon)
     settings = OpenLoopSettings(
         context=recursion.context,
@@ -67,11 +106,7 @@ def evaluate_recursion(
         gallery_examples=1,
     )
     windows = split.choose_windows(recursion.num_examples, config.evaluation.windows)
-    batches = split.evaluation_batches(config.evaluation.batch_size, windows=windows)
-    result = evaluate(model, batches, settings)
-    few = min(recursion.spectral_frames, recursion.horizon)
-    beginning = evaluate(model, batches, dataclasses.replace(settings, horizon=few))
-    return dataclasses.replace(result, spectra=beginning.spectra)
+    return settings, split.evaluation_batches(config.evaluation.batch_size, windows=windows)
 
 
 def high_frequency_energy(spectrum: Spectrum, kind: str) -> float:
@@ -101,26 +136,33 @@ def summarize(results: Mapping[str, OpenLoopResult], recursion: Recursion) -> di
 
 
 def write_comparison(
-    results: Mapping[str, OpenLoopResult], recursion: Recursion, folder: Path
+    results: Mapping[str, OpenLoopResult],
+    recursion: Recursion,
+    folder: Path,
+    pictures: Mapping[str, OpenLoopResult] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Writes `recursion.png` (curves and spectra) and `recursion.json` (curves and means).
 
     Args:
         results: label -> what `evaluate_recursion` gave, of the same data.
+        pictures: label -> what `evaluate_pictures` gave, of those that have pictures.
 
     Returns:
         The figure's path and the summary.
     """
+    pictures = pictures or {}
     summary = summarize(results, recursion)
-    for name, result in results.items():
-        summary["experiments"][name]["curves"] = {
-            score: result.curves[score]["mean"].mean.tolist() for score in SCORES
-        }
+    for key, curves in (("curves", results), ("picture_curves", pictures)):
+        for name, result in curves.items():
+            summary["experiments"][name][key] = {
+                score: result.curves[score]["mean"].mean.tolist() for score in SCORES
+            }
     figure = Figure(figsize=(13.2, 4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     *panels, spectral = figure.subplots(1, len(PLOTTED) + 1)
     for panel, score in zip(panels, PLOTTED, strict=True):
         _draw_score(panel, score, results, recursion)
+        _draw_pictures(panel, score, list(results), pictures, recursion)
     _draw_spectra(spectral, results, recursion)
     handles, labels = panels[0].get_legend_handles_labels()
     handles += spectral.get_lines()[:1]
@@ -128,7 +170,7 @@ def write_comparison(
         handles,
         [*labels, "truth"],
         loc="outside lower center",
-        ncols=len(labels) + 1,
+        ncols=min(len(labels) + 1, 6),
         frameon=False,
     )
     path = folder / "recursion.png"
@@ -157,6 +199,21 @@ def _draw_score(
     panel.grid(alpha=0.25)
 
 
+def _draw_pictures(
+    panel: Any,
+    score: str,
+    names: Sequence[str],
+    pictures: Mapping[str, OpenLoopResult],
+    recursion: Recursion,
+) -> None:
+    """Predicted against true fusion pictures, dotted, in the colours of the frames' curves."""
+    steps = np.arange(recursion.first, recursion.horizon + 1)
+    for name, result in pictures.items():
+        values = result.curves[score]["mean"].mean[recursion.first - 1 :]
+        colour = _colours(names)[names.index(name)]
+        panel.plot(steps, values, ":", color=colour, lw=1.6, label=f"{name}: fusion pictures")
+
+
 def _draw_spectra(panel: Any, results: Mapping[str, OpenLoopResult], recursion: Recursion) -> None:
     truth = next(iter(results.values())).spectra["spatial"]
     panel.plot(truth.frequency, truth.energy["truth"], color="black", lw=1.6)
@@ -171,5 +228,5 @@ def _draw_spectra(panel: Any, results: Mapping[str, OpenLoopResult], recursion: 
     panel.grid(alpha=0.25)
 
 
-def _colours(results: Mapping[str, OpenLoopResult]) -> list[str]:
+def _colours(results: Sized) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(len(results))]

@@ -108,6 +108,20 @@ class ClusteredMean:
         return _QUANTILE * np.sqrt(correction * spread) / self.count
 
 
+def mean_and_interval(values: np.ndarray, labels: Sequence[str]) -> tuple[float, float]:
+    """Mean of `(n,)` values and half the width of its 95 % interval over clusters.
+
+    Differences of two experiments' values on the same examples give the interval of a paired
+    comparison: what makes an example hard for both falls out.
+
+    Args:
+        labels: the cluster of each value; those of one follow each other.
+    """
+    tally = ClusteredMean()
+    tally.update(values, labels)
+    return float(tally.mean), float(tally.interval())
+
+
 @dataclasses.dataclass(frozen=True)
 class Curve:
     """One metric over the horizon, averaged over contexts.

@@ -12,6 +12,7 @@ import pytest
 import hvp
 from hvp.__main__ import COMMANDS, main, parser_of
 from hvp.commands.options import open_experiment, overrides_of, read_configuration
+from hvp.config.ablation import load_ablation
 from hvp.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ NEEDED = {
     "fvd": ["--logdir", "LOGDIR"],
     "fuse": ["--input", "video.avi", "--out", "out.gif"],
     "recursion": ["--logdir", "LOGDIR"],
-    "ablate-fusion": [],
+    "ablate": ["--config", "fusion_demo"],
     "validate-metrics": ["--logdir", "LOGDIR"],
     "import-weights": ["--checkpoint", "model.ckpt"],
 }
@@ -123,6 +124,8 @@ def test_a_path_arrives_as_it_was_typed(name, tmp_path):
     arguments = parser_of(name).parse_args([*arguments_of(name, folder), *given])
     if name == "import-weights":
         config = hvp.load_config("demo", overrides_of(arguments))
+    elif name == "ablate":
+        *_, config = load_ablation("fusion_demo", overrides_of(arguments)).variants.values()
     elif "--config" in flags_of(name):
         config = read_configuration(arguments)
     else:
@@ -150,7 +153,6 @@ def test_odd_folders_end_to_end(tmp_path, monkeypatch, capsys):
     [
         *((name, "motion_gan", "does not predict how a video goes on") for name in PREDICTORS),
         *((name, "hierarchical", "does not generate videos") for name in GENERATORS),
-        ("ablate-fusion", "sdfnet", "the ablation is of fusion models, such as configs/fusion"),
         ("import-weights", "fusion", "is of the family fusion; published so were sdfnet, dfdnet"),
     ],
 )

@@ -10,10 +10,12 @@ from pages import PAGES, README, ROOT, as_command, blocks, command_lines, inline
 
 from hvp.__main__ import COMMANDS, parser_of
 from hvp.config import DataConfig, EvaluationConfig, TrainingConfig, load_config
+from hvp.config.ablation import load_ablation
 from hvp.config_files import packaged_configs
 from hvp.families import FAMILIES, model_config_class
 
 CONFIGS = sorted(path.stem for path in packaged_configs().glob("*.yml"))
+ABLATIONS = sorted(path.stem for path in packaged_configs().glob("ablations/*.yml"))
 LINES = [(name, line) for name, page in PAGES.items() for line in command_lines(page)]
 
 
@@ -38,7 +40,9 @@ def test_command_lines_are_parsed_by_the_real_parser(page, line):
     assert command in COMMANDS
     parsed = parser_of(command).parse_args(arguments)
     overrides = getattr(parsed, "overrides", [])
-    if getattr(parsed, "config", None):
+    if command == "ablate":
+        load_ablation(parsed.config, overrides)
+    elif getattr(parsed, "config", None):
         load_config(parsed.config, overrides)
     for override in overrides:
         assert str(override).split("=")[0] in keys() | {"name", "seed"}
@@ -74,6 +78,7 @@ def test_configurations_exist(page):
 
 def test_every_configuration_is_listed():
     assert set(CONFIGS) <= set(inline_code(PAGES["docs/configuration.md"]))
+    assert set(ABLATIONS) <= set(inline_code(PAGES["docs/ablations.md"]))
 
 
 @pytest.mark.parametrize("page", PAGES)

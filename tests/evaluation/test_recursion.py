@@ -10,12 +10,12 @@ from PIL import Image
 
 import hvp
 from hvp.__main__ import main
-from hvp.commands.ablate_fusion import ABLATION
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.evaluation import recursion as recursion_module
 from hvp.evaluation.spectra import Spectrum
-from hvp.experiment.checkpoints import load_experiment, save_experiment
+from hvp.experiment.checkpoints import load_experiment
+from hvp.models.fusion.picture_model import PictureModel
 from hvp.training.trainer import train
 
 SMALL = {
@@ -70,34 +70,60 @@ def test_stages_one_after_the_other(tmp_path, capsys):
     summary = json.loads((tmp_path / "out/recursion.json").read_text())
     ((name, scores),) = summary["experiments"].items()
     assert name == "fusion_demo"
-    assert len(scores["curves"]["psnr"]) == 3
+    assert len(scores["curves"]["psnr"]) == len(scores["picture_curves"]["psnr"]) == 3
     assert scores["ssim"]["mean"] == pytest.approx(np.mean(scores["curves"]["ssim"][1:]))
     assert (tmp_path / "out/recursion.png").stat().st_size > 10000
     assert main([*arguments, "--first", "4"]) == 2
     assert "--first is 4, past the last generated frame, 3" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_ablation_trains_its_variants(tmp_path, monkeypatch, capsys):
-    trained = {}
+def small_model(**settings):
+    config = load_config("configs/fusion_demo.yml", OVERRIDES)
+    return hvp.build_model(config.replace("model", **settings))
 
-    def fake_train(config, logdir):
-        trained[config.name] = config.model
-        model = hvp.build_model(config)
-        model.configure_training(config.training)
-        return save_experiment(config, model, logdir)
 
-    monkeypatch.setattr("hvp.training.trainer.train", fake_train)
-    sets = [part for override in OVERRIDES for part in ("--set", override)]
-    arguments = ["--context", "4", "--horizon", "2", "--first", "1", "--num-examples", "2"]
-    assert main(["ablate-fusion", "--logdir", str(tmp_path), *sets, *arguments]) == 0
-    assert list(trained) == list(ABLATION)
-    assert [trained[name].fusion for name in trained] == [True, False, True]
-    assert [trained[name].accompanying for name in trained] == [True, True, False]
-    assert "without_accompanying" in capsys.readouterr().out
-    assert (tmp_path / "comparison/recursion.png").is_file()
-    assert main(["ablate-fusion", "--config", "configs/sdfnet_demo.yml"]) == 2
-    assert "the ablation is of fusion models" in capsys.readouterr().err
+def test_pix2pix_leaves_out_what_is_not_the_conditional_gan():
+    full, plain = (
+        small_model(translator=kind, condition_on_previous=True, unsharp=0.5)
+        for kind in ("full", "pix2pix")
+    )
+
+    def weights(network):
+        return {"/".join(v.path.split("/")[-3:]): v.shape for v in network.trainable_variables}
+
+    assert any("accompanying" in name for name in weights(full.translator))
+    assert not any("accompanying" in name for name in weights(plain.translator))
+    assert weights(plain.predictor) == weights(full.predictor)  # the pictures' half stays
+    first = next(name for name in weights(full.translator) if "down_0/main/kernel" in name)
+    assert [weights(m.translator)[first][2] for m in (full, plain)] == [2, 1]  # previous frame
+    t = plain.of_translator
+    assert (t.ssim_weight, t.gradient_difference_weight, t.unsharp) == (0.0, 0.0, 0.0)
+    assert t.l1_weight == full.settings.l1_weight
+    assert plain.settings.ssim_weight == 1.0  # of the predictor
+    assert full.of_translator is full.settings
+
+
+def test_pictures_are_predicted_from_pictures():
+    """As in a rollout: the same window, the same steps, before anything is translated."""
+    model = small_model()
+    videos = np.random.default_rng(0).random((2, 7, 16, 16, 1)).astype("float32")
+    window = model.pictures(videos[:, :4])
+    predicted = PictureModel(model).rollout(window, 3)[0]
+    assert predicted.shape == (2, 3, 16, 16, 1)
+    first = model.predictor(window)
+    np.testing.assert_allclose(predicted[:, :2], first, atol=1e-5)
+    later = model.predictor(np.concatenate([window, first], axis=1)[:, -4:])
+    np.testing.assert_allclose(predicted[:, 2:], later[:, :1], atol=1e-5)
+
+
+def test_only_fusion_pictures_have_a_curve():
+    config = load_config("configs/fusion_demo.yml", OVERRIDES)
+    frames = recursion_module.Recursion(context=5, horizon=3, num_examples=2)
+    result = recursion_module.evaluate_pictures(config, small_model(), frames)
+    assert result.curves["psnr"]["mean"].mean.shape == (3,)
+    assert result.settings.context == 4  # what a rollout of 5 frames of context sees
+    plain = small_model(fusion=False)
+    assert recursion_module.evaluate_pictures(config, plain, frames) is None
 
 
 def test_high_frequencies():

@@ -9,7 +9,7 @@ from keras import initializers, layers
 
 from hvp.layers.convolution import NORM_EPSILON
 from hvp.layers.initial_values import pytorch_values
-from hvp.models.dfdnet.config import Filter
+from hvp.models.dfdnet.config import DFDNetConfig, Filter
 
 # Around a threshold, in units of magnitude: how far a learned one feels the bins beside it. The
 # initial thresholds' standard deviation.
@@ -24,19 +24,21 @@ class FilterBlock(layers.Layer):
 
     Args:
         segments: channel segments of the filter.
-        low_frequencies: share of bins that pass unfiltered.
-        kind: what the filter does to the others, see `AxisFilter`.
+        settings: which parts there are, and how they filter.
     """
 
-    def __init__(self, segments: int, low_frequencies: float, kind: Filter = "fixed", **kwargs):
+    def __init__(self, segments: int, settings: DFDNetConfig, **kwargs):
         super().__init__(**kwargs)
         self.norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="norm")
-        self.attention = AttentionUnit(name="attention")
-        self.filter = FrequencyFilterUnit(segments, low_frequencies, kind, name="filter")
+        self.attention = AttentionUnit(name="attention") if settings.attention else None
+        self.filter = None
+        if settings.frequency_unit:
+            self.filter = FrequencyFilterUnit(segments, settings, name="filter")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        x = self.attention(self.norm(x)) + x
-        return self.filter(self.norm(x)) + x
+        for unit in (self.attention, self.filter):
+            x = x if unit is None else unit(self.norm(x)) + x
+        return x
 
 
 class AttentionUnit(layers.Layer):
@@ -64,14 +66,23 @@ class AttentionUnit(layers.Layer):
 class FrequencyFilterUnit(layers.Layer):
     """DFDU: filters and predicts along either axis, and mixes both crosswise.
 
+    A branch of `settings.branches` that is missing leaves its axis as it is, or channels unmixed.
+
     Args:
-        segments, low_frequencies, kind: as of `FilterBlock`.
+        segments, settings: as of `FilterBlock`.
     """
 
-    def __init__(self, segments: int, low_frequencies: float, kind: Filter = "fixed", **kwargs):
+    def __init__(self, segments: int, settings: DFDNetConfig, **kwargs):
         super().__init__(**kwargs)
-        self.first = AxisFilter(1, segments, low_frequencies, kind, name="first")
-        self.second = AxisFilter(2, segments, low_frequencies, kind, name="second")
+        branches = settings.branches
+
+        def axis_filter(axis: int, name: str) -> AxisFilter:
+            return AxisFilter(axis, segments, settings.low_frequencies, settings.filter, name=name)
+
+        # The blocks see (batch, width, height, channels).
+        self.first = axis_filter(1, "first") if "width" in branches else None
+        self.second = axis_filter(2, "second") if "height" in branches else None
+        self.mixes_channels = "channels" in branches
 
     def build(self, shape: tuple[Any, ...]) -> None:
         def dense(name: str) -> layers.Dense:
@@ -79,17 +90,20 @@ class FrequencyFilterUnit(layers.Layer):
             layer.build(shape)
             return layer
 
-        self.first.build(shape)
-        self.second.build(shape)
-        self.channels = dense("channels")
+        for axis_filter in (self.first, self.second):
+            if axis_filter is not None:
+                axis_filter.build(shape)
+        self.channels = dense("channels") if self.mixes_channels else None
         self.weight_first, self.weight_second = dense("weight_first"), dense("weight_second")
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        first, second, channels = self.first(x), self.second(x), self.channels(x)
+        first = x if self.first is None else self.first(x)
+        second = x if self.second is None else self.second(x)
         a = self.weight_first(tf.reduce_mean(first, axis=1, keepdims=True))
         b = self.weight_second(tf.reduce_mean(second, axis=2, keepdims=True))
-        return first * b + second * a + channels * (a + b)
+        mixed = first * b + second * a
+        return mixed if self.channels is None else mixed + self.channels(x) * (a + b)
 
 
 class AxisFilter(layers.Layer):
@@ -103,7 +117,8 @@ class AxisFilter(layers.Layer):
 
     Args:
         axis: 1 filters along `n`, 2 along `m`.
-        segments, low_frequencies: as of `FilterBlock`.
+        segments: channel segments.
+        low_frequencies: share of bins that pass unfiltered.
         kind: `fixed`, as published: the comparison is hard, so no gradient reaches the thresholds
             and their random initial values (of standard deviation 1) are final. `learned`, as the
             paper says (ours): the same comparison, whose gradient is that of a sigmoid

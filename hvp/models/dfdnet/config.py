@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal
 
-from hvp.config.fields import Share, Size, section
+from hvp.config.fields import Items, Share, Size, section
 from hvp.models.predictor_config import (
     Blocks,
     Frames,
@@ -17,6 +17,8 @@ from hvp.models.predictor_config import (
 
 SEGMENTS = (4, 8)  # channel segments of the two parallel blocks
 Filter = Literal["fixed", "learned", "none"]
+Branch = Literal["width", "height", "channels"]
+BRANCHES: tuple[Branch, ...] = ("width", "height", "channels")
 
 
 @section(frozen=True)
@@ -39,6 +41,12 @@ class DFDNetConfig:
     """Share of bins that pass unfiltered (the original's COF)."""
     filter: Filter = "fixed"
     """Thresholds of the other bins: fixed at their initial values (as coded), learned, or none."""
+    attention: bool = True
+    """STAU in every block; false: left out (ours, for comparison)."""
+    frequency_unit: bool = True
+    """DFDU in every block; false: left out (ours)."""
+    branches: Items[Branch] = field(default_factory=lambda: list(BRANCHES))
+    """Of DFDU; width and height without theirs pass unfiltered, channels are left out (ours)."""
     losses: Losses = field(default_factory=lambda: {"weighted_frequency": 1.0})
     """Weights of mse, mae, frequency_3d, frequency_3d_linear, weighted_frequency."""
     loss_axes: Literal["paper", "code"] = "paper"
@@ -51,3 +59,7 @@ class DFDNetConfig:
                 f"frames x hidden / reduction = {self.frames} x {self.hidden} / {self.reduction} "
                 f"must be divisible by {max(SEGMENTS)}, the number of channel segments"
             )
+        if not self.branches:
+            raise ValueError("branches is empty; without DFDU: frequency_unit: false")
+        if not (self.attention or self.frequency_unit):
+            raise ValueError("attention and frequency_unit are false: the blocks would be empty")

@@ -13,7 +13,7 @@ from hvp.layers.compiled import CompiledLayers
 from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.models.dfdnet.blocks import FilterBlock
-from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig, Filter
+from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
 from hvp.models.frequency_predictor import FrequencyPredictor
 
 RESIDUAL_FROM = 4  # blocks in a stage, from which each adds its input
@@ -46,15 +46,7 @@ class DFDNet(FrequencyPredictor):
         programs = CompiledLayers()
         self.blocks = [
             [
-                Block(
-                    width,
-                    width // s.reduction,
-                    s.low_frequencies,
-                    s.filter,
-                    count >= RESIDUAL_FROM,
-                    programs,
-                    name=f"s{i}_b{j}",
-                )
+                Block(width, s, count >= RESIDUAL_FROM, programs, name=f"s{i}_b{j}")
                 for j in range(count)
             ]
             for i, count in enumerate(s.blocks)
@@ -119,19 +111,17 @@ class Block(layers.Layer):
     def __init__(
         self,
         width: int,
-        middle: int,
-        low_frequencies: float,
-        kind: Filter,
+        settings: DFDNetConfig,
         residual: bool,
         programs: CompiledLayers,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.residual, self.programs = residual, programs
+        middle = width // settings.reduction
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.filters = [
-            FilterBlock(segments, low_frequencies, kind, name=f"filter_{segments}")
-            for segments in SEGMENTS
+            FilterBlock(segments, settings, name=f"filter_{segments}") for segments in SEGMENTS
         ]
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}") for i in range(2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import field
 from typing import Annotated, Literal
 
@@ -77,6 +78,8 @@ class FusionConfig(PictureSettings):
     """Of the translator, each halving."""
     discriminator_filters: Filters = field(default_factory=lambda: [32, 64, 128, 256])
     """Of the discriminator, each halving."""
+    translator: Literal["full", "pix2pix"] = "full"
+    """pix2pix: a plain conditional GAN, cross-entropy and L1, without our additions."""
     accompanying: bool = True
     """Convolutions that see the high frequencies, beside the others."""
     condition_on_previous: bool = True
@@ -122,3 +125,16 @@ class FusionConfig(PictureSettings):
             raise ValueError("stochastic rollouts draw the dropout's noise; dropout is 0")
         if self.segmentation == "annotations" and not self.fusion:
             raise ValueError("segmentation: annotations has no effect with fusion: false")
+
+    def of_translator(self) -> FusionConfig:
+        """The settings that translator and shown frames go by: `pix2pix` leaves some out."""
+        if self.translator == "full":
+            return self
+        return dataclasses.replace(
+            self,
+            accompanying=False,
+            condition_on_previous=False,
+            ssim_weight=0.0,
+            gradient_difference_weight=0.0,
+            unsharp=0.0,
+        )

@@ -9,7 +9,7 @@ our reading. In this one: what trains on what in each stage, and the noise of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -49,6 +49,7 @@ class FusionModel(VideoModel):
 
     def make_layers(self) -> None:
         s, scale = self.settings, self.settings.upscale_factor
+        self.of_translator = s.of_translator()
         if self.height % scale or self.width % scale:
             raise ValueError(
                 f"height and width must be divisible by upscale_factor {scale}, received "
@@ -64,7 +65,7 @@ class FusionModel(VideoModel):
         self.translator = Translator(
             s.translator_filters,
             self.channels,
-            s.accompanying,
+            self.of_translator.accompanying,
             s.dropout,
             scale,
             *size,
@@ -75,7 +76,7 @@ class FusionModel(VideoModel):
     def build_layers(self) -> None:
         """Traces each network once."""
         c, size = self.channels, self.picture_size
-        conditions = c * (2 if self.settings.condition_on_previous else 1)
+        conditions = c * (2 if self.of_translator.condition_on_previous else 1)
         condition = keras.KerasTensor((1, *size, conditions))
         window = keras.KerasTensor((1, self.settings.frames, *size, c))
         frame = keras.KerasTensor((1, *self.frame_shape))
@@ -151,7 +152,7 @@ class FusionModel(VideoModel):
 
     def _condition(self, pictures: tf.Tensor, previous: tf.Tensor) -> tf.Tensor:
         """What the translator sees: `pictures`, and the frames before, of full size."""
-        if not self.settings.condition_on_previous:
+        if not self.of_translator.condition_on_previous:
             return pictures
         return tf.concat([pictures, self._smaller(previous)], axis=-1)
 
@@ -196,9 +197,9 @@ class FusionModel(VideoModel):
         if s.stage != "predictor":
             condition, true = self._drawn(frames, shown, first, seed)
             noise = self._training_noise(tf.shape(true)[0], seed)
-            networks: tuple[Any, Any] = (self.translator, self.discriminator)
+            judged: tuple[Any, Any, Any] = (self.of_translator, self.translator, self.discriminator)
             with tf.GradientTape(persistent=True) as tape:
-                pair = translator_objectives(s, *networks, condition, true, noise, training=True)
+                pair = translator_objectives(*judged, condition, true, noise, training=True)
             for name, objective in zip(("translator", "discriminator"), pair, strict=True):
                 norms[name] = self._update(name, objective.loss, tape)
             del tape
@@ -224,8 +225,8 @@ class FusionModel(VideoModel):
             shown, first, future = predicted, s.frames, predicted
         if s.stage != "predictor":
             drawn = self._drawn(frames, shown, first, fold_in((self.seed, 1), 0))
-            networks = (self.translator, self.discriminator)
-            objectives += translator_objectives(s, *networks, *drawn, None, training=False)
+            judged = (self.of_translator, self.translator, self.discriminator)
+            objectives += translator_objectives(*judged, *drawn, None, training=False)
         true = frames[:, s.frames :]
         result = self._translate(future, frames[:, s.frames - 1], None)
         scores = {"mse": mse(true, result), "ssim": ssim(true, result)}
@@ -310,14 +311,19 @@ class FusionModel(VideoModel):
                 for i, shape in enumerate(self.translator.noise_shapes)
             ]
         previous, shown = tf.tile(context[:, -1], (num_samples, 1, 1, 1)), []
-        for _ in range(-(-horizon // s.step)):
-            pictures = self._graph_predictor(window)
-            window = tf.concat([window, pictures], axis=1)[:, -s.frames :]
+        for pictures in self.predicted_pictures(window, horizon):
             pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
             shown.append(self._graph_translate(pictures, previous, *noise))
             previous = shown[-1][:, -1]
-        frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], s.unsharp)
+        frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], self.of_translator.unsharp)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
+
+    def predicted_pictures(self, window: tf.Tensor, horizon: int) -> Iterator[tf.Tensor]:
+        """The pictures after a window of `frames`, `step` at a time, for at least `horizon`."""
+        for _ in range(-(-horizon // self.settings.step)):
+            pictures = self._graph_predictor(window)
+            window = tf.concat([window, pictures], axis=1)[:, -self.settings.frames :]
+            yield pictures
 
     def _translate(
         self, pictures: tf.Tensor, previous: tf.Tensor, noise: Sequence[tf.Tensor] | None

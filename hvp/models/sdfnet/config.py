@@ -15,6 +15,8 @@ from hvp.models.predictor_config import (
     check_predictor,
 )
 
+Operation = Literal["involution", "convolution"]
+
 
 @section(frozen=True)
 class SDFNetConfig:
@@ -30,6 +32,8 @@ class SDFNetConfig:
     """Of the encoder's and decoder's convolutions, per stage; odd."""
     blocks: Blocks = field(default_factory=lambda: [1, 8, 2, 8])
     """Blocks per stage."""
+    operation: Operation = "involution"
+    """In every block: involution, or a convolution of the same kernel sizes (ours)."""
     involution_kernels: KernelSizes = field(default_factory=lambda: [1, 15, 15, 21])
     """Kernel sizes of the involutions, per stage; odd."""
     reduction: Reduction = 2

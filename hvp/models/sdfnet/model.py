@@ -14,7 +14,7 @@ from hvp.layers.convolution import Convolution, batch_norm
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.involution import Involution
 from hvp.models.frequency_predictor import FrequencyPredictor
-from hvp.models.sdfnet.config import SDFNetConfig
+from hvp.models.sdfnet.config import Operation, SDFNetConfig
 
 RESIDUAL_FROM = 6  # blocks in a stage, from which each adds its input
 LEAKY_SLOPE = 0.2
@@ -38,12 +38,10 @@ class SDFNet(FrequencyPredictor):
     def make_temporal_module(self) -> None:
         s = self.settings
         width = s.frames * s.hidden
-        self.stem = Stem(width, name="stem")
+        self.stem = Stem(width, s.operation, name="stem")
         self.blocks = [
             [
-                Block(
-                    width, width // s.reduction, kernel, count >= RESIDUAL_FROM, name=f"s{i}_b{j}"
-                )
+                Block(width, s, kernel, count >= RESIDUAL_FROM, name=f"s{i}_b{j}")
                 for j in range(count)
             ]
             for i, (count, kernel) in enumerate(zip(s.blocks, s.involution_kernels, strict=True))
@@ -59,16 +57,23 @@ class SDFNet(FrequencyPredictor):
         return outputs
 
 
+def neighbourhood_layer(operation: Operation, channels: int, kernel: int) -> layers.Layer:
+    """What sees each pixel's neighbourhood: `channels` in and out, without activation."""
+    if operation == "involution":
+        return Involution(kernel, name="involution")
+    return Convolution(channels, kernel, bias=False, initial=mmcv_values(), name="convolution")
+
+
 class Stem(layers.Layer):
     """Before the deepest stage's blocks: convolutions around an involution, then max pooling."""
 
-    def __init__(self, width: int, **kwargs):
+    def __init__(self, width: int, operation: Operation, **kwargs):
         super().__init__(**kwargs)
         self.convolutions = [
             Convolution(width // 2, 3, bias=False, initial=mmcv_values(), name="conv_0"),
             Convolution(width, 3, bias=False, initial=mmcv_values(), name="conv_1"),
         ]
-        self.involution = Involution(3, name="involution")
+        self.involution = neighbourhood_layer(operation, width // 2, 3)
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -80,13 +85,13 @@ class Stem(layers.Layer):
 
 
 class Block(layers.Layer):
-    """A bottleneck around an involution."""
+    """A bottleneck around an involution, or what `settings.operation` puts in its place."""
 
-    def __init__(self, width: int, middle: int, kernel: int, residual: bool, **kwargs):
+    def __init__(self, width: int, settings: SDFNetConfig, kernel: int, residual: bool, **kwargs):
         super().__init__(**kwargs)
-        self.residual = residual
+        self.residual, middle = residual, width // settings.reduction
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
-        self.involution = Involution(kernel, name="involution")
+        self.involution = neighbourhood_layer(settings.operation, middle, kernel)
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
 

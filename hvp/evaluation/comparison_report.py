@@ -1,0 +1,190 @@
+"""Experiments side by side: a table with paired differences, curves, pictures, one page."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvp.drawing.comparison import save_grid
+from hvp.drawing.lines import Line, Panel, save_panels
+from hvp.drawing.page import render_page
+from hvp.errors import writing
+from hvp.evaluation.comparison_rows import (
+    Row,
+    baseline_scores,
+    compare_scores,
+    markdown_table,
+    reference_cells,
+    table_cells,
+)
+from hvp.evaluation.comparison_run import Outcome
+from hvp.evaluation.scores import Scores
+from hvp.metrics.statistics import CONFIDENCE
+from hvp.provenance import made_with
+
+PAGE = "comparison.html"
+DIRECTIONS = {True: "higher is better", False: "lower is better", None: "nearest to real is best"}
+
+
+def write_comparison(
+    outcomes: Sequence[Outcome], folder: Path, title: str, about: Mapping[str, Mapping[str, Any]]
+) -> Path:
+    """Writes comparison.html, .md, .csv and .json, curves.csv, curves.png and examples.png.
+
+    Args:
+        outcomes: of `run_comparison`; the first has scores and is the baseline.
+        folder: is made if need be.
+        title: of the page.
+        about: what each experiment is, `section.key` -> value.
+
+    Returns:
+        The page's path.
+    """
+    rows = compare_scores(outcomes)
+    scored = {outcome.name: outcome.scores for outcome in outcomes if outcome.scores is not None}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        record = _record(outcomes, rows, title, about)
+        text = json.dumps(record, indent=2, default=str)
+        (folder / "comparison.json").write_text(text, encoding="utf-8")
+        _write_table(rows, outcomes, folder / "comparison.csv")
+        table = markdown_table(outcomes, rows)
+        (folder / "comparison.md").write_text(table, encoding="utf-8")
+        _write_curves(scored, folder / "curves.csv")
+        save_panels(_panels(scored), folder / "curves.png")
+        _draw_examples(scored, folder / "examples.png")
+        page = folder / PAGE
+        page.write_text(_page(outcomes, rows, title, about), encoding="utf-8")
+    return page
+
+
+def _record(
+    outcomes: Sequence[Outcome],
+    rows: Mapping[str, Mapping[str, Row]],
+    title: str,
+    about: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    scores = baseline_scores(outcomes)
+    return {
+        "title": title,
+        "baseline": outcomes[0].name,
+        "protocol": scores.protocol,
+        "confidence_intervals": CONFIDENCE,
+        "measures": {
+            key: {"label": measure.label, "better": DIRECTIONS[measure.higher_is_better]}
+            for key, measure in scores.measures.items()
+        },
+        "experiments": {
+            outcome.name: {
+                "changes": dict(about.get(outcome.name, {})),
+                "step": outcome.step,
+                "parameters": outcome.parameters,
+                "problem": outcome.problem or None,
+                "facts": outcome.scores.facts if outcome.scores else {},
+                "results": {
+                    key: {name: _finite(value) for name, value in dataclasses.asdict(row).items()}
+                    for key, row in rows.get(outcome.name, {}).items()
+                },
+            }
+            for outcome in outcomes
+        },
+        scores.reference: {key: float(np.mean(m.reference)) for key, m in scores.measures.items()},
+        **made_with(),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """A JSON number; None for what a single video leaves undefined."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _write_table(
+    rows: Mapping[str, Mapping[str, Row]], outcomes: Sequence[Outcome], path: Path
+) -> None:
+    steps = {outcome.name: outcome.step for outcome in outcomes}
+    columns = [field.name for field in dataclasses.fields(Row)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["experiment", "step", "measure", *columns])
+        for name, measures in rows.items():
+            for key, row in measures.items():
+                values = [_finite(value) for value in dataclasses.astuple(row)]
+                writer.writerow([name, steps[name], key, *values])
+
+
+def _write_curves(scored: Mapping[str, Scores], path: Path) -> None:
+    first = next(iter(scored.values()))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["experiment", "measure", first.axis, "mean", "ci95"])
+        for name, scores in scored.items():
+            for key, measure in scores.measures.items():
+                for place, values in enumerate(zip(measure.curve, measure.interval, strict=True)):
+                    writer.writerow([name, key, place + 1, *map(_finite, values)])
+
+
+def _panels(scored: Mapping[str, Scores]) -> list[Panel]:
+    first = next(iter(scored.values()))
+    panels = []
+    for key, measure in first.measures.items():
+        lines = [
+            Line(name, scores.measures[key].curve, scores.measures[key].interval)
+            for name, scores in scored.items()
+        ]
+        lines.append(Line(first.reference, measure.reference_curve, baseline=True))
+        title = f"{measure.label}  ({DIRECTIONS[measure.higher_is_better]})"
+        panels.append(Panel(title, first.axis, lines))
+    return panels
+
+
+def _draw_examples(scored: Mapping[str, Scores], path: Path) -> None:
+    """One example by every experiment, below the truth or a real video."""
+    first = next(iter(scored.values())).example
+    samples = np.concatenate([scores.example.samples[:1] for scores in scored.values()])
+    together = dataclasses.replace(first, samples=samples, stddev=None)
+    save_grid(together, len(first.truth) - samples.shape[1], path, labels=list(scored))
+
+
+def _page(
+    outcomes: Sequence[Outcome],
+    rows: Mapping[str, Mapping[str, Row]],
+    title: str,
+    about: Mapping[str, Mapping[str, Any]],
+) -> str:
+    scores = baseline_scores(outcomes)
+    facts = list(scores.facts)
+    return render_page(
+        "comparison.html",
+        title=title,
+        baseline=outcomes[0].name,
+        protocol=scores.protocol,
+        confidence=CONFIDENCE,
+        measures=[
+            {"label": measure.label, "direction": DIRECTIONS[measure.higher_is_better]}
+            for measure in scores.measures.values()
+        ],
+        facts=facts,
+        reference=scores.reference,
+        reference_cells=reference_cells(scores),
+        experiments=[
+            {
+                "name": outcome.name,
+                "changes": ", ".join(f"{k}={v}" for k, v in about.get(outcome.name, {}).items()),
+                "step": outcome.step,
+                "parameters": f"{outcome.parameters:,}",
+                "problem": outcome.problem,
+                "cells": table_cells(rows.get(outcome.name, {}), scores.measures),
+                "facts": [f"{outcome.scores.facts[key]:.3f}" for key in facts]
+                if outcome.scores
+                else [],
+            }
+            for outcome in outcomes
+        ],
+    )
