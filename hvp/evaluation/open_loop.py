@@ -84,11 +84,8 @@ class OpenLoopResult:
         gallery: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
         spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
-<<<<<<< HEAD
         scorecard: of the samples as a forecast.
-=======
         videos: that the examples are of, one name an example.
->>>>>>> 0947f04 (hvp ablate: variants of an experiment trained, scored and compared; switches for DFDNet, SDFNet and the synthesis network; fusion pictures' curves)
     """
 
     settings: OpenLoopSettings
@@ -100,11 +97,8 @@ class OpenLoopResult:
     gallery: list[Example]
     weights_sha256: dict[str, str]
     spectra: dict[str, Spectrum]
-<<<<<<< HEAD
     scorecard: Scorecard
-=======
     videos: list[str] = dataclasses.field(default_factory=list)
->>>>>>> 0947f04 (hvp ablate: variants of an experiment trained, scored and compared; switches for DFDNet, SDFNet and the synthesis network; fusion pictures' curves)
 
 
 def evaluate(
@@ -276,11 +270,8 @@ class OpenLoopScores:
             gallery=self._gallery,
             weights_sha256=self._scorer.weights_sha256,
             spectra=self._spectra.spectra(),
-<<<<<<< HEAD
             scorecard=self._scorecard.result(),
-=======
             videos=self._videos,
->>>>>>> 0947f04 (hvp ablate: variants of an experiment trained, scored and compared; switches for DFDNet, SDFNet and the synthesis network; fusion pictures' curves)
         )
 
 
