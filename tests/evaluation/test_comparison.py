@@ -163,7 +163,7 @@ def test_one_that_cannot_be_trained_does_not_stop_the_others(configs, fast, tmp_
     assert [line.split(",")[0] for line in lines[1:]] == ["same", "dark"]
     assert len((page.parent / "curves.csv").read_text().splitlines()) == 1 + 2 * 2
     with pytest.raises(UserError, match="not finite"):  # nothing to hold the others against
-        run_comparison({"broken": broken}, tmp_path / "b", Training(), report=quiet)
+        run_comparison({"broken": broken["broken"]}, tmp_path / "b", Training(), report=quiet)
 
 
 def measure(values, higher=False):

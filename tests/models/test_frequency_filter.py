@@ -9,8 +9,11 @@ import tensorflow as tf
 
 from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
-from hvp.models.dfdnet.blocks import AxisFilter
+from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
+from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
+from hvp.models.sdfnet.config import SDFNetConfig
+from hvp.models.sdfnet.model import Block
 
 HEIGHT, FRAMES = 32, 4
 
@@ -107,3 +110,56 @@ def test_without_a_filter_all_passes():
         else:
             variable.assign(named[variable.path.split("/", 1)[1]])
     np.testing.assert_allclose(model(context), reached(context), atol=2e-4)
+
+
+def filter_block(**settings):
+    keras.utils.set_random_seed(0)
+    block = FilterBlock(4, DFDNetConfig(frames=4, hidden=8, **settings))
+    block(np.zeros((1, 4, 6, 16), "float32"))
+    return block
+
+
+def features():
+    return tf.constant(np.random.default_rng(0).normal(size=(1, 4, 6, 16)).astype("float32"))
+
+
+@pytest.mark.parametrize("left_out", ["width", "height", "channels"])
+def test_a_branch_that_is_left_out_is_one_that_predicts_nothing(left_out):
+    kept = [branch for branch in ("width", "height", "channels") if branch != left_out]
+    full, part = filter_block().filter, filter_block(branches=kept).filter
+    named = {v.path.split("filter/", 1)[1]: v for v in full.variables}
+    for variable in part.variables:
+        variable.assign(named.pop(variable.path.split("filter/", 1)[1]))
+    # The blocks see the frame's width first: the branch that filters along it is `first`.
+    place = {"width": "first/", "height": "second/", "channels": "channels/"}[left_out]
+    assert named
+    assert all(name.startswith(place) for name in named)
+    for name, variable in named.items():
+        if not name.endswith("threshold"):
+            variable.assign(variable * 0.0)
+    np.testing.assert_allclose(part(features()), full(features()), rtol=1e-5, atol=1e-6)
+
+
+def test_stau_and_dfdu_can_be_left_out():
+    x = features()
+    full = filter_block()
+    no_stau, no_dfdu = filter_block(attention=False), filter_block(frequency_unit=False)
+    assert not any("attention" in v.path for v in no_stau.variables)
+    assert not any("filter/" in v.path.split("filter_block", 1)[-1] for v in no_dfdu.variables)
+    norm = full.norm
+    for part in (no_stau, no_dfdu):
+        unit = part.attention or part.filter
+        np.testing.assert_allclose(part(x), unit(norm(x)) + x, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="the blocks would be empty"):
+        DFDNetConfig(attention=False, frequency_unit=False)
+    with pytest.raises(ValueError, match="branches is empty; without DFDU"):
+        DFDNetConfig(branches=[])
+
+
+def test_a_convolution_in_the_involutions_place():
+    settings = SDFNetConfig(frames=2, hidden=16, operation="convolution")
+    block = Block(32, settings, 5, residual=True)
+    assert block(np.ones((1, 6, 6, 32), "float32"), training=True).shape == (1, 6, 6, 32)
+    shapes = [tuple(v.shape) for v in block.trainable_variables if "convolution" in v.path]
+    assert shapes == [(5, 5, 16, 16)]
+    assert not any("involution" in v.path for v in block.variables)

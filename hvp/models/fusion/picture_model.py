@@ -18,7 +18,8 @@ class PictureModel(VideoModel):
     def __init__(self, model: FusionModel) -> None:
         height, width = model.picture_size
         super().__init__(height=height, width=width, channels=model.channels, name="pictures")
-        self.model, self.min_context = model, model.min_context
+        self.min_context = model.min_context
+        self._steps = model.predicted_pictures  # not the model: its layers are no parts of this one
 
     def _rollout(
         self,
@@ -29,5 +30,5 @@ class PictureModel(VideoModel):
         masks: tf.Tensor | None,
     ) -> tf.Tensor:
         window = context[:, -self.min_context :]
-        steps = list(self.model.predicted_pictures(window, horizon))
+        steps = list(self._steps(window, horizon))
         return tf.concat(steps, axis=1)[:, :horizon][None]
