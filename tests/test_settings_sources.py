@@ -55,6 +55,12 @@ PUBLISHED = {
         "training.epochs": 2001, "training.learning_rate": 0.01, "training.adam_epsilon": 1e-8,
         "training.cycle_momentum": True, "model.hidden": 64,
     },
+    "sdfnet_kth_openstl": {
+        "data.division": "openstl", "training.learning_rate": 1e-3, "evaluation.seq_len": 30,
+    },
+    "dfdnet_human_openstl": {
+        "data.frame_step": 5, "training.learning_rate": 5e-3, "evaluation.seq_len": 8,
+    },
     "dfdnet_mmnist": {
         "training.epochs": 2001, "training.batch_size": 16, "training.cycle_momentum": True,
         "model.filter": "fixed",
