@@ -1,9 +1,10 @@
 """Benchmarks the hierarchical residual model at the paper's sizes.
 
-    python bench/hierarchical.py [--quick]
+    python bench/hierarchical.py [--quick] [--likelihoods]
 
 Prints one row a case: the train step (sequence length 100, batch 1, 2, 4; graph mode), start-up to
 the first step, and open-loop evaluation (336 frames, context 36, batch 10, with frame metrics).
+`--likelihoods` times the train step at batch 1 with each of the decoder's distributions instead.
 Baseline: the original graph on two CPU cores (TensorFlow 2.4.1, figures measured on another day
 on a machine of this size, good to a factor of 2). Beside it stands the share of the matrix-product
 speed that this machine reaches in the same run.
@@ -27,9 +28,10 @@ MFLOP_PER_FRAME = 150
 ORIGINAL_STEP = {1: (4.95, 1.2), 2: (12.0, 1.5), 4: (36.5, None)}
 ORIGINAL_OPEN_LOOP = (8.3 + 0.43, 0.7)
 ORIGINAL_START_UP = 9 + 21 + 13 + 19
+LIKELIHOODS = ("normal", "laplace", "bernoulli", "logistic")
 
 
-def train_step(batch: int, repeats: int) -> dict[str, float]:
+def train_step(batch: int, repeats: int, likelihood: str = "normal") -> dict[str, float]:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
@@ -38,7 +40,7 @@ def train_step(batch: int, repeats: int) -> dict[str, float]:
     import hvp
     from hvp.config import TrainingConfig
 
-    model = hvp.models.HierarchicalModel()
+    model = hvp.models.HierarchicalModel(likelihood=likelihood)
     model.configure_training(TrainingConfig())
     step = tf.function(model.train_step)
     shape = (batch, TRAIN_FRAMES, model.height, model.width, model.channels)
@@ -84,9 +86,18 @@ def open_loop(repeats: int) -> dict[str, float]:
     return {"seconds": seconds, "gib": memory}
 
 
+def compare_likelihoods(repeats: int) -> None:
+    print("train step, batch 1            ours      GiB")
+    for likelihood in LIKELIHOODS:
+        case = {"kind": "train", "batch": 1, "repeats": repeats, "likelihood": likelihood}
+        row = in_own_process(__file__, case)
+        print(f"{likelihood:26}{row['seconds']:9.3f} s {row['gib']:6.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="batch 1 only, two repeats")
+    parser.add_argument("--likelihoods", action="store_true", help="the train step with each")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.case:
@@ -95,6 +106,9 @@ def main() -> None:
         print(json.dumps({"train": train_step, "open_loop": open_loop}[kind](**case)))
         return
     repeats = 2 if arguments.quick else 7
+    if arguments.likelihoods:
+        compare_likelihoods(repeats)
+        return
     print("case                           ours      GiB   original  ratio")
     for batch in (1,) if arguments.quick else (1, 2, 4):
         row = in_own_process(__file__, {"kind": "train", "batch": batch, "repeats": repeats})

@@ -9,7 +9,7 @@ __getattr__, __dir__ = lazy_exports(
         "WeightedFrequency": "hvp.losses.frequency",
         "balanced_kl": "hvp.losses.evidence_lower_bound",
         "discriminator_loss": "hvp.losses.adversarial",
-        "gaussian_nll": "hvp.losses.evidence_lower_bound",
+        "frame_distribution": "hvp.losses.likelihoods",
         "generator_loss": "hvp.losses.adversarial",
         "r1_penalty": "hvp.losses.adversarial",
         "sequence_kl": "hvp.losses.evidence_lower_bound",

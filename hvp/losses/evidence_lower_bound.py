@@ -1,9 +1,12 @@
-"""Terms of the evidence lower bound for sequences of diagonal Gaussian latents."""
+"""KL terms of the evidence lower bound for sequences of latents, of TFP distributions.
+
+The other term, the frames' log-probability, is `hvp.losses.likelihoods`'.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -11,41 +14,21 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 
-def gaussian_nll(observed: tf.Tensor, decoded: tf.Tensor, stddev: float) -> tf.Tensor:
-    """Negative log-likelihood of frames under `N(decoded, stddev)`.
+def sequence_kl(posterior: Any, prior: Any) -> tf.Tensor:
+    """KL(posterior || prior) in nats, summed over ticks, mean over batch.
 
     Args:
-        observed, decoded: `(batch, time, height, width, channels)`.
-        stddev: of every pixel.
-
-    Returns:
-        `(batch, time)`, in nats, summed over the pixels of a frame.
-    """
-    pixels = math.prod(observed.shape[2:])
-    error = tf.reduce_sum(tf.square(observed - decoded), axis=(2, 3, 4))  # (batch, time)
-    return 0.5 * error / stddev**2 + 0.5 * pixels * math.log(2 * math.pi * stddev**2)
-
-
-Gaussian = tuple[tf.Tensor, tf.Tensor]  # mean and stddev, each (batch, ticks, stoch)
-
-
-def sequence_kl(posterior: Gaussian, prior: Gaussian) -> tf.Tensor:
-    """KL(posterior || prior) of diagonal Gaussians in nats, summed over ticks, mean over batch.
-
-    Args:
-        posterior, prior: `(mean, stddev)`, each `(batch, ticks, stoch)`.
+        posterior, prior: distributions of batch shape `(batch, ticks)` between which TFP has a KL.
 
     Returns:
         A scalar.
     """
-    per_tick = tfd.kl_divergence(
-        tfd.MultivariateNormalDiag(*posterior), tfd.MultivariateNormalDiag(*prior)
-    )  # (batch, ticks)
+    per_tick = tfd.kl_divergence(posterior, prior)  # (batch, ticks)
     return tf.reduce_mean(tf.reduce_sum(per_tick, axis=1))
 
 
 def balanced_kl(
-    posterior: Gaussian, prior: Gaussian, posterior_share: float, detached: bool = False
+    posterior: Any, prior: Any, posterior_share: float, detached: bool = False
 ) -> tf.Tensor:
     """A KL whose gradient moves the prior more than the posterior.
 
@@ -53,18 +36,24 @@ def balanced_kl(
     `sg` being stop_gradient.
 
     Args:
-        posterior, prior: `(mean, stddev)`, each `(batch, ticks, stoch)`.
+        posterior, prior: `tfd.MultivariateNormalDiag` of batch shape `(batch, ticks)`.
         posterior_share: p, in [0, 1].
         detached: no gradient through the second term at all, which is what the published code does.
 
     Returns:
         A scalar: summed over ticks, mean over batch.
     """
-    frozen_posterior = (tf.stop_gradient(posterior[0]), tf.stop_gradient(posterior[1]))
-    frozen_prior = (tf.stop_gradient(prior[0]), tf.stop_gradient(prior[1]))
+    frozen_posterior = _frozen(posterior)
     to_prior = sequence_kl(frozen_posterior, prior)
-    to_posterior = sequence_kl(frozen_posterior if detached else posterior, frozen_prior)
+    to_posterior = sequence_kl(frozen_posterior if detached else posterior, _frozen(prior))
     return (1 - posterior_share) * to_prior + tf.maximum(1.0, posterior_share * to_posterior)
+
+
+def _frozen(normal: Any) -> Any:
+    """The same distribution, through which no gradient passes."""
+    return normal.copy(
+        loc=tf.stop_gradient(normal.loc), scale_diag=tf.stop_gradient(normal.scale.diag)
+    )
 
 
 def weighted_kl(

@@ -10,27 +10,22 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.models.adam import Adam
-from hvp.models.arguments import (
-    as_frames,
-    check_counts,
-    check_masks,
-    check_returned,
-    check_videos,
-)
+from hvp.models.inference import Inference
 from hvp.models.saved import SavedModel
-from hvp.models.seeds import Seed, as_seed, example_seeds, fold_in
+from hvp.models.seeds import fold_in
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
 
 
-class VideoModel(SavedModel):
+class VideoModel(Inference, SavedModel):
     """A model of videos `(batch, time, height, width, channels)`, float32 in [0, 1].
 
     A family sets `config_class`, makes its layers in `make_layers` and, where tracing `call` does
     not build them all, builds them in `build_layers`. To train, a family with one optimizer
     implements `compute_objective`; one with several overrides `configure_training`, `train_step`,
-    `test_step` and `optimizers`. A predictor implements `_rollout`, a generator `_generate`.
+    `test_step` and `optimizers`. A predictor implements `_rollout` (and, if it can say how likely a
+    frame is, `_distribution`), a generator `_generate`; see `Inference`.
     `train_step` and `test_step` run in replica context: the trainer calls them through
     `strategy.run`, Keras calls the same ones in `model.fit`.
 
@@ -52,14 +47,9 @@ class VideoModel(SavedModel):
     config_class: ClassVar[type | None] = None  # of the settings: a dataclass
     settings: Any
     built: bool  # Keras' own
-    stochastic = False  # the futures of a context differ
-    min_context = 1  # frames that `rollout` needs
     min_window = 1  # frames that a training window needs
     max_window: int | None = None  # frames that it may have, where later ones would teach nothing
     pytorch_epsilon = False  # see `Adam`: whose arithmetic the published code was trained by
-    # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
-    # and `rollout` takes the context's as `masks`.
-    needs_masks = False
 
     def __init__(
         self,
@@ -91,11 +81,6 @@ class VideoModel(SavedModel):
                 f"{type(self).__name__} makes {name} when it is built already; make_layers is the "
                 "place for layers"
             ) from error
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)`."""
-        return self.height, self.width, self.channels
 
     def make_layers(self) -> None:
         """Makes the family's layers; sizes and `settings` are set. Also the place to check them."""
@@ -228,120 +213,3 @@ class VideoModel(SavedModel):
             gradients = [gradient / count for gradient in gradients]
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         return norm
-
-    def check_videos(self, videos: tf.Tensor, at_least: int) -> None:
-        """Raises a `ValueError` unless `videos` fit the model and have `at_least` frames."""
-        check_videos(videos, self.frame_shape, at_least)
-
-    # Inference -----------------------------------------------------------------------------
-
-    def rollout(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int = 1,
-        seed: Seed = None,
-        clip: bool = True,
-        masks: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Predicts the `horizon` frames that follow `context`.
-
-        Args:
-            context: `(batch, time, height, width, channels)`, floats in [0, 1], with at least
-                `min_context` frames.
-            horizon: number of frames to predict.
-            num_samples: number of futures per context; all the same unless `stochastic`.
-            seed: makes the result repeatable; `None` draws a new one. Integers `(batch, 2)`, one
-                pair an example, make an example's futures independent of its batch.
-            clip: clip the prediction to [0, 1].
-            masks: the context's object labels, `(batch, time, height, width)`, of a model with
-                `needs_masks`.
-
-        Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32.
-
-        Raises:
-            ValueError: for arguments that do not fit, saying what was received.
-            UserError: if masks are needed and missing.
-            NotImplementedError: if the family does not predict.
-        """
-        check_counts(horizon=horizon, num_samples=num_samples)
-        context = as_frames(context)
-        self.check_videos(context, at_least=self.min_context)
-        check_masks(masks, tuple(context.shape[:-1]), self.needs_masks, type(self).__name__)
-        seeds = example_seeds(seed, context.shape[0])
-        return self.samples(context, horizon, num_samples, seeds, masks, clip)
-
-    def samples(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int,
-        seeds: tf.Tensor,
-        masks: tf.Tensor | None,
-        clip: bool = True,
-    ) -> tf.Tensor:
-        """`rollout` with its arguments checked, and one of `seeds` an example."""
-        drawn = num_samples if self.stochastic else 1
-        frames = self._rollout(context, horizon, drawn, seeds, masks)
-        check_returned(frames, (drawn, context.shape[0], horizon, *self.frame_shape), self._rollout)
-        if clip:
-            frames = tf.clip_by_value(frames, 0.0, 1.0)
-        return frames if self.stochastic else tf.repeat(frames, num_samples, axis=0)
-
-    def _rollout(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int,
-        seeds: tf.Tensor,
-        masks: tf.Tensor | None,
-    ) -> tf.Tensor:
-        """What a predictor implements: `rollout` with its arguments checked.
-
-        Args:
-            context: float32.
-            num_samples: 1 unless `stochastic`.
-            seeds: `(batch, 2)` int32, one pair an example: noise that follows from an example's
-                pair and a sample's number alone (`sample_noise`) does not depend on the batch.
-            masks: `None` unless `needs_masks`.
-
-        Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32, not clipped.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not predict")
-
-    def generate(
-        self, num_videos: int, num_frames: int, seed: Seed = None, **options: Any
-    ) -> tf.Tensor:
-        """Draws videos from nothing.
-
-        Args:
-            num_videos, num_frames: how many.
-            seed: an integer or a pair, makes the result repeatable; `None` draws a new one.
-            **options: what the family offers besides.
-
-        Returns:
-            `(num_videos, num_frames, height, width, channels)`, float32 in [0, 1].
-
-        Raises:
-            ValueError: for arguments that do not fit, saying what was received.
-            NotImplementedError: if the family does not generate.
-        """
-        check_counts(num_videos=num_videos, num_frames=num_frames)
-        pair = as_seed(seed)
-        if pair.shape != (2,):
-            raise ValueError(f"seed must be an integer or a pair, received shape {pair.shape}")
-        frames = self._generate(num_videos, num_frames, pair, **options)
-        check_returned(frames, (num_videos, num_frames, *self.frame_shape), self._generate)
-        return tf.clip_by_value(frames, 0.0, 1.0)
-
-    def _generate(
-        self, num_videos: int, num_frames: int, seed: tf.Tensor, **options: Any
-    ) -> tf.Tensor:
-        """What a generator implements: `generate` with its arguments checked, not clipped.
-
-        Args:
-            seed: shape `(2,)`, int32.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not generate")

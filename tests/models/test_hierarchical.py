@@ -8,9 +8,12 @@ import pytest
 import tensorflow as tf
 
 import hvp
+import hvp.config.parsing
 from hvp.config import TrainingConfig
+from hvp.models.base import VideoModel
 from hvp.models.hierarchical.config import parse_use_obs
 from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.models.seeds import fold_in
 
 SMALL = {
     "levels": 2,
@@ -26,6 +29,14 @@ SMALL = {
 def small_model(size=32, channels=1, **changes):
     keras.utils.set_random_seed(0)
     return HierarchicalModel(height=size, width=size, channels=channels, **{**SMALL, **changes})
+
+
+@pytest.fixture
+def eagerly():
+    """Without tracing, which takes longer than so small a model."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def moving_squares(videos, frames, size=32, channels=1):
@@ -148,6 +159,59 @@ def test_mixed_precision_trains_in_float32_variables():
         keras.mixed_precision.set_global_policy("float32")
     assert all(v.dtype == "float32" for v in model.trainable_variables)
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("likelihood", ["normal", "laplace", "bernoulli", "logistic"])
+def test_every_likelihood_is_the_loss_and_is_handed_out(likelihood, eagerly):
+    model = small_model(likelihood=likelihood, dec_stddev=0.2)
+    clips = tf.constant(moving_squares(1, 2))
+    with tf.GradientTape() as tape:
+        terms = model.elbo(clips, seed=(0, 0))
+    gradients = tape.gradient(terms["loss"], model.trainable_variables)
+    assert all(np.isfinite(g).all() for g in gradients if g is not None)
+    nll = -tf.reduce_mean(model.decode(terms["states"][0]).log_prob(clips))
+    assert float(terms["nll"]) == float(nll)
+    frames = model.distribution(clips, 1, num_samples=2, seed=5)
+    assert (frames.batch_shape, frames.event_shape) == ((2, 1, 1), (32, 32, 1))
+    rollout = model.rollout(clips, 1, num_samples=2, seed=5, clip=False)
+    np.testing.assert_array_equal(frames.mean(), rollout)
+    assert frames.log_prob(clips[:, :1]).shape == (2, 1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("likelihood", ["laplace", "bernoulli", "logistic"])
+def test_every_likelihood_trains(likelihood):
+    model = small_model(likelihood=likelihood, dec_stddev=0.2)
+    model.configure_training(TrainingConfig(learning_rate=1e-3))
+    step, clips = tf.function(model.train_step), tf.constant(moving_squares(2, 4))
+    losses = [float(step(clips)["loss"]) for _ in range(10)]
+    assert losses[-1] < losses[0]
+
+
+def test_likelihoods_share_their_variables_and_normal_is_what_configurations_without_one_have():
+    assert hvp.config.parsing.parse_config({}, "old.yml").model.likelihood == "normal"
+    normal, bernoulli = (small_model(likelihood=name) for name in ("normal", "bernoulli"))
+    for ours, theirs in zip(normal.variables, bernoulli.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [v.path for v in normal.variables] == [v.path for v in bernoulli.variables]
+
+
+def test_samples_of_a_level_are_its_posteriors():
+    model = small_model()
+    states = model.infer(moving_squares(2, 5), tf.constant([3, 4]))[0]
+    noise = tf.random.stateless_normal((2, 5, 4), fold_in((3, 4), 0))  # one draw for all ticks
+    np.testing.assert_allclose(states.posterior.from_noise(noise), states.sample, rtol=1e-6)
+    one, same = (states.prior.sample(seed=(1, 2)) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    assert one.shape == (2, 5, 4)
+
+
+def test_frames_without_a_likelihood_have_no_distribution():
+    class Copy(VideoModel):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Copy does not say how likely a frame is"):
+        Copy(height=8, width=8).distribution(np.zeros((1, 2, 8, 8, 1), "float32"), 2)
 
 
 def test_build_model_follows_the_seed(tmp_path):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 from keras import layers
 
 from hvp.models.hierarchical.encoder import RESIDUAL_SCALE
-
-tfd = tfp.distributions
+from hvp.models.hierarchical.latent import Latent
 
 STDDEV_SHIFT = 0.54  # softplus(0.54) is about 1: added to the input of the stddev layers
 
@@ -33,12 +31,14 @@ class LevelStates(NamedTuple):
     deter: tf.Tensor  # (batch, ticks, deter)
 
     @property
-    def prior(self) -> Any:
-        return tfd.MultivariateNormalDiag(self.prior_mean, self.prior_stddev)
+    def prior(self) -> Latent:
+        """Of every tick, batch shape `(batch, ticks)`, after the tick before it."""
+        return Latent(self.prior_mean, self.prior_stddev)
 
     @property
-    def posterior(self) -> Any:
-        return tfd.MultivariateNormalDiag(self.posterior_mean, self.posterior_stddev)
+    def posterior(self) -> Latent:
+        """The same with the tick's observation; the one that `sample` was drawn from."""
+        return Latent(self.posterior_mean, self.posterior_stddev)
 
     @property
     def output(self) -> tf.Tensor:
@@ -147,20 +147,23 @@ class RecurrentCell(layers.Layer):
             x = tf.nn.relu(tf.matmul(sample, sample_kernel) + inputs["prior"].read(t))
             deter, _ = self.gru(x, [state.deter])
             mean, stddev = _mean_and_stddev(self.prior_hidden(deter), prior_heads)
-            prior_mean, prior_stddev = mean, stddev + self.min_stddev
-            if features is None:
-                mean, stddev = prior_mean, prior_stddev
-            else:
+            prior = posterior = Latent(mean, stddev + self.min_stddev)
+            if features is not None:
                 y = tf.nn.relu(tf.matmul(deter, deter_kernel) + inputs["posterior"].read(t))
-                mean, stddev = _mean_and_stddev(self.posterior_hidden(y), posterior_heads)
-                if self.residual_posterior:
-                    mean, stddev = prior_mean + mean, prior_stddev + stddev
-                else:
-                    stddev = stddev + self.min_stddev
-            sample = mean if self.mean_only else mean + stddev * inputs["noise"].read(t)
-            return LevelStates(prior_mean, prior_stddev, mean, stddev, sample, deter)
+                y = self.posterior_hidden(y)
+                posterior = self._posterior(prior, *_mean_and_stddev(y, posterior_heads))
+            noise = inputs["noise"].read(t)
+            sample = posterior.loc if self.mean_only else posterior.from_noise(noise)
+            parameters = (prior.loc, prior.scale.diag, posterior.loc, posterior.scale.diag)
+            return LevelStates(*parameters, sample, deter)
 
         return _scan(tick, state, ticks)
+
+    def _posterior(self, prior: Latent, mean: tf.Tensor, stddev: tf.Tensor) -> Latent:
+        """From what the posterior's heads give: the prior's difference from it, or all of it."""
+        if self.residual_posterior:
+            return Latent(prior.loc + mean, prior.scale.diag + stddev)
+        return Latent(mean, stddev + self.min_stddev)
 
     def _loop_inputs(
         self,

@@ -41,7 +41,9 @@ class HierarchicalConfig:
     cell_reset_state: bool = False
     """Forget the previous sample where the level above ticks."""
     dec_stddev: Positive = 1.0
-    """Of the Gaussian pixel likelihood."""
+    """Standard deviation of a pixel's likelihood; bernoulli has none."""
+    likelihood: Literal["normal", "laplace", "bernoulli", "logistic"] = "normal"
+    """Of a pixel: normal, laplace, bernoulli, logistic (discretised to 8 bits)."""
     channels_mult: Factor = 1.0
     """Widens the convolutions."""
     beta: Number | Items[Number] | None = None

@@ -1,10 +1,13 @@
-"""Decoder: latent states of the lowest level to frames."""
+"""Decoder: latent states of the lowest level to distributions of frames."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import tensorflow as tf
 from keras import layers
 
+from hvp.losses.likelihoods import frame_distribution, output_activation
 from hvp.models.hierarchical.encoder import ResidualCell, leaky_relu
 
 
@@ -30,6 +33,7 @@ class Decoder(layers.Layer):
         base_filters: filters before the output (32 in the paper); twice as many one stage up.
         dense_size: width of the dense layer (1024 in the paper).
         residual_cell: whether to have the residual cell.
+        likelihood, stddev: of a frame's values, as `frame_distribution` takes them.
     """
 
     def __init__(
@@ -39,9 +43,12 @@ class Decoder(layers.Layer):
         base_filters: int,
         dense_size: int,
         residual_cell: bool,
+        likelihood: str,
+        stddev: float,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.likelihood, self.stddev = likelihood, stddev
         self.dense = layers.Dense(dense_size, name="dense")
         kernels = decoder_kernels(size)
         # 4, 2, 1 times the base, as published; further stages of large frames stay at the base.
@@ -53,7 +60,11 @@ class Decoder(layers.Layer):
         ]
         self.residual_cell = ResidualCell(filters[-1], name="residual") if residual_cell else None
         self.output_convolution = layers.Conv2DTranspose(
-            channels, kernels[-1], strides=2, activation="tanh", name="output"
+            channels,
+            kernels[-1],
+            strides=2,
+            activation=output_activation(likelihood),
+            name="output",
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -67,10 +78,14 @@ class Decoder(layers.Layer):
         self.output_convolution.build(frames)
 
     def call(self, states: tf.Tensor) -> tf.Tensor:
-        """`(n, state) -> (n, height, width, channels)`, float32 in (-1, 1)."""
+        """`(n, state) -> (n, height, width, channels)`, float32: what `distribution` takes."""
         x = self.dense(states)[:, None, None, :]  # (n, 1, 1, dense)
         for convolution in self.convolutions:
             x = convolution(x)
         if self.residual_cell is not None:
             x = self.residual_cell(x)
         return tf.cast(self.output_convolution(x), tf.float32)
+
+    def distribution(self, outputs: tf.Tensor) -> Any:
+        """The `tfd.Independent` of frames that outputs `(..., height, width, channels)` give."""
+        return frame_distribution(self.likelihood, outputs, self.stddev)

@@ -12,12 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hvp.losses.evidence_lower_bound import (
-    balanced_kl,
-    gaussian_nll,
-    sequence_kl,
-    weighted_kl,
-)
+from hvp.losses.evidence_lower_bound import balanced_kl, sequence_kl, weighted_kl
 from hvp.models.base import VideoModel
 from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
@@ -94,6 +89,8 @@ class HierarchicalModel(VideoModel):
             base_filters=base_filters,
             dense_size=int(DECODER_DENSE * s.channels_mult),
             residual_cell=s.residual_decoder_cell,
+            likelihood=s.likelihood,
+            stddev=s.dec_stddev,
             name="decoder",
         )
         self.state_size = s.cell_stoch_size + s.cell_deter_size
@@ -114,9 +111,10 @@ class HierarchicalModel(VideoModel):
             seed: of the samples (no effect with `cell_mean_only`).
 
         Returns:
-            Decoded means, the shape of `obs`, in (-1, 1) as the decoder ends in tanh.
+            Means of the decoded distributions, the shape of `obs`. Normal ones are in (-1, 1), as
+            the decoder ends in tanh.
         """
-        return self.decode(self.infer(obs, as_seed(seed))[0])
+        return self.decode(self.infer(obs, as_seed(seed))[0]).mean()
 
     def infer(self, obs: tf.Tensor, seed: tf.Tensor) -> list[LevelStates]:
         """Priors and posteriors of every level, level 0 first, with all of `obs` observed."""
@@ -198,13 +196,15 @@ class HierarchicalModel(VideoModel):
             masks.insert(0, mask)
         return masks
 
-    def decode(self, states: LevelStates) -> tf.Tensor:
-        """Frames `(batch, time, height, width, channels)` of the lowest level's states."""
-        return self._decode_outputs(states.output)
+    def decode(self, states: LevelStates) -> Any:
+        """The distribution of frames that the lowest level's states give.
 
-    def _decode_outputs(self, outputs: tf.Tensor) -> tf.Tensor:
-        frames = self.decoder(tf.reshape(outputs, (-1, self.state_size)))
-        return tf.reshape(frames, (-1, outputs.shape[1], *frames.shape[1:]))
+        Returns:
+            A `tfd.Independent` of batch shape `(batch, time)`; its events are frames.
+        """
+        outputs = self.decoder(tf.reshape(states.output, (-1, self.state_size)))
+        shape = (-1, states.output.shape[1], *outputs.shape[1:])
+        return self.decoder.distribution(tf.reshape(outputs, shape))
 
     # Training -------------------------------------------------------------------------------
 
@@ -225,16 +225,15 @@ class HierarchicalModel(VideoModel):
         self.check_videos(obs, at_least=1)
         time, settings = obs.shape[1], self.settings
         states = self.infer(obs, as_seed(seed))
-        decoded = self.decode(states[0])
-        nll = gaussian_nll(obs, decoded, settings.dec_stddev)  # (batch, time)
-        posteriors = [(s.posterior_mean, s.posterior_stddev) for s in states]
-        priors = [(s.prior_mean, s.prior_stddev) for s in states]
-        kl_per_level = [sequence_kl(q, p) for q, p in zip(posteriors, priors, strict=True)]
+        frames = self.decode(states[0])
+        nll = -frames.log_prob(obs)  # (batch, time)
+        latents = [(s.posterior, s.prior) for s in states]
+        kl_per_level = [sequence_kl(q, p) for q, p in latents]
         kl_terms = kl_per_level
         if settings.kl_grad_post_perc is not None:
             kl_terms = [
                 balanced_kl(q, p, settings.kl_grad_post_perc, settings.kl_grad_post_detached)
-                for q, p in zip(posteriors, priors, strict=True)
+                for q, p in latents
             ]
         kl_terms = weighted_kl(kl_terms, settings.free_nats, settings.beta)
         nll, kl = tf.reduce_mean(nll), tf.add_n(kl_terms) / time
@@ -244,7 +243,7 @@ class HierarchicalModel(VideoModel):
             "kl": kl,
             "kl_per_level": kl_per_level,
             "states": states,
-            "decoded": decoded,
+            "decoded": frames.mean(),
         }
 
     def compute_objective(
@@ -262,7 +261,6 @@ class HierarchicalModel(VideoModel):
 
     # Prediction -----------------------------------------------------------------------------
 
-    @tf.function
     def _rollout(
         self,
         context: tf.Tensor,
@@ -271,7 +269,24 @@ class HierarchicalModel(VideoModel):
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
     ) -> tf.Tensor:
-        """Open loop: only the context is encoded. Frames are decoded means.
+        """Means of `distribution`."""
+        return self._distribution(context, horizon, num_samples, seeds, masks).mean()
+
+    def _distribution(
+        self,
+        context: tf.Tensor,
+        horizon: int,
+        num_samples: int,
+        seeds: tf.Tensor,
+        masks: tf.Tensor | None,
+    ) -> Any:
+        return self.decoder.distribution(self._decode_rollout(context, horizon, num_samples, seeds))
+
+    @tf.function
+    def _decode_rollout(
+        self, context: tf.Tensor, horizon: int, num_samples: int, seeds: tf.Tensor
+    ) -> tf.Tensor:
+        """Open loop: only the context is encoded.
 
         Level `l` observes the `len(context) // k**l` ticks that the context fills, then follows
         its prior; a level that `use_obs` withholds observations from follows its prior throughout.

@@ -1,0 +1,19 @@
+"""The distribution of a level's latent, prior or posterior."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+class Latent(tfp.distributions.MultivariateNormalDiag):
+    """A diagonal normal distribution of latents, over one tick or over many.
+
+    `sample(seed=...)`, `entropy()`, `log_prob(...)` and `tfd.kl_divergence` are TFP's. Within a
+    level, where each tick needs the sample before, the noise of all ticks is drawn from stateless
+    seeds before the first one, and every tick's distribution turns its share into its sample.
+    """
+
+    def from_noise(self, noise: tf.Tensor) -> tf.Tensor:
+        """The sample that standard normal `noise` of the same shape stands for."""
+        return self.loc + self.scale.diag * noise
