@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import hvp
-import hvp.config.parsing
 from hvp.config import TrainingConfig
+from hvp.config.parsing import parse_config
 from hvp.models.base import VideoModel
 from hvp.models.hierarchical.config import parse_use_obs
 from hvp.models.hierarchical.model import HierarchicalModel
@@ -189,7 +189,7 @@ def test_every_likelihood_trains(likelihood):
 
 
 def test_likelihoods_share_their_variables_and_normal_is_what_configurations_without_one_have():
-    assert hvp.config.parsing.parse_config({}, "old.yml").model.likelihood == "normal"
+    assert parse_config({"name": "old"}, "old.yml").model.likelihood == "normal"
     normal, bernoulli = (small_model(likelihood=name) for name in ("normal", "bernoulli"))
     for ours, theirs in zip(normal.variables, bernoulli.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
