@@ -193,7 +193,8 @@ def test_likelihoods_share_their_variables_and_normal_is_what_configurations_wit
     normal, bernoulli = (small_model(likelihood=name) for name in ("normal", "bernoulli"))
     for ours, theirs in zip(normal.variables, bernoulli.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert [v.path for v in normal.variables] == [v.path for v in bernoulli.variables]
+    names = [[v.path.split("/")[1:] for v in model.variables] for model in (normal, bernoulli)]
+    assert names[0] == names[1]
 
 
 def test_samples_of_a_level_are_its_posteriors():
