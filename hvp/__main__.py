@@ -32,6 +32,7 @@ COMMANDS = {
     "fvd": "measure the Fréchet video distance of generated videos",
     "fuse": "show the fusion pictures of a video",
     "recursion": "compare experiments on long recursive predictions",
+    "law": "compare sampled futures of forking shapes with their exact law",
     "ablate": "train and compare variants of an experiment",
     "validate-metrics": "show where traditional and frequency metrics disagree",
     "import-weights": "make an experiment of a published checkpoint",

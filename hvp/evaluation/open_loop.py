@@ -13,6 +13,7 @@ import tensorflow as tf
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
+from hvp.evaluation.futures import sampled_futures
 from hvp.evaluation.scorecard.tally import Scorecard, ScorecardTally
 from hvp.evaluation.scorer import Scorer
 from hvp.evaluation.spectra import SpectralTally, Spectrum
@@ -20,16 +21,12 @@ from hvp.metrics.protocols import find_protocol
 from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel
-from hvp.models.seeds import fold_in
 
 KINDS = {
     "best": "best of N, for each metric on its own: the sample with the best mean over time",
     "mean": "mean over the N samples",
     "copy_last": "baseline: the last context frame, repeated",
 }
-# Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
-# example's place in the data and the sample's number only, never on batch size or N.
-SAMPLES_AT_ONCE = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,17 +215,17 @@ class OpenLoopScores:
         s = self.settings
         if masks is not None:
             masks = masks[:, : s.context] if self.model.needs_masks else None
-        for group, first in enumerate(range(0, s.num_samples, SAMPLES_AT_ONCE)):
-            count = min(SAMPLES_AT_ONCE, s.num_samples - first)
-            seeds = [
-                fold_in(fold_in(s.seed, len(self._examples) + i), group) for i in range(len(names))
-            ]
-            predicted = self.model.rollout(
-                context, s.horizon, count, tf.stack(seeds), clip=self._clip, masks=masks
-            )
-            expected = (count, len(names), s.horizon, *context.shape[2:])
-            check_prediction(predicted, expected, names)
-            yield predicted
+        yield from sampled_futures(
+            self.model,
+            context,
+            s.horizon,
+            s.num_samples,
+            s.seed,
+            names,
+            first=len(self._examples),
+            clip=self._clip,
+            masks=masks,
+        )
 
     def _measure_first_sample(
         self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor
@@ -291,17 +288,6 @@ def _check_length(video: tf.Tensor, names: list[str], settings: OpenLoopSettings
         raise UserError(
             f"{names[0]} has {video.shape[1]} frames, the evaluation needs {needed} "
             f"({settings.context} of context and {settings.horizon} predicted); ask for fewer"
-        )
-
-
-def check_prediction(predicted: tf.Tensor, shape: tuple[int, ...], names: list[str]) -> None:
-    if tuple(predicted.shape) != tuple(shape):
-        raise ValueError(f"rollout returned {tuple(predicted.shape)}, expected {tuple(shape)}")
-    finite = tf.reduce_all(tf.math.is_finite(predicted), (0, 2, 3, 4, 5)).numpy()  # (batch,)
-    if not finite.all():
-        raise UserError(
-            f"the prediction for {names[int(finite.argmin())]} holds NaN or Inf: the checkpoint "
-            "is broken or its training diverged; try an earlier one with --checkpoint"
         )
 
 

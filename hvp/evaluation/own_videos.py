@@ -24,9 +24,8 @@ from hvp.data.video_io import (
 from hvp.drawing.comparison import comparison_frames, save_grid
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError, writing
-from hvp.evaluation.open_loop import SAMPLES_AT_ONCE, check_prediction
+from hvp.evaluation.futures import SAMPLES_AT_ONCE, sampled_futures
 from hvp.models.base import VideoModel
-from hvp.models.seeds import fold_in
 
 # The largest difference between the channels of a pixel, in levels, that still is grey: what
 # encoding leaves. KTH's own clips have 3.
@@ -174,18 +173,17 @@ def predict(
     context = video[:, : settings.context]
     gallery = Gallery(video, [name], settings.num_samples)
     deterministic = False
-    for group, first in enumerate(range(0, settings.num_samples, SAMPLES_AT_ONCE)):
-        count = min(SAMPLES_AT_ONCE, settings.num_samples - first)
-        seed = fold_in(fold_in(settings.seed, 0), group)[None]  # (1, 2), as the evaluator's
-        try:
-            samples = model.rollout(context, settings.horizon, num_samples=count, seed=seed)
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise UserError(f"{_size(settings)} do not fit into memory; ask for fewer") from error
-        check_prediction(samples, (count, 1, settings.horizon, *context.shape[2:]), [name])
-        deterministic = count > 1 and bool(tf.reduce_all(samples == samples[:1]))
-        gallery.add(samples[:1] if deterministic else samples)
-        if deterministic:
-            break
+    futures = sampled_futures(
+        model, context, settings.horizon, settings.num_samples, settings.seed, [name]
+    )
+    try:
+        for samples in futures:
+            deterministic = len(samples) > 1 and bool(tf.reduce_all(samples == samples[:1]))
+            gallery.add(samples[:1] if deterministic else samples)
+            if deterministic:
+                break
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(f"{_size(settings)} do not fit into memory; ask for fewer") from error
     (example,) = gallery.examples()
     return example, deterministic
 

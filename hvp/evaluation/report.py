@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from hvp.errors import writing
-from hvp.evaluation.open_loop import KINDS, SAMPLES_AT_ONCE, OpenLoopResult
+from hvp.evaluation.futures import SAMPLES_AT_ONCE
+from hvp.evaluation.open_loop import KINDS, OpenLoopResult
 from hvp.evaluation.page import report_page
 from hvp.evaluation.plain import number, overall, per_frame
 from hvp.evaluation.scorecard.record import scorecard_columns, scorecard_record
