@@ -76,7 +76,9 @@ def test_an_oracle_is_within_sampling_error_and_every_fault_is_seen():
     found, expected = oracle["total_variation"], oracle["total_variation_of_oracle"]
     assert abs(found["mean"] - expected["mean"]) < 2 * found["interval"]
     assert abs(oracle["log_score"]["mean"] - oracle["log_score_of_law"]["mean"]) < 0.05
-    assert all(abs(b["forecast"] - b["came_true"]) < 0.1 for b in oracle["calibration"])
+    well_known = [b for b in oracle["calibration"] if b["count"] > 50]
+    assert len(well_known) >= 3
+    assert all(abs(b["forecast"] - b["came_true"]) < 0.1 for b in well_known)
     for value in oracle["pooled_total_variation"].values():
         assert value["value"] < 3 * value["of_oracle"]
     narrow = scores_of(lambda p: p**3 / (p**3).sum())

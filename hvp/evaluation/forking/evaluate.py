@@ -54,8 +54,8 @@ def evaluate_law(
         on_context: called after each context.
 
     Returns:
-        `protocol`, `forecasts`: name -> `LawScores.summary`, and `read_out_error`: how often samples of
-        the law are read as another outcome than they were rendered with.
+        `protocol`, `forecasts`: name -> `LawScores.summary`, and `read_out_error`: how often
+        samples of the law are read as another outcome than they were rendered with.
 
     Raises:
         UserError: for other data, and a context or length that hides a fork.
@@ -139,8 +139,8 @@ def _lengths(config: ExperimentConfig) -> tuple[int, int]:
         )
     if context > FORK_EVERY:
         raise UserError(
-            f"evaluation.context is {context} and shows the first fork; at most {FORK_EVERY} frames "
-            "come before it"
+            f"evaluation.context is {context} and shows the first fork; at most {FORK_EVERY} "
+            "frames come before it"
         )
     least = FORK_EVERY * config.data.forks + SEEN_AFTER_FORK
     if total < least:

@@ -26,8 +26,8 @@ from hvp.data.sources.forking_shapes import (
 )
 
 TOLERANCE = 0.25
-"""A frame is impossible when its squared error is beyond this share of the shape's energy, as that of
-a shape a tenth of its width beside its place is, or of the mean of several branches."""
+"""A frame is impossible when its squared error is beyond this share of the shape's energy, as that
+of a shape a tenth of its width beside its place is, or of the mean of several branches."""
 
 
 class Reading(NamedTuple):
