@@ -29,13 +29,14 @@ NEEDED = {
     "fvd": ["--logdir", "LOGDIR"],
     "fuse": ["--input", "video.avi", "--out", "out.gif"],
     "recursion": ["--logdir", "LOGDIR"],
+    "law": ["--logdir", "LOGDIR"],
     "ablate": ["--config", "fusion_demo"],
     "validate-metrics": ["--logdir", "LOGDIR"],
     "import-weights": ["--checkpoint", "model.ckpt"],
 }
 # They read neither one nor a configuration of their own.
 NO_EXPERIMENT = {"prepare", "fuse", "config-schema", "launch"}
-PREDICTORS = ["evaluate", "predict", "recursion", "validate-metrics"]
+PREDICTORS = ["evaluate", "predict", "recursion", "law", "validate-metrics"]
 GENERATORS = ["generate", "fvd"]
 
 

@@ -98,8 +98,8 @@ class LawScores:
         return result
 
     def _pooled_variation(self, kind: int) -> dict[str, float]:
-        counts = sum(counts for counts, _ in self._pooled[kind])
-        exact, number = self._pooled[kind][0][1], int(np.sum(counts))
+        counts = np.sum([counts for counts, _ in self._pooled[kind]], axis=0)
+        exact, number = self._pooled[kind][0][1], int(counts.sum())
         return {
             "value": total_variation(counts / number, exact),
             "of_oracle": expected_total_variation(exact, number),
