@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,17 +18,27 @@ from hvp.commands.options import (
     progress_bar,
 )
 from hvp.commands.parser import size
+from hvp.distances.embedding import (
+    FORMS,
+    check_embedding,
+    load_embedding,
+    min_frames,
+    read_features,
+)
 from hvp.distances.protocols import VIDEO_PROTOCOLS, find_video_protocol
 from hvp.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hvp.distances.distance import Clips, RealClips
     from hvp.distances.protocols import VideoProtocol
 
 HELP = (
     "Measures the Fréchet video distance of generated videos, in a folder or of a trained "
-    "generator, to real ones, and writes it with everything that decides it. The distance of "
-    "predictions is part of evaluate --fvd-weights."
+    "generator, to real ones, and writes it with everything that decides it, and with the kernel "
+    "distance, precision, recall, density and coverage. The distance of predictions is part of "
+    "evaluate --fvd-weights."
 )
 
 
@@ -35,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
     add("--real", metavar="DIR", help="real videos; of an experiment by default its training data")
+    add(
+        "--features",
+        default="i3d",
+        metavar="WHOSE",
+        help=f"{FORMS}; of features computed elsewhere, --real and --fake are .npz files",
+    )
+    add("--extrapolate", action="store_true", help="FVD of infinitely many videos, and its figure")
     fake = parser.add_mutually_exclusive_group(required=True)
     fake.add_argument("--fake", metavar="DIR", help="generated videos")
     fake.add_argument("--logdir", help="or a trained generator, logs/NAME")
@@ -63,31 +81,109 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures, writes the record and prints the distance."""
-    from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
-
+    if _computed_elsewhere(arguments):
+        return _compare_features(arguments)
     experiment = _experiment(arguments)
     config = experiment and experiment.config
     default = config.training.fvd_protocol if config else next(iter(VIDEO_PROTOCOLS))
-    protocol = find_video_protocol(arguments.protocol or default)
+    protocol = find_video_protocol(arguments.protocol or default, min_frames(arguments.features))
     weights = arguments.weights or (config.evaluation.fvd_weights if config else None)
-    find_i3d_checkpoint(weights)  # before anything that takes time
+    check_embedding(arguments.features, weights)  # before anything that takes time
 
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    from hvp.distances.distance import VideoDistance, measure, write_record
-    from hvp.distances.i3d import I3D
+    from hvp.distances.distance import VideoDistance, measure_features
 
     if experiment is None:
         real, fake, place = _folder_clips(arguments, protocol)
     else:
         real, fake, place = _experiment_clips(arguments, experiment, protocol)
     with progress_bar(2 * protocol.num_videos, "clip") as progress:
-        distance = VideoDistance(I3D(weights), protocol, on_clips=progress.update)
-        record = measure(distance, real, fake)
-    path = Path(arguments.out or place(distance.label))
+        network = load_embedding(arguments.features, weights)
+        distance = VideoDistance(network, protocol, on_clips=progress.update)
+        record, of_real, of_fake = measure_features(distance, real, fake)
+    _finish(arguments, record, of_real, of_fake, Path(arguments.out or place(distance.label)))
+
+
+def _computed_elsewhere(arguments: argparse.Namespace) -> bool:
+    """Whether features are given in place of videos.
+
+    Raises:
+        UserError: if they are of one set alone, or with options that are for videos.
+    """
+    given = [str(path or "").endswith(".npz") for path in (arguments.real, arguments.fake)]
+    if not any(given):
+        return False
+    if not all(given):
+        raise UserError("--real and --fake: both must be .npz files of features, or neither")
+    for flag in ("protocol", "resolution", "weights"):
+        if getattr(arguments, flag) is not None:
+            raise UserError(f"--{flag} is for videos; features in .npz files go without it")
+    return True
+
+
+def _compare_features(arguments: argparse.Namespace) -> None:
+    """The distances of two files of features."""
+    real, fake = (read_features(path) for path in (arguments.real, arguments.fake))
+    if real.shape[1] != fake.shape[1]:
+        raise UserError(
+            f"{arguments.real} has {real.shape[1]} features a video, {arguments.fake} "
+            f"{fake.shape[1]}; both must be of the same network"
+        )
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from hvp.distances.frechet import frechet_distance
+    from hvp.distances.sets import compare_sets
+    from hvp.files import file_sha256
+    from hvp.provenance import made_with
+
+    files = {"real": Path(arguments.real), "fake": Path(arguments.fake)}
+    record: dict[str, Any] = {
+        "metric": f"frechet_distance_of_features_{len(fake)}",
+        "value": frechet_distance(real, fake),
+        "num_real": len(real),
+        "num_fake": len(fake),
+        **{name: {"features": str(p), "sha256": file_sha256(p)} for name, p in files.items()},
+        **compare_sets(real, fake),
+        **made_with(),
+    }
+    path = Path(arguments.out or files["fake"].with_suffix(".json"))
+    _finish(arguments, record, real, fake, path)
+
+
+def _finish(
+    arguments: argparse.Namespace,
+    record: dict[str, Any],
+    real: np.ndarray,
+    fake: np.ndarray,
+    path: Path,
+) -> None:
+    """Extrapolates where it is asked for, writes the record, and prints its numbers."""
+    from hvp.distances.distance import write_record
+    from hvp.distances.sets import extrapolate, warnings_for
+
+    measured = ["fvd", "kernel_distance", "neighbourhoods"]
+    if arguments.extrapolate:
+        from hvp.distances.extrapolation import save_extrapolation
+
+        plain, found = extrapolate(real, fake, arguments.seed)
+        record |= plain
+        measured[0] = "extrapolated"
+    record["warnings"] = warnings_for(min(len(real), len(fake)), measured)
     write_record(record, path)
     print(f"{record['metric']}: {record['value']:.3f}")
+    if arguments.extrapolate:
+        save_extrapolation(found, path.with_suffix(".png"))
+        print(f"of infinitely many videos: {found.value:.3f} ± {found.interval:.3f}")
+    if kernel := record["kernel_distance"]:
+        print(f"kernel distance: {kernel['value']:.5f} ± {1.96 * kernel['stddev']:.5f}")
+    if near := record["neighbourhoods"]:
+        names = ("precision", "recall", "density", "coverage")
+        print("  ".join(f"{name} {near[name]:.3f}" for name in names))
+    for warning in record["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"written with its protocol: {path}")
 
 

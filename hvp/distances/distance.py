@@ -1,11 +1,10 @@
-"""FVD, the Fréchet video distance: cached statistics of real videos, and the number's record.
+"""FVD, the Fréchet video distance: cached features of real videos, and the number's record.
 
 Unterthiner et al., "Towards Accurate Generative Models of Video", 2018.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -23,10 +22,10 @@ from hvp.files import cache_folder, replacing
 from hvp.provenance import made_with
 
 if TYPE_CHECKING:
+    from hvp.distances.embedding import Embedding
     from hvp.distances.frechet import FeatureStatistics
-    from hvp.distances.i3d import I3D
 
-CACHE_VERSION = 1  # raise it whenever clips are chosen or embedded in another way
+CACHE_VERSION = 2  # raise it whenever clips are chosen or embedded in another way
 
 
 class Clips(Protocol):
@@ -44,7 +43,7 @@ class Clips(Protocol):
 
 
 class RealClips(Clips, Protocol):
-    """Clips whose statistics are kept.
+    """Clips whose features are kept.
 
     Attributes:
         left_out: videos that were too short, known once the clips were read; kept along.
@@ -57,19 +56,19 @@ class RealClips(Clips, Protocol):
 
 
 class VideoDistance:
-    """FVD under one protocol; the statistics of real clips are kept on disk, by their content.
+    """FVD under one protocol; the features of real clips are kept on disk, by their content.
 
     Args:
         network: the embedding.
         protocol: which clips are compared.
-        cache_dir: of the statistics; `None` for HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`.
+        cache_dir: of the features; `None` for HVP_CACHE_DIR or `~/.cache/hvp`, below `fvd`.
         devices: the network runs on all of them at a time; `None` for every GPU, or the CPU.
         on_clips: called with the number of clips that were embedded, for a progress bar.
     """
 
     def __init__(
         self,
-        network: I3D,
+        network: Embedding,
         protocol: VideoProtocol,
         cache_dir: str | Path | None = None,
         on_clips: Callable[[int], None] | None = None,
@@ -88,29 +87,32 @@ class VideoDistance:
         return metric_label(self.protocol, self.network)
 
     def statistics(self, clips: Iterable[np.ndarray]) -> FeatureStatistics:
-        """Embeds batches of clips and gathers their statistics, a batch a device at a time.
+        """Mean and covariance of `features(clips)`."""
+        from hvp.distances.frechet import FeatureStatistics
+
+        return FeatureStatistics.of(self.features(clips))
+
+    def features(self, clips: Iterable[np.ndarray]) -> np.ndarray:
+        """Embeds batches of clips, a batch a device at a time: `(clips, features)`, float32.
 
         Raises:
             UserError: unless there are as many clips as the protocol asks for.
         """
-        from hvp.distances.frechet import FeatureStatistics
-        from hvp.distances.i3d import NUM_CLASSES
-
-        gathered = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
+        gathered: list[np.ndarray] = []
         batches = iter(clips)
         with ThreadPoolExecutor(len(self.devices)) as pool:
             while group := list(itertools.islice(batches, len(self.devices))):
                 # In the order of the batches, so that rounding is the same every time.
                 for features in pool.map(self._embed, group, self.devices):
-                    gathered = gathered.merged(FeatureStatistics.of(features))
+                    gathered.append(features)
                     if self.on_clips:
                         self.on_clips(len(features))
-        if gathered.count != self.protocol.num_videos:
+        count = sum(map(len, gathered))
+        if count != self.protocol.num_videos:
             raise UserError(
-                f"{self.protocol.name} compares {self.protocol.num_videos} clips, found "
-                f"{gathered.count}"
+                f"{self.protocol.name} compares {self.protocol.num_videos} clips, found {count}"
             )
-        return gathered
+        return np.concatenate(gathered)
 
     def _embed(self, batch: np.ndarray, device: str) -> np.ndarray:
         import tensorflow as tf
@@ -119,57 +121,72 @@ class VideoDistance:
             return self.network.embed(batch)
 
     def real_statistics(self, clips: RealClips) -> FeatureStatistics:
-        """`statistics(clips.batches())`, or what was kept of it."""
+        """Mean and covariance of `real_features(clips)`."""
         from hvp.distances.frechet import FeatureStatistics
 
+        return FeatureStatistics.of(self.real_features(clips))
+
+    def real_features(self, clips: RealClips) -> np.ndarray:
+        """`features(clips.batches())`, or what was kept of it."""
         facts = (CACHE_VERSION, clips.content_sha256(), self.network.values_sha256)
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
         path = self.cache_dir / f"{self.protocol.name}-{key}.npz"
         try:
             with np.load(path, allow_pickle=False) as kept:
-                found = FeatureStatistics(int(kept["count"]), kept["mean"], kept["deviations"])
+                found = np.asarray(kept["features"])
                 clips.left_out = int(kept["left_out"])
         except ARRAY_ERRORS:  # absent, or cut off by a crash
             found = None
         if found is not None:
             if self.on_clips:
-                self.on_clips(found.count)
+                self.on_clips(len(found))
             return found
         with writing(self.cache_dir):  # before the work
             self.cache_dir.mkdir(parents=True, exist_ok=True)
-        found = self.statistics(clips.batches())
+        found = self.features(clips.batches())
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, left_out=clips.left_out, **dataclasses.asdict(found))
+            np.savez(file, left_out=clips.left_out, features=found)
         return found
 
 
 def measure(distance: VideoDistance, real: RealClips, fake: Clips) -> dict[str, Any]:
-    """FVD of two sets of clips.
+    """FVD of two sets of clips, and the other distances of the same features.
 
     Returns:
-        The record: `metric` (the label), `value`, and all that decides it, as plain values.
+        The record: `metric` (the label), `value`, and all that decides it, as plain values; see
+        `hvp.distances.sets.compare_sets` for the other distances.
     """
-    real_statistics = distance.real_statistics(real)
-    fake_statistics = distance.statistics(fake.batches())
-    return record_of(
+    return measure_features(distance, real, fake)[0]
+
+
+def measure_features(
+    distance: VideoDistance, real: RealClips, fake: Clips
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """As `measure`, and the features of the real and of the fake clips."""
+    from hvp.distances.frechet import FeatureStatistics
+    from hvp.distances.sets import compare_sets
+
+    real_features = distance.real_features(real)
+    fake_features = distance.features(fake.batches())
+    record = record_of(
         distance.protocol,
         distance.network,
-        real_statistics,
-        fake_statistics,
+        FeatureStatistics.of(real_features),
+        FeatureStatistics.of(fake_features),
         {"real": dict(real.about), "fake": dict(fake.about)},
     )
+    return record | compare_sets(real_features, fake_features), real_features, fake_features
 
 
 def record_of(
     protocol: VideoProtocol,
-    network: I3D,
+    network: Embedding,
     real: FeatureStatistics,
     fake: FeatureStatistics,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The distance of two statistics, with everything that decides it; see `measure`."""
     from hvp.distances.frechet import frechet_distance_of_statistics
-    from hvp.distances.i3d import RESOLUTION
 
     value = frechet_distance_of_statistics(real, fake)
     if not np.isfinite(value):
@@ -185,10 +202,7 @@ def record_of(
         "frames_of_video": protocol.span,
         "context": None if protocol.context is None else list(protocol.context),
         **about,
-        "embedding": (
-            f"400 logits of I3D, averaged over time; 8-bit frames resized to {RESOLUTION}x"
-            f"{RESOLUTION} by TensorFlow 1's resize_bilinear, then 2x/255 - 1"
-        ),
+        "embedding": network.description,
         "distance": "Fréchet, unbiased covariances (TF-GAN)",
         "weights": {
             "source": network.source,
@@ -199,13 +213,13 @@ def record_of(
     }
 
 
-def metric_label(protocol: VideoProtocol, network: I3D) -> str:
+def metric_label(protocol: VideoProtocol, network: Embedding) -> str:
     """The protocol's name, plain for the Hub module's weights alone, which the literature uses."""
-    if network.source == "hub":
-        return protocol.name
-    if network.source == "rgb_imagenet":
-        return f"{protocol.name}_rgb_imagenet"
-    return f"{protocol.name}_weights_{network.values_sha256[:8]}"
+    known = {"hub": "", "rgb_imagenet": "_rgb_imagenet", "hvp": "_small"}
+    if network.source in known:
+        return protocol.name + known[network.source]
+    whose = "features" if network.source == "features" else "weights"
+    return f"{protocol.name}_{whose}_{network.values_sha256[:8]}"
 
 
 def write_record(record: Mapping[str, Any], path: str | Path) -> None:

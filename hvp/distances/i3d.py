@@ -83,6 +83,7 @@ class I3D(keras.Model):
         source: `hub`, `rgb_imagenet` or `other`: where the weights come from.
         sha256: file name -> SHA-256 of the weights' files; empty for a mapping.
         values_sha256: SHA-256 of the values themselves.
+        description: of the embedding, for records.
 
     Raises:
         UserError: if the weights are missing, damaged or another network's.
@@ -91,6 +92,11 @@ class I3D(keras.Model):
         >>> network = hvp.distances.I3D("i3d-kinetics-400_1")
         >>> network.embed(videos)                     # (batch, 400), what FVD compares
     """
+
+    description = (
+        f"400 logits of I3D, averaged over time; 8-bit frames resized to {RESOLUTION}x"
+        f"{RESOLUTION} by TensorFlow 1's resize_bilinear, then 2x/255 - 1"
+    )
 
     def __init__(self, weights: str | Path | Mapping[str, np.ndarray] | None = None) -> None:
         super().__init__(name="i3d", trainable=False, dtype="float32")

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from hvp.distances.distance import record_of
 from hvp.distances.frechet import FeatureStatistics
-from hvp.distances.i3d import I3D, NUM_CLASSES
+from hvp.distances.i3d import I3D
 from hvp.distances.protocols import VideoProtocol, check_frames
+from hvp.distances.sets import compare_sets
 from hvp.pixels import to_uint8
 
 
@@ -38,7 +39,8 @@ class PredictionDistance:
     ) -> None:
         self.network, self.context, self.horizon, self.where = network, context, horizon, where
         check_frames(self.num_frames)
-        self._real = self._fake = FeatureStatistics.of(np.zeros((0, NUM_CLASSES)))
+        self._real: list[np.ndarray] = []
+        self._fake: list[np.ndarray] = []
 
     @property
     def num_frames(self) -> int:
@@ -47,23 +49,24 @@ class PredictionDistance:
 
     def update(self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor) -> None:
         """Adds a batch: `(batch, time, height, width, channels)` each, float in [0, 1]."""
-        self._real = self._real.merged(self._embedded(context, future))
-        self._fake = self._fake.merged(self._embedded(context, predicted))
+        self._real.append(self._embedded(context, future))
+        self._fake.append(self._embedded(context, predicted))
 
     def record(self, about: Mapping[str, Any]) -> dict[str, Any]:
-        """The distance and all that decides it; see `hvp.distances.distance.measure`.
+        """The distances and all that decides them; see `hvp.distances.distance.measure`.
 
         Raises:
             ValueError: after fewer than two videos.
         """
-        protocol = VideoProtocol(
-            self._real.count, self.num_frames, context=(self.where, self.context)
-        )
+        real, fake = np.concatenate(self._real), np.concatenate(self._fake)
+        protocol = VideoProtocol(len(real), self.num_frames, context=(self.where, self.context))
         clips = "one a context: the truth, and the first sample, not chosen"
-        return record_of(protocol, self.network, self._real, self._fake, {"clips": clips, **about})
+        statistics = FeatureStatistics.of(real), FeatureStatistics.of(fake)
+        record = record_of(protocol, self.network, *statistics, {"clips": clips, **about})
+        return record | compare_sets(real, fake)
 
-    def _embedded(self, context: tf.Tensor, frames: tf.Tensor) -> FeatureStatistics:
+    def _embedded(self, context: tf.Tensor, frames: tf.Tensor) -> np.ndarray:
         clips = np.asarray(frames)
         if self.where == "in":
             clips = np.concatenate([np.asarray(context), clips], 1)
-        return FeatureStatistics.of(self.network.embed(to_uint8(clips)))
+        return self.network.embed(to_uint8(clips))

@@ -61,8 +61,12 @@ VIDEO_PROTOCOLS = {
 }
 
 
-def find_video_protocol(name: str) -> VideoProtocol:
+def find_video_protocol(name: str, min_frames: int = MIN_FRAMES) -> VideoProtocol:
     """The protocol of a name: one of `VIDEO_PROTOCOLS` or any other of their form.
+
+    Args:
+        name: such as `fvd2048_16f`.
+        min_frames: that the features need; I3D's by default.
 
     Raises:
         UserError: for another form, fewer than two videos or too few frames.
@@ -82,16 +86,16 @@ def find_video_protocol(name: str) -> VideoProtocol:
         raise UserError(f"FVD protocol {name}: at least 2 videos and a subsampling of at least 1")
     protocol = VideoProtocol(num_videos, span, stride)
     try:
-        check_frames(protocol.num_frames)
+        check_frames(protocol.num_frames, min_frames)
     except UserError as error:
         raise UserError(f"FVD protocol {name}: {error}") from None
     return protocol
 
 
-def check_frames(num_frames: int) -> None:
+def check_frames(num_frames: int, min_frames: int = MIN_FRAMES) -> None:
     """Raises a `UserError` for clips that are too short for the network."""
-    if num_frames < MIN_FRAMES:
+    if num_frames < min_frames:
         raise UserError(
-            f"FVD needs clips of at least {MIN_FRAMES} frames, found {num_frames}; ask for more "
+            f"FVD needs clips of at least {min_frames} frames, found {num_frames}; ask for more "
             "frames or a smaller stride"
         )

@@ -25,6 +25,7 @@ __getattr__, __dir__ = lazy_exports(
     },
     # No submodule carries the name of a function: importing it would hide the function.
     submodules=(
+        "ensemble",
         "perceptual",
         "pixel_errors",
         "protocols",
