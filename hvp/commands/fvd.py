@@ -171,7 +171,7 @@ def _finish(
         plain, found = extrapolate(real, fake, arguments.seed)
         record |= plain
         measured[0] = "extrapolated"
-    record["warnings"] = warnings_for(min(len(real), len(fake)), measured)
+    record["warnings"] = warnings_for(min(len(real), len(fake)), real.shape[1], measured)
     write_record(record, path)
     print(f"{record['metric']}: {record['value']:.3f}")
     if arguments.extrapolate:

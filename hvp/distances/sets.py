@@ -11,8 +11,11 @@ import numpy as np
 from hvp.distances.kernel import kernel_distance
 from hvp.distances.neighbours import NEIGHBOURS, neighbourhoods
 
-# Videos of each set below which a number says little: see docs/distances.md.
-ENOUGH = {"fvd": 1024, "extrapolated": 256, "kernel_distance": 128, "neighbourhoods": 512}
+# Videos of each set below which chance or bias are over a tenth of what a clear difference makes:
+# measured on 64 features, see docs/distances.md. To extrapolate, a quarter of the videos must give
+# covariances of their own, so that it takes four times as many as there are features.
+ENOUGH = {"fvd": 1024, "extrapolated": 256, "kernel_distance": 256, "neighbourhoods": 512}
+VIDEOS_PER_FEATURE = 4
 LABELS = {
     "fvd": "FVD",
     "extrapolated": "FVD extrapolated to infinitely many videos",
@@ -48,11 +51,16 @@ def extrapolate(real: np.ndarray, fake: np.ndarray, seed: int) -> tuple[dict[str
     return {"extrapolated": plain}, found
 
 
-def warnings_for(num_videos: int, measured: Iterable[str]) -> list[str]:
+def warnings_for(num_videos: int, num_features: int, measured: Iterable[str]) -> list[str]:
     """A line for each of `measured` (keys of `ENOUGH`) that has too few videos."""
-    return [
-        f"{num_videos} videos are few for {LABELS[name]}: below {ENOUGH[name]} it depends on their "
-        "number and draw (docs/distances.md)"
-        for name in measured
-        if num_videos < ENOUGH[name]
-    ]
+    lines = []
+    for name in measured:
+        enough = ENOUGH[name]
+        if name == "extrapolated":
+            enough = max(enough, VIDEOS_PER_FEATURE * num_features)
+        if num_videos < enough:
+            lines.append(
+                f"{num_videos} videos are few for {LABELS[name]}: below {enough} it depends on "
+                "their number and draw (docs/distances.md)"
+            )
+    return lines

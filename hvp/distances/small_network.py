@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from hvp.distances.i3d_checkpoint import values_sha256
 from hvp.errors import UserError
+from hvp.files import file_sha256
 
 WEIGHTS = Path(__file__).parent / "assets" / "video_features.npz"
 SIZE = 32  # pixels of a side that frames are resized to
@@ -48,7 +49,7 @@ class SmallVideoNetwork:
         with np.load(WEIGHTS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         self.values_sha256 = values_sha256(arrays)
-        self.sha256 = {WEIGHTS.name: self.values_sha256}
+        self.sha256 = {WEIGHTS.name: file_sha256(WEIGHTS)}
         layers = range(len(LAYERS))
         weights = [
             (tf.constant(arrays[f"kernel_{i}"]), tf.constant(arrays[f"bias_{i}"])) for i in layers

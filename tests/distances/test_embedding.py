@@ -1,6 +1,7 @@
 """Features of one's own: a function, a Keras file, a SavedModel, arrays; and the small network."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import hvp.distances.small_network as small
 from hvp.__main__ import main
 from hvp.distances.embedding import check_embedding, load_embedding, read_features
 from hvp.errors import UserError
+from hvp.files import file_sha256
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (3, 4, 8, 8, 1), np.uint8)
 
@@ -178,3 +180,8 @@ def test_the_command_on_the_small_network_and_on_a_function(tmp_path, monkeypatc
     assert "6 videos are few for FVD" in capsys.readouterr().err
     assert main([*command, "--protocol", "fvd6_3f", "--features", "small"]) == 2
     assert "at least 4 frames, found 3" in capsys.readouterr().err
+
+
+def test_the_shipped_weights_are_those_of_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "distances.md").read_text("utf-8")
+    assert file_sha256(small.WEIGHTS) in page

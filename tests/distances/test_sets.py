@@ -109,7 +109,11 @@ def test_few_videos_leave_numbers_out_and_warn():
     assert found["kernel_distance"]["value"] is not None
     assert found["neighbourhoods"] is None
     assert compare_sets(normal(2), normal(2))["kernel_distance"] is None
-    lines = warnings_for(20, ["fvd", "kernel_distance"])
+    lines = warnings_for(20, 8, ["fvd", "kernel_distance"])
     assert len(lines) == 2
     assert lines[0].startswith("20 videos are few for FVD")
-    assert warnings_for(10**6, ["fvd", "kernel_distance", "neighbourhoods", "extrapolated"]) == []
+    assert (
+        warnings_for(2048, 64, ["fvd", "kernel_distance", "neighbourhoods", "extrapolated"]) == []
+    )
+    (line,) = warnings_for(1024, 400, ["fvd", "extrapolated"])
+    assert "below 1600" in line
