@@ -176,7 +176,7 @@ def _page(
         experiments=[
             {
                 "name": outcome.name,
-                "changes": ", ".join(f"{k}={v}" for k, v in about.get(outcome.name, {}).items()),
+                "changes": [f"{k}: {v}" for k, v in about.get(outcome.name, {}).items()],
                 "step": outcome.step,
                 "parameters": f"{outcome.parameters:,}",
                 "problem": outcome.problem,

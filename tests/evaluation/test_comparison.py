@@ -152,7 +152,7 @@ def test_one_that_cannot_be_trained_does_not_stop_the_others(configs, fast, tmp_
     )
     text = page.read_text("utf-8")
     assert "failed: the loss is not finite" in text
-    assert "model.gain=0.5" in text
+    assert "model.gain: 0.5" in text
     record = json.loads((page.parent / "comparison.json").read_text())
     assert record["experiments"]["broken"]["problem"] == "the loss is not finite"
     assert record["experiments"]["dark"]["results"]["q"]["difference"] == -0.5
