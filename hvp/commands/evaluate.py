@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from hvp.data.video_split import VideoSplit
     from hvp.distances.of_predictions import PredictionDistance
     from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings
-    from hvp.metrics.statistics import Curve
 
 HELP = (
     "Evaluates a trained experiment open loop: the model sees the context frames alone and "
@@ -259,15 +257,9 @@ def _find_lpips(weights_dir: str | None, metrics: list[str]) -> None:
         raise UserError(f"{error}; without LPIPS: --metrics {others}") from None
 
 
-def with_interval(curve: Curve, digits: int) -> str:
-    """`mean ± half width`, or the mean alone where a single video leaves no interval."""
-    mean = f"{curve.overall:.{digits}f}"
-    if math.isnan(curve.overall_interval):
-        return mean
-    return f"{mean} ± {curve.overall_interval:.{digits}f}"
-
-
 def _print_summary(result: OpenLoopResult) -> None:
+    from hvp.evaluation.plain import with_interval
+
     samples = result.settings.num_samples
     kinds = {"mean": "model", "copy_last": "copy last frame"}
     if samples > 1:
@@ -275,5 +267,6 @@ def _print_summary(result: OpenLoopResult) -> None:
     print(f"{'':12}" + "".join(f"{label:>24}" for label in kinds.values()))
     for name, curves in result.curves.items():
         digits = METRICS[name].decimals
-        cells = (with_interval(curves[kind], digits) for kind in kinds)
+        shown = (curves[kind] for kind in kinds)
+        cells = (with_interval(c.overall, c.overall_interval, digits) for c in shown)
         print(f"{METRICS[name].label:12}" + "".join(f"{cell:>24}" for cell in cells))

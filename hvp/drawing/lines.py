@@ -16,17 +16,26 @@ from matplotlib.figure import Figure
 from hvp.errors import writing
 
 BASELINE = "#6b7280"
-COLUMNS = 3
+COLUMNS, NAMES = 3, 4  # panels and labels in a row
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A line over 1, 2, 3, ..., with half widths of its interval; a baseline is grey and dashed."""
+    """A line over 1, 2, 3, ...
+
+    Attributes:
+        label: in the legend; lines of one label have one colour in all panels.
+        values: one a step.
+        interval: half widths, shaded.
+        colour: None for the next one of a palette.
+        dashed: for what needs no model.
+    """
 
     label: str
-    values: Sequence[float]
-    interval: Sequence[float] | None = None
-    baseline: bool = False
+    values: Sequence[float] | np.ndarray
+    interval: Sequence[float] | np.ndarray | None = None
+    colour: str | None = None
+    dashed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +48,13 @@ class Panel:
 
 
 def save_panels(panels: Sequence[Panel], path: Path) -> None:
-    """Draws panels, three a row; lines of one label have one colour in all of them."""
+    """Draws panels, three a row, and the first one's legend below them."""
     columns = min(len(panels), COLUMNS)
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(4.4 * columns, 3.2 * rows + 0.4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    labels = [line.label for line in panels[0].lines if not line.baseline]
+    labels = [line.label for line in panels[0].lines if line.colour is None]
     palette = matplotlib.colormaps["tab10" if len(labels) <= 10 else "tab20"]
     colours = {label: palette(i % palette.N) for i, label in enumerate(labels)}
     for axis, panel in zip(axes, panels, strict=False):
@@ -53,7 +62,9 @@ def save_panels(panels: Sequence[Panel], path: Path) -> None:
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=NAMES, frameon=False, fontsize=9
+    )
     with writing(path):
         figure.savefig(path)
 
@@ -62,7 +73,8 @@ def _draw(axis: matplotlib.axes.Axes, panel: Panel, colours: dict) -> None:
     for line in panel.lines:
         values = np.asarray(line.values)
         steps = np.arange(1, len(values) + 1)
-        colour, style = (BASELINE, "--") if line.baseline else (colours[line.label], "-")
+        colour = line.colour or colours[line.label]
+        style = "--" if line.dashed else "-"
         marker = "o" if len(values) == 1 else None  # a point, not a line
         axis.plot(steps, values, style, marker=marker, color=colour, lw=1.4, label=line.label)
         if line.interval is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hvp.drawing.comparison import save_grid
-from hvp.drawing.lines import Line, Panel, save_panels
+from hvp.drawing.lines import BASELINE, Line, Panel, save_panels
 from hvp.drawing.page import render_page
 from hvp.errors import writing
 from hvp.evaluation.comparison_rows import (
@@ -25,6 +24,7 @@ from hvp.evaluation.comparison_rows import (
     table_cells,
 )
 from hvp.evaluation.comparison_run import Outcome
+from hvp.evaluation.plain import number
 from hvp.evaluation.scores import Scores
 from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
@@ -101,8 +101,7 @@ def _record(
 
 
 def _finite(value: float | None) -> float | None:
-    """A JSON number; None for what a single video leaves undefined."""
-    return value if value is not None and math.isfinite(value) else None
+    return None if value is None else number(value)
 
 
 def _write_table(
@@ -138,7 +137,7 @@ def _panels(scored: Mapping[str, Scores]) -> list[Panel]:
             Line(name, scores.measures[key].curve, scores.measures[key].interval)
             for name, scores in scored.items()
         ]
-        lines.append(Line(first.reference, measure.reference_curve, baseline=True))
+        lines.append(Line(first.reference, measure.reference_curve, colour=BASELINE, dashed=True))
         title = f"{measure.label}  ({DIRECTIONS[measure.higher_is_better]})"
         panels.append(Panel(title, first.axis, lines))
     return panels

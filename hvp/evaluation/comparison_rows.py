@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hvp.errors import UserError
 from hvp.evaluation.comparison_run import Outcome
+from hvp.evaluation.plain import with_interval
 from hvp.evaluation.scores import Measure, Scores
 from hvp.metrics.statistics import mean_and_interval
 
@@ -97,16 +97,6 @@ def table_cells(row: Mapping[str, Row], measures: Mapping[str, Measure]) -> list
                 Cell(with_interval(found.mean, found.interval, digits), difference, found.differs)
             )
     return cells
-
-
-def with_interval(mean: float | None, interval: float | None, decimals: int, sign: str = "") -> str:
-    """`mean ± half width`; the mean alone without an interval, as of a single video."""
-    if mean is None:
-        return ""
-    text = f"{mean:{sign}.{decimals}f}"
-    if interval is None or not math.isfinite(interval):
-        return text
-    return f"{text} ± {interval:.{decimals}f}"
 
 
 def markdown_table(outcomes: Sequence[Outcome], rows: Mapping[str, Mapping[str, Row]]) -> str:

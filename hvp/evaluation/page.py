@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hvp.drawing.page import render_page
+from hvp.evaluation.plain import with_interval
 from hvp.evaluation.scorecard.page import scorecard_section
 from hvp.metrics.registry import METRICS
 
@@ -78,17 +79,13 @@ def _result(name: str, row: Mapping[str, Any], kinds: list[str]) -> dict[str, An
         "label": metric.label,
         "direction": _DIRECTIONS[metric.higher_is_better],
         "cells": [
-            {"text": _with_interval(row[kind], metric.decimals), "best": means[kind] == best}
+            {
+                "text": with_interval(row[kind]["mean"], row[kind]["ci95"], metric.decimals),
+                "best": means[kind] == best,
+            }
             for kind in kinds
         ],
     }
-
-
-def _with_interval(entry: Mapping[str, float | None], decimals: int) -> str:
-    mean = f"{entry['mean']:.{decimals}f}"
-    if entry["ci95"] is None:
-        return mean
-    return f"{mean} ± {entry['ci95']:.{decimals}f}"
 
 
 def _reading(protocol: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as files hold them."""
+"""Numbers as files hold them, and as people read them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def overall(curve: Curve) -> dict[str, float | None]:
 def per_frame(curve: Curve) -> dict[str, list[float | None]]:
     """Mean of each frame."""
     return {"mean": numbers(curve.mean), "ci95": numbers(curve.interval)}
+
+
+def with_interval(mean: float | None, interval: float | None, decimals: int, sign: str = "") -> str:
+    """`mean ± half width`; the mean alone without an interval, as of a single video."""
+    if mean is None:
+        return ""
+    text = f"{mean:{sign}.{decimals}f}"
+    if interval is None or not math.isfinite(interval):
+        return text
+    return f"{text} ± {interval:.{decimals}f}"
