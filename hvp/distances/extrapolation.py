@@ -17,7 +17,7 @@ from hvp.errors import UserError, writing
 
 NUMBERS = 6  # of videos, from a quarter of them to all
 DRAWS = 4  # subsets of each number
-REPLICATES = 40
+REPLICATES = 30
 _QUANTILE = 1.96
 MIN_VIDEOS = 32
 
@@ -75,7 +75,7 @@ def extrapolated_frechet(
     halves, curves, half_numbers = [], [], _numbers(count // 2)
     for _ in range(replicates):
         half_a, half_b = (x[random.permutation(count)[: count // 2]] for x in (a, b))
-        curve = _curve(half_a, half_b, half_numbers, 1, random)
+        curve = _curve(half_a, half_b, half_numbers, DRAWS, random)
         halves.append(np.polyfit(1.0 / half_numbers, curve, 1)[1])
         curves.append(curve)
     return Extrapolated(

@@ -83,9 +83,9 @@ def test_neighbourhoods_count_as_defined():
 def test_extrapolation_takes_the_bias_away_and_knows_how_well():
     """Normal laws of 16 features, 0.5 apart in each: the true distance is 4."""
     inside, values, plain = [], [], []
-    for seed in range(4):
+    for seed in range(3):
         a, b = normal(200, 16, seed=seed), normal(200, 16, shift=0.5, seed=100 + seed)
-        found = extrapolated_frechet(a, b, seed, replicates=10)
+        found = extrapolated_frechet(a, b, seed, replicates=6)
         values.append(found.value)
         plain.append(frechet_distance(a, b))
         inside.append(abs(found.value - 4.0) < found.interval)
@@ -93,7 +93,7 @@ def test_extrapolation_takes_the_bias_away_and_knows_how_well():
         assert found.slope > 0
         assert found.distances[0] > found.distances[-1]
     assert abs(np.mean(values) - 4.0) < abs(np.mean(plain) - 4.0)
-    assert sum(inside) >= 3
+    assert sum(inside) >= 2
 
 
 def test_extrapolation_is_drawn_and_needs_videos(tmp_path):
