@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # what editors and type checkers see of the names that load o
     from hvp.errors import UserError as UserError
     from hvp.experiment.checkpoints import load_experiment as load_experiment
     from hvp.experiment.checkpoints import save_experiment as save_experiment
+    from hvp.experiment.presets import from_preset as from_preset
+    from hvp.experiment.presets import presets as presets
     from hvp.families import Family as Family
     from hvp.families import register_family as register_family
     from hvp.metrics.registry import register_metric as register_metric
@@ -51,8 +53,10 @@ __getattr__, __dir__ = lazy_exports(
         "Family": "hvp.families",
         "UserError": "hvp.errors",
         "build_model": "hvp.models",
+        "from_preset": "hvp.experiment.presets",
         "load_config": "hvp.config",
         "load_experiment": "hvp.experiment.checkpoints",
+        "presets": "hvp.experiment.presets",
         "register_dataset": "hvp.data.sources",
         "register_family": "hvp.families",
         "register_metric": "hvp.metrics.registry",

@@ -28,6 +28,7 @@ COMMANDS = {
     "prepare": "build a data set in the layout that the loaders read",
     "show": "show what the model will see of a data set",
     "predict": "predict how your own videos go on",
+    "share": "pass a trained model on, as a folder or on the Hugging Face Hub",
     "generate": "generate videos, with their motion as asked for",
     "fvd": "measure the Fréchet video distance of generated videos",
     "fuse": "show the fusion pictures of a video",

@@ -18,6 +18,7 @@ from hvp.commands.options import (
 )
 from hvp.commands.parser import choice, words
 from hvp.errors import UserError
+from hvp.files import require_writable
 from hvp.metrics.protocols import PROTOCOLS, find_protocol
 from hvp.metrics.registry import METRICS
 
@@ -103,10 +104,13 @@ def run(arguments: argparse.Namespace) -> None:
     import_tensorflow()
     from hvp.experiment.lock import clear_unfinished, whole_folder
 
-    clear_unfinished(experiment.folder)
+    results = experiment.results
+    if results != experiment.folder:
+        require_writable(results)
+    clear_unfinished(results)
     stamp = f"eval_{datetime.datetime.now():%Y%m%d-%H%M%S}"
     # Made before the work, so that an unwritable place shows at once.
-    with whole_folder(experiment.folder, stamp) as folder:
+    with whole_folder(results, stamp) as folder:
         page = _evaluate(arguments, experiment, folder.path)
     print(f"report: {folder.path / page.name}")
 
@@ -142,6 +146,14 @@ def _check(config: ExperimentConfig) -> None:
                 f"{', '.join(METRICS)}"
             )
     find_protocol(settings.protocol)
+    data = config.data
+    if "digit" in settings.metrics and (
+        data.dataset != "moving_mnist" or data.datadir is not None or data.num_digits != 1
+    ):
+        raise UserError(
+            "evaluation.metrics (--metrics): digit reads the one digit of each frame of "
+            "data.dataset moving_mnist with data.num_digits 1 and data.datadir null; leave it out"
+        )
     if settings.fvd_weights is not None:
         from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
 

@@ -13,6 +13,7 @@ from hvp.commands.options import (
     add_checkpoint,
     add_count,
     add_out,
+    add_preset,
     add_seed,
     open_experiment,
     progress_bar,
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fake = parser.add_mutually_exclusive_group(required=True)
     fake.add_argument("--fake", metavar="DIR", help="generated videos")
     fake.add_argument("--logdir", help="or a trained generator, logs/NAME")
+    add_preset(fake)
     add_checkpoint(parser)
     add(
         "--protocol",
@@ -191,7 +193,7 @@ def _experiment(arguments: argparse.Namespace) -> Experiment | None:
     """The generator's experiment, or `None` where the videos are in a folder."""
     from hvp.experiment.folder import require_generator
 
-    if arguments.logdir is None:
+    if arguments.logdir is None and arguments.preset is None:
         if arguments.real is None or arguments.datadir is not None or arguments.overrides:
             raise UserError(
                 "--fake needs --real, a folder of real videos, and no --datadir and no --set"
@@ -250,4 +252,4 @@ def _experiment_clips(
             crop=data.crop,
             every=data.frame_step,
         )
-    return real, fake, lambda label: record_path(experiment.folder, step, label)
+    return real, fake, lambda label: record_path(experiment.results, step, label)

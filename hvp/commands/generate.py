@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = experiment.config
     frames = arguments.frames or config.model.video_length
     seed = options.seed_of(arguments, config)
-    out = Path(arguments.out or experiment.folder / "generated")
+    out = Path(arguments.out or experiment.results / "generated")
     require_writable(out)
     _check_leftovers(out, arguments.num_videos)
     model, step = experiment.load()

@@ -36,14 +36,37 @@ def add_configuration(parser: argparse.ArgumentParser, default: str | None = Non
 
 
 def add_experiment(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Declares `--logdir` and `add_checkpoint`'s flags; `open_experiment` reads them."""
+    """Declares `--logdir`, `--preset` and those of `add_checkpoint`; see `open_experiment`."""
+    which = parser.add_mutually_exclusive_group(required=True)
     if several:
         text = "one or more experiments on the same data, logs/NAME each"
-        parser.add_argument("--logdir", required=True, nargs="+", help=text)
+        which.add_argument("--logdir", nargs="+", help=text)
     else:
-        text = "an experiment, logs/NAME or logs/NAME/model"
-        parser.add_argument("--logdir", required=True, help=text)
+        which.add_argument("--logdir", help="an experiment, logs/NAME or logs/NAME/model")
+    add_preset(which, several)
     add_checkpoint(parser)
+
+
+def add_preset(group: argparse._MutuallyExclusiveGroup, several: bool = False) -> None:
+    """Declares `--preset`, beside `--logdir`."""
+    group.add_argument(
+        "--preset",
+        nargs="+" if several else None,
+        metavar="NAME",
+        help="or a trained model: one that comes with hvp (hierarchical/moving-digits), a folder "
+        "that hvp share wrote, or hf://user/repo",
+    )
+
+
+def logdirs_of(arguments: argparse.Namespace) -> list[Path]:
+    """The folders that `--logdir` or `--preset` names."""
+    if arguments.preset is not None:
+        from hvp.experiment.presets import find_preset
+
+        named = arguments.preset if isinstance(arguments.preset, list) else [arguments.preset]
+        return [find_preset(name) for name in named]
+    named = arguments.logdir if isinstance(arguments.logdir, list) else [arguments.logdir]
+    return [Path(logdir) for logdir in named]
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +177,7 @@ class Experiment:
     """An experiment that a command works on.
 
     Attributes:
-        folder: `logs/NAME`.
+        folder: `logs/NAME`, or a preset's.
         config: its configuration with the command's overrides.
         which: `latest`, `best` or a step.
         overrides: of the command.
@@ -165,13 +188,23 @@ class Experiment:
     which: str
     overrides: tuple[str | Override, ...]
 
+    @property
+    def results(self) -> Path:
+        """Where what is made of it goes: `folder`, unless that is not the user's own."""
+        from hvp.experiment.presets import results_folder
+
+        return results_folder(self.folder)
+
     def find_checkpoint(self) -> str:
-        """The checkpoint's prefix. Imports TensorFlow."""
+        """The checkpoint's prefix, or a preset's file of weights. Imports TensorFlow."""
         from hvp.quiet import import_tensorflow
 
         import_tensorflow()
         from hvp.experiment.choosing import find_checkpoint
+        from hvp.experiment.shared_folder import WEIGHTS_FILE, is_shared
 
+        if is_shared(self.folder):
+            return str(self.folder / WEIGHTS_FILE)
         return find_checkpoint(self.folder, self.which)
 
     def load(self) -> tuple[VideoModel, int]:
@@ -189,7 +222,7 @@ def open_experiment(
     arguments: argparse.Namespace,
     require: Callable[[Path, ExperimentConfig], None],
     flags: Mapping[str, str] | None = None,
-    logdir: str | None = None,
+    logdir: str | Path | None = None,
 ) -> Experiment:
     """The experiment that a command's flags name, before TensorFlow is imported.
 
@@ -197,7 +230,7 @@ def open_experiment(
         arguments: with what `add_experiment` declares.
         require: `require_predictor` or `require_generator`.
         flags: as in `overrides_of`.
-        logdir: one of several in `arguments.logdir`.
+        logdir: one of several that `logdirs_of` gives.
 
     Raises:
         UserError: if there is none, for a wrong override, and for the wrong kind of family.
@@ -205,7 +238,7 @@ def open_experiment(
     from hvp.config import load_config
     from hvp.experiment.folder import CONFIG_FILE, find_run_folder
 
-    folder = find_run_folder(arguments.logdir if logdir is None else logdir)
+    folder = find_run_folder(logdirs_of(arguments)[0] if logdir is None else logdir)
     overrides = tuple(overrides_of(arguments, flags))
     config = load_config(folder / CONFIG_FILE, overrides)
     require(folder, config)

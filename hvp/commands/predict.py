@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment = open_experiment(arguments, require_predictor)
     chosen = _settings(arguments, experiment.config)
-    out = Path(arguments.out or experiment.folder / "predictions")
+    out = Path(arguments.out or experiment.results / "predictions")
     _make_folder(out, arguments.input)
     try:
         return _predict_all(arguments, experiment, chosen, out)

@@ -12,6 +12,7 @@ from hvp.commands.options import (
     add_count,
     add_experiment,
     add_out,
+    logdirs_of,
     open_experiment,
 )
 from hvp.errors import UserError
@@ -55,9 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_recursion(arguments)
     experiments = [
-        open_experiment(arguments, require_predictor, logdir=logdir) for logdir in arguments.logdir
+        open_experiment(arguments, require_predictor, logdir=logdir)
+        for logdir in logdirs_of(arguments)
     ]
-    compare(experiments, arguments, Path(arguments.out or experiments[0].folder / "recursion"))
+    compare(experiments, arguments, Path(arguments.out or experiments[0].results / "recursion"))
 
 
 def compare(experiments: Sequence[Experiment], arguments: argparse.Namespace, out: Path) -> None:

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     batches = split.evaluation_batches(settings.batch_size, windows=windows)
     comparisons = compare(first, second, batches, settings.context, horizon)
     about = _about(experiment, step) | {"num_contexts": len(comparisons)}
-    out = Path(arguments.out or experiment.folder / "metric_validation")
+    out = Path(arguments.out or experiment.results / "metric_validation")
     page = write_page(comparisons, (config.name, name), settings.context, out, about)
     print(f"{len(comparisons)} contexts compared: {page}")
 

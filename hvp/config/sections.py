@@ -62,6 +62,10 @@ class DataConfig:
     """Decoded frames; null: HVP_CACHE_DIR or the user's cache folder."""
     num_digits: Annotated[int, Field(ge=1, le=1000)] = 2
     """Generated Moving MNIST: digits per sequence."""
+    canvas: Annotated[int, Field(ge=29, le=1000)] = 64
+    """Generated Moving MNIST: pixels of the square that digits of 28 pixels move on."""
+    images_per_digit: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Embedded digits: images of each, the same in testing; null: all, others in testing."""
     forks: Annotated[int, Field(ge=1, le=6)] = 1
     """Forking shapes: forks of a path, one every 10 frames."""
     likely_branch: Share = 0.6
@@ -170,7 +174,7 @@ class EvaluationConfig:
     protocol: str = "default"
     """default, svg, cwvae, legacy, simvp, simvp-legacy."""
     metrics: Items[str] = field(default_factory=lambda: ["mse", "mae", "psnr", "ssim", "lpips"])
-    """Of mse, mae, psnr, ssim, lpips."""
+    """Of mse, mae, psnr, ssim, lpips, digit."""
     unusable_videos: Literal["error", "skip", "salvage"] = "error"
     """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     fvd_weights: Location | None = None

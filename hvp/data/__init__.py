@@ -20,7 +20,6 @@ __getattr__, __dir__ = lazy_exports(
         "archives",
         "array_files",
         "data_set",
-        "digits",
         "downloads",
         "find_clips",
         "frame_cache",

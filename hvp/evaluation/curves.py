@@ -12,7 +12,7 @@ from hvp.errors import writing
 from hvp.evaluation.open_loop import OpenLoopResult
 from hvp.metrics.registry import METRICS
 
-_LINES = {"best": "#d97706", "mean": "#2563eb", "copy_last": BASELINE}
+_LINES = {"best": "#d97706", "mean": "#2563eb", "copy_last": BASELINE, "reconstruction": "#16a34a"}
 
 
 def save_curves(result: OpenLoopResult, path: Path) -> None:
@@ -22,6 +22,7 @@ def save_curves(result: OpenLoopResult, path: Path) -> None:
         lines = [
             Line(label, curves[kind].mean, curves[kind].interval, _LINES[kind], kind == "copy_last")
             for kind, label in _line_labels(result.settings.num_samples).items()
+            if kind in curves
         ]
         arrow = "higher is better" if METRICS[metric].higher_is_better else "lower is better"
         panels.append(Panel(f"{METRICS[metric].label}  ({arrow})", "predicted frame", lines))
@@ -54,9 +55,11 @@ def save_spectra(result: OpenLoopResult, path: Path) -> None:
 
 def _line_labels(num_samples: int) -> dict[str, str]:
     if num_samples == 1:
-        return {"mean": "model, 1 sample", "copy_last": "copy last frame"}
-    return {
-        "best": f"best of {num_samples} samples",
-        "mean": f"mean over {num_samples} samples",
-        "copy_last": "copy last frame",
-    }
+        labels = {"mean": "model, 1 sample"}
+    else:
+        labels = {
+            "best": f"best of {num_samples} samples",
+            "mean": f"mean over {num_samples} samples",
+        }
+    labels["copy_last"] = "copy last frame"
+    return {**labels, "reconstruction": "reconstruction, every frame seen"}

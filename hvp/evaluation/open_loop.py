@@ -14,6 +14,7 @@ from hvp.distances.of_predictions import PredictionDistance
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
 from hvp.evaluation.futures import sampled_futures
+from hvp.evaluation.latents import LatentTally, LevelUse
 from hvp.evaluation.scorecard.tally import Scorecard, ScorecardTally
 from hvp.evaluation.scorer import Scorer
 from hvp.evaluation.spectra import SpectralTally, Spectrum
@@ -27,6 +28,7 @@ KINDS = {
     "mean": "mean over the N samples",
     "copy_last": "baseline: the last context frame, repeated",
 }
+RECONSTRUCTION = "reconstruction"  # a kind of models with latents: what sees every frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +78,15 @@ class OpenLoopResult:
         num_examples: contexts evaluated.
         num_videos: that they are of; confidence intervals are over these.
         frame_shape: `(height, width, channels)`.
-        curves: metric -> kind (`best`, `mean`, `copy_last`) -> `Curve`.
+        curves: metric -> kind (`best`, `mean`, `copy_last`; `reconstruction` of a model with
+            latents, by the posterior, which sees every frame) -> `Curve`.
         examples: one dict an example, `name` and `METRIC_KIND` as means over the horizon.
         gallery: the first few examples.
         weights_sha256: of the networks among the metrics, file -> SHA-256.
         spectra: `spatial` and `temporal`, of the truth, each context's first sample, and its error.
         scorecard: of the samples as a forecast.
         videos: that the examples are of, one name an example.
+        levels: of latents, the fastest first, and how they are used.
     """
 
     settings: OpenLoopSettings
@@ -96,6 +100,7 @@ class OpenLoopResult:
     spectra: dict[str, Spectrum]
     scorecard: Scorecard
     videos: list[str] = dataclasses.field(default_factory=list)
+    levels: list[LevelUse] = dataclasses.field(default_factory=list)
 
 
 def evaluate(
@@ -167,10 +172,8 @@ class OpenLoopScores:
         self._scorecard = ScorecardTally(
             settings.horizon, settings.num_samples, model.stochastic, self._scorer.lpips
         )
-        self._tallies = {
-            metric: {kind: CurveTally() for kind in KINDS} for metric in settings.metrics
-        }
-        self._spectra = SpectralTally()
+        self._tallies: dict[str, dict[str, CurveTally]] = {m: {} for m in settings.metrics}
+        self._spectra, self._latents = SpectralTally(), LatentTally()
         self._examples: list[dict[str, Any]] = []
         self._videos: list[str] = []  # of the examples
         self._gallery: list[Example] = []
@@ -187,18 +190,21 @@ class OpenLoopScores:
         )
         wanted = max(0, s.gallery_examples - len(self._gallery))
         shown = Gallery(video[:wanted, : s.context + s.horizon], names, s.gallery_samples)
-        copied = tf.repeat(context[:, -1:], s.horizon, axis=1)[None]
-        baseline: dict[str, np.ndarray] = {}
+        # What is compared goes along as more samples: LPIPS sees each true frame once.
+        others = {"copy_last": tf.repeat(context[:, -1:], s.horizon, axis=1)}
+        others |= self._reconstruction(video[:, : s.context + s.horizon])
+        compared: dict[str, dict[str, np.ndarray]] = {}
         scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
         for predicted in self._predictions(context, batch.get("masks"), names):
             shown.add(predicted)
             self._scorecard.keep(predicted)
-            if not baseline:
+            if not compared:
                 self._measure_first_sample(context, future, predicted[0])
-                # The baseline goes along as one more sample: LPIPS sees each true frame once.
-                values = self._scorer(future, tf.concat([copied, predicted], 0))
-                baseline = {metric: value[0] for metric, value in values.items()}
-                values = {metric: value[1:] for metric, value in values.items()}
+                values = self._scorer(future, tf.concat([[*others.values()], predicted], 0))
+                compared = {
+                    m: dict(zip(others, value, strict=False)) for m, value in values.items()
+                }
+                values = {metric: value[len(others) :] for metric, value in values.items()}
             else:
                 values = self._scorer(future, predicted)
             for metric, value in values.items():
@@ -206,7 +212,7 @@ class OpenLoopScores:
         self._gallery.extend(shown.examples())
         self._videos.extend(_strings(batch.get("source", batch["name"])))
         self._scorecard.update(context[:, -1:], future, self._videos[-len(names) :])
-        self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, baseline)
+        self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, compared)
 
     def _predictions(
         self, context: tf.Tensor, masks: tf.Tensor | None, names: list[str]
@@ -227,6 +233,17 @@ class OpenLoopScores:
             masks=masks,
         )
 
+    def _reconstruction(self, video: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The horizon of videos that are seen whole, by name; empty for a model without latents."""
+        first = len(self._examples)
+        seeds = [fold_in(self.settings.seed, first + i) for i in range(len(video))]
+        found = self.model.reconstruct(video, tf.stack(seeds))
+        if found is None:
+            return {}
+        self._latents.update(found.kl)
+        frames = found.frames[:, -self.settings.horizon :]
+        return {RECONSTRUCTION: tf.clip_by_value(frames, 0.0, 1.0) if self._clip else frames}
+
     def _measure_first_sample(
         self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor
     ) -> None:
@@ -235,16 +252,19 @@ class OpenLoopScores:
             self.distance.update(context, future, predicted)
 
     def _add_rows(
-        self, names: list[str], scores: dict[str, np.ndarray], baseline: dict[str, np.ndarray]
+        self,
+        names: list[str],
+        scores: dict[str, np.ndarray],
+        compared: dict[str, dict[str, np.ndarray]],
     ) -> None:
-        """Adds `(samples, batch, horizon)` scores, and the baseline's `(batch, horizon)`."""
+        """Adds `(samples, batch, horizon)` scores, and `(batch, horizon)` of what is compared."""
         rows: list[dict[str, Any]] = [{"name": name} for name in names]
         videos = self._videos[-len(names) :]
         self._scorecard.update_metrics(scores, videos)
         for metric, value in scores.items():
             by_kind = _reduce_samples(value, METRICS[metric].higher_is_better)
-            for kind, reduced in {**by_kind, "copy_last": baseline[metric]}.items():
-                self._tallies[metric][kind].update(reduced, videos)
+            for kind, reduced in {**by_kind, **compared[metric]}.items():
+                self._tallies[metric].setdefault(kind, CurveTally()).update(reduced, videos)
                 for row, score in zip(rows, reduced.mean(1), strict=True):
                     row[f"{metric}_{kind}"] = float(score)
         self._examples.extend(rows)
@@ -269,6 +289,7 @@ class OpenLoopScores:
             spectra=self._spectra.spectra(),
             scorecard=self._scorecard.result(),
             videos=self._videos,
+            levels=self._latents.levels(),
         )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hvp.drawing.page import render_page
+from hvp.evaluation.latents import quality_loss
+from hvp.evaluation.open_loop import RECONSTRUCTION
 from hvp.evaluation.plain import with_interval
 from hvp.evaluation.scorecard.page import scorecard_section
 from hvp.metrics.registry import METRICS
@@ -24,6 +26,9 @@ def report_page(report: Mapping[str, Any], examples: Iterable[Mapping[str, str]]
     """
     protocol = report["protocol"]
     kinds = _kinds(protocol["num_samples"])
+    levels = report.get("latents", [])
+    if levels:
+        kinds[RECONSTRUCTION] = "Reconstruction"
     return render_page(
         "report.html",
         title=f"{protocol.get('experiment', 'model')}: open-loop evaluation",
@@ -33,6 +38,8 @@ def report_page(report: Mapping[str, Any], examples: Iterable[Mapping[str, str]]
         reading=_reading(protocol),
         fvd=report.get("fvd"),
         card=scorecard_section(report),
+        levels=levels,
+        lost=quality_loss(report["summary"], levels) if levels else [],
         examples=list(examples),
         protocol=protocol,
         conventions=[
@@ -74,14 +81,15 @@ def _kinds(samples: int) -> dict[str, str]:
 def _result(name: str, row: Mapping[str, Any], kinds: list[str]) -> dict[str, Any]:
     metric = METRICS[name]
     means = {kind: row[kind]["mean"] for kind in kinds}
-    best = max(means.values()) if metric.higher_is_better else min(means.values())
+    rivals = [mean for kind, mean in means.items() if kind != RECONSTRUCTION]
+    best = max(rivals) if metric.higher_is_better else min(rivals)
     return {
         "label": metric.label,
         "direction": _DIRECTIONS[metric.higher_is_better],
         "cells": [
             {
                 "text": with_interval(row[kind]["mean"], row[kind]["ci95"], metric.decimals),
-                "best": means[kind] == best,
+                "best": means[kind] == best and kind != RECONSTRUCTION,
             }
             for kind in kinds
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from hvp.errors import writing
 from hvp.evaluation.futures import SAMPLES_AT_ONCE
-from hvp.evaluation.open_loop import KINDS, OpenLoopResult
+from hvp.evaluation.open_loop import KINDS, RECONSTRUCTION, OpenLoopResult
 from hvp.evaluation.page import report_page
 from hvp.evaluation.plain import number, overall, per_frame
 from hvp.evaluation.scorecard.record import scorecard_columns, scorecard_record
@@ -21,6 +22,7 @@ from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
 
 _KIND_NAMES = {"best": "best_of_n", "mean": "mean_over_samples", "copy_last": "copy_last_frame"}
+_KIND_NAMES |= {RECONSTRUCTION: RECONSTRUCTION}
 
 
 def write_report(
@@ -83,6 +85,7 @@ def _numbers(result: OpenLoopResult) -> dict[str, Any]:
             metric: {kind: per_frame(curve) for kind, curve in kinds.items()}
             for metric, kinds in curves.items()
         },
+        "latents": [dataclasses.asdict(level) for level in result.levels],
         "spectra": {
             domain: {
                 "frequency": spectrum.frequency.tolist(),

@@ -23,6 +23,7 @@ from hvp.experiment.folder import (
     open_run_folder,
 )
 from hvp.experiment.generators import find_generators, generator_variables, save_generator
+from hvp.experiment.shared_folder import is_shared, load_weights, require_shared
 from hvp.files import replacing
 from hvp.models.base import VideoModel
 
@@ -142,7 +143,7 @@ def load_experiment(
     """Rebuilds a run's model from its own `config.yml` and loads a checkpoint's weights.
 
     Args:
-        path: `logs/NAME` or `logs/NAME/model`.
+        path: `logs/NAME` or `logs/NAME/model`; or a folder that `hvp share` wrote.
         checkpoint: `latest`, `best` or the number of one that was kept, of an averaged generator
             alone too: the other networks then keep their initial values.
         overrides: `section.key=value`; the model's shapes must stay.
@@ -160,6 +161,11 @@ def load_experiment(
     """
     folder = find_run_folder(path)
     config = load_config(folder / CONFIG_FILE, overrides)
+    if is_shared(folder):
+        record = require_shared(folder, config, checkpoint)
+        model = build_checked_model(config)
+        load_weights(model, variables_by_name(model), folder)
+        return Experiment(config, model, int(record.get("step", 0)))
     generators = find_generators(folder, checkpoint)
     files, number = generators or choose_checkpoint(folder, checkpoint)
     model = build_checked_model(config)

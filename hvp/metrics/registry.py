@@ -117,6 +117,18 @@ _OWN: dict[str, Metric] = {
                 + "LPIPS v0.1, AlexNet, frames in their own resolution, grey tiled to 3 channels"
             },
         ),
+        Metric(
+            name="digit",
+            label="Digit recognised",
+            implementation="hvp.metrics.digits:digit",
+            higher_is_better=True,
+            conventions={
+                "default": _CLIPPED
+                + "share of frames in which a classifier of the embedded digits reads what it "
+                "reads in the true frame"
+            },
+            decimals=3,
+        ),
     )
 }
 

@@ -13,6 +13,7 @@ from hvp.models.arguments import (
     check_returned,
     check_videos,
 )
+from hvp.models.reconstruction import Reconstruction
 from hvp.models.seeds import Seed, as_seed, example_seeds
 
 
@@ -171,6 +172,15 @@ class Inference:
         self.check_videos(context, at_least=self.min_context)
         check_masks(masks, tuple(context.shape[:-1]), self.needs_masks, type(self).__name__)
         return Checked(context, horizon, num_samples, example_seeds(seed, context.shape[0]), masks)
+
+    def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction | None:
+        """What is made of videos that are seen whole; `None` of a model without latents.
+
+        Args:
+            videos: `(batch, time, height, width, channels)`, float32 in [0, 1].
+            seeds: of the posterior's samples, `(batch, 2)` int32, one pair an example.
+        """
+        return None
 
     def generate(
         self, num_videos: int, num_frames: int, seed: Seed = None, **options: Any

@@ -28,14 +28,15 @@ NEEDED = {
     "generate": ["--logdir", "LOGDIR"],
     "fvd": ["--logdir", "LOGDIR"],
     "fuse": ["--input", "video.avi", "--out", "out.gif"],
+    "share": ["--logdir", "LOGDIR", "--to", "out"],
     "recursion": ["--logdir", "LOGDIR"],
     "law": ["--logdir", "LOGDIR"],
     "ablate": ["--config", "fusion_demo"],
     "validate-metrics": ["--logdir", "LOGDIR"],
     "import-weights": ["--checkpoint", "model.ckpt"],
 }
-# They read neither one nor a configuration of their own.
-NO_EXPERIMENT = {"prepare", "fuse", "config-schema", "launch"}
+# They read neither one nor a configuration of their own, or (share) take it as it is.
+NO_EXPERIMENT = {"prepare", "fuse", "config-schema", "launch", "share"}
 PREDICTORS = ["evaluate", "predict", "recursion", "law", "validate-metrics"]
 GENERATORS = ["generate", "fvd"]
 
@@ -111,6 +112,7 @@ finally:
 
 def test_what_works_on_an_experiment_can_be_told_otherwise():
     asked = {name for name in COMMANDS if flags_of(name) & {"--config", "--logdir"}}
+    asked -= {"share"}  # passes a model on as it was trained
     assert asked == set(COMMANDS) - NO_EXPERIMENT
     for name in asked:
         assert {"--set", "--datadir"} <= flags_of(name), name

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from hvp.config import DataConfig
-from hvp.data.digits import embedded_digits, read_idx_images
 from hvp.data.find_clips import find_clips
+from hvp.data.mnist_files import read_idx_images
 from hvp.data.sources import data_set, open_source
 from hvp.data.sources.moving_mnist import render
 from hvp.data.video_io import write_mp4
+from hvp.digits import embedded_digits
 from hvp.errors import UserError
 
 

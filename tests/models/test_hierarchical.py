@@ -13,6 +13,7 @@ from hvp.config.parsing import parse_config
 from hvp.models.base import VideoModel
 from hvp.models.hierarchical.config import parse_use_obs
 from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.models.hierarchical.sampling import frames_seen
 from hvp.models.seeds import fold_in
 
 SMALL = {
@@ -250,3 +251,40 @@ def test_parse_use_obs():
     assert parse_use_obs(True, 2) == (True, True)
     assert parse_use_obs("tf", 2) == (True, False)
     assert parse_use_obs([False, True], 2) == (False, True)
+
+
+def test_frames_that_are_not_observed_change_nothing():
+    """`observation_dropout`: from there on the posterior is the prior, so that the KL is 0."""
+    model = small_model()
+    videos = moving_squares(2, 8)
+    changed = videos.copy()
+    changed[0, 5:] = 0.5
+    seen, seed = tf.constant([5, 8]), tf.constant([1, 2])
+    for level, (one, other) in enumerate(
+        zip(model.infer(videos, seed, seen), model.infer(changed, seed, seen), strict=True)
+    ):
+        np.testing.assert_array_equal(one.output, other.output)
+        distance = np.abs(one.posterior_mean - one.prior_mean).max(-1)  # (batch, ticks)
+        first = 5 // 2**level  # the slow level's third tick is not seen whole
+        assert (distance[0, first:] == 0).all()
+        assert (distance[0, :first] > 0).all()
+        assert (distance[1] > 0).all()
+
+
+def test_observations_are_dropped_while_training_only():
+    videos = tf.zeros((4000, 16, 1, 1, 1))
+    assert frames_seen(videos, 0.0, tf.constant([0, 1])) is None
+    seen = frames_seen(videos, 0.5, tf.constant([0, 1])).numpy()
+    whole = seen == 16
+    assert 0.46 < whole.mean() < 0.54
+    assert {seen[~whole].min(), seen[~whole].max()} == {4, 12}
+    clips = tf.constant(moving_squares(2, 8))
+    seed = tf.constant([1, 2])
+    losses = {}
+    for share in (0.0, 1.0):
+        model = small_model(observation_dropout=share)
+        for training in (True, False):
+            scalars = model.compute_objective(clips, seed, training)[1]
+            losses[share, training] = float(scalars["kl/level_0"])
+    assert losses[0.0, True] == losses[0.0, False] == losses[1.0, False]
+    assert losses[1.0, True] < losses[0.0, True]

@@ -26,18 +26,18 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.data_set import DataSet, Preparation
-from hvp.data.digits import DIGIT_SIZE, embedded_digits, find_idx_files, read_idx_images
 from hvp.data.downloads import Download
 from hvp.data.frame_source import FrameSource
 from hvp.data.generated_videos import GeneratedVideos
+from hvp.data.mnist_files import find_idx_files, read_idx_images
 from hvp.data.stored_videos import Splits, VideoFiles, fit_frames, require_folder, videos_in
+from hvp.digits import CANVAS, DIGIT_SIZE, embedded_digits
 from hvp.errors import UserError
 
 URL = "https://archive.org/download/moving_mnist/moving_mnist_2digit.zip"
 VIDEO_FOLDERS = {"train": "train-seq100", "test": "test-seq1000"}
 TEST_ARRAY = "mnist_test_seq.npy"
 ARRAY_FRAMES = 20
-CANVAS = 64
 STEP = 0.1  # of the free range, per frame
 TEST_SEED = 20150706
 
@@ -79,7 +79,8 @@ class MovingMNIST(DataSet):
 
     def generate(self, config: DataConfig, split: str, seq_len: int, seed: int) -> GeneratedDigits:
         """Sequences of the digits that ship with hvp."""
-        return GeneratedDigits(embedded_digits(split), config, split, seq_len, seed)
+        digits = embedded_digits(split, config.images_per_digit)
+        return GeneratedDigits(digits, config, split, seq_len, seed)
 
 
 def mnist_digits(root: Path, split: str) -> np.ndarray | None:
@@ -145,27 +146,30 @@ class GeneratedDigits(GeneratedVideos):
 
     def __init__(self, digits: np.ndarray, config: DataConfig, split: str, seq_len: int, seed: int):
         super().__init__(config, split, seq_len, seed)
-        self._digits, self._count = digits, config.num_digits
+        self._digits, self._count, self._canvas = digits, config.num_digits, config.canvas
 
     def draw(self, random: np.random.Generator, num_frames: int) -> np.ndarray:
         chosen = self._digits[random.integers(len(self._digits), size=self._count)]
         draws = random.uniform(size=(self._count, 3))  # start x, start y, direction of every digit
-        return render(chosen, draws, num_frames)
+        return render(chosen, draws, num_frames, self._canvas)
 
 
-def render(digits: np.ndarray, draws: np.ndarray, num_frames: int) -> np.ndarray:
+def render(
+    digits: np.ndarray, draws: np.ndarray, num_frames: int, canvas: int = CANVAS
+) -> np.ndarray:
     """Moves digits over the canvas.
 
     Args:
         digits: uint8 `(n, 28, 28)`.
         draws: `(n, 3)` in [0, 1): horizontal and vertical start in the free range, direction in
             turns.
+        canvas: its height and width in pixels.
 
     Returns:
-        uint8 `(num_frames, 64, 64, 1)`.
+        uint8 `(num_frames, canvas, canvas, 1)`.
     """
-    frames = np.zeros((num_frames, CANVAS, CANVAS), np.uint8)
-    free = CANVAS - DIGIT_SIZE
+    frames = np.zeros((num_frames, canvas, canvas), np.uint8)
+    free = canvas - DIGIT_SIZE
     for digit, (start_x, start_y, direction) in zip(digits, draws, strict=True):
         angle = 2 * math.pi * direction
         lefts = _bounce(start_x, STEP * math.cos(angle), num_frames)

@@ -18,10 +18,10 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.data_set import DataSet, Preparation
-from hvp.data.digits import embedded_digits
 from hvp.data.generated_videos import GeneratedVideos
 from hvp.data.sources.moving_mnist import mnist_digits
 from hvp.data.stored_videos import require_folder
+from hvp.digits import embedded_digits
 from hvp.errors import UserError
 
 CANVAS, DIGIT = 64, 32
@@ -53,13 +53,14 @@ class StochasticMovingMNIST(DataSet):
 
     def generate(self, config: DataConfig, split: str, seq_len: int, seed: int) -> BouncingDigits:
         """Sequences of the digits that ship with hvp."""
-        digits = _embedded("train" if split == "train" else "test")
+        split = "train" if split == "train" else "test"
+        digits = _embedded(split, config.images_per_digit)
         return BouncingDigits(digits, config, split, seq_len, seed)
 
 
 @lru_cache(maxsize=2)
-def _embedded(split: str) -> np.ndarray:
-    return _enlarged(embedded_digits(split))
+def _embedded(split: str, of_each: int | None) -> np.ndarray:
+    return _enlarged(embedded_digits(split, of_each))
 
 
 def _enlarged(digits: np.ndarray) -> np.ndarray:

@@ -120,6 +120,7 @@ class RecurrentCell(layers.Layer):
         noise: tf.Tensor,
         state: State,
         keep_sample: tf.Tensor | None = None,
+        observed: tf.Tensor | None = None,
     ) -> tuple[LevelStates, State]:
         """Runs the cell over all ticks of `context`.
 
@@ -129,12 +130,14 @@ class RecurrentCell(layers.Layer):
             noise: `(batch, ticks, stoch)`, standard normal.
             state: before the first tick.
             keep_sample: `(ticks,)` mask; where it is 0 the previous sample is forgotten.
+            observed: `(batch, ticks)` mask; where it is 0 the posterior is the prior in spite of
+                `features`.
 
         Returns:
             The states of all ticks, and the last one to go on from.
         """
         ticks = context.shape[1]
-        inputs = self._loop_inputs(context, features, noise, keep_sample)
+        inputs = self._loop_inputs(context, features, noise, keep_sample, observed)
         sample_kernel = self.prior_input.kernel[: self.stoch]
         deter_kernel = self.posterior_input.kernel[: self.deter]
         prior_heads = _merged_heads(self.prior_mean, self.prior_stddev)
@@ -152,6 +155,8 @@ class RecurrentCell(layers.Layer):
                 y = tf.nn.relu(tf.matmul(deter, deter_kernel) + inputs["posterior"].read(t))
                 y = self.posterior_hidden(y)
                 posterior = self._posterior(prior, *_mean_and_stddev(y, posterior_heads))
+                if observed is not None:
+                    posterior = posterior.where(inputs["observed"].read(t) > 0, prior)
             noise = inputs["noise"].read(t)
             sample = posterior.loc if self.mean_only else posterior.from_noise(noise)
             parameters = (prior.loc, prior.scale.diag, posterior.loc, posterior.scale.diag)
@@ -171,6 +176,7 @@ class RecurrentCell(layers.Layer):
         features: tf.Tensor | None,
         noise: tf.Tensor,
         keep_sample: tf.Tensor | None,
+        observed: tf.Tensor | None,
     ) -> dict[str, tf.TensorArray]:
         """What the ticks of `unroll` read, none of which depends on the tick before."""
         if self.context_dense is not None:
@@ -187,6 +193,8 @@ class RecurrentCell(layers.Layer):
             )
         if keep_sample is not None:
             inputs["keep"] = tf.broadcast_to(keep_sample[None, :, None], (1, ticks, 1))
+        if observed is not None:
+            inputs["observed"] = observed[:, :, None]
         return {key: _time_major_array(value, ticks) for key, value in inputs.items()}
 
 

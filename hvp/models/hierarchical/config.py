@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hvp.config.fields import Depth, Factor, Items, Number, Positive, Size, section
+from hvp.config.fields import Depth, Factor, Items, Number, Positive, Share, Size, section
 
 LONGEST_TICK = 10**5  # frames: shorter videos are padded to it
 
@@ -54,6 +54,8 @@ class HierarchicalConfig:
     """Share of the KL that moves the posterior; null: the plain KL."""
     kl_grad_post_detached: bool = False
     """true: that share moves nothing, as in the published code."""
+    observation_dropout: Share = 0.0
+    """Share of the training windows of which only the beginning is observed."""
     use_obs: bool | str | Items[bool] = True
     """Levels that see a rollout's context: true, [true, false, ...], TTF."""
     residual_encoder_cell: bool = True

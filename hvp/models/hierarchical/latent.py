@@ -14,6 +14,18 @@ class Latent(tfp.distributions.MultivariateNormalDiag):
     seeds before the first one, and every tick's distribution turns its share into its sample.
     """
 
+    def where(self, mask: tf.Tensor, other: Latent) -> Latent:
+        """This distribution where `mask`, `(batch, 1)`, is true, and `other` elsewhere."""
+        diag = tf.where(mask, self.scale.diag, other.scale.diag)
+        return Latent(tf.where(mask, self.loc, other.loc), diag)
+
+    def each_kl(self, other: Latent) -> tf.Tensor:
+        """KL(self || other) of every single latent, in nats; the shape of the means."""
+        normal = tfp.distributions.Normal
+        return tfp.distributions.kl_divergence(
+            normal(self.loc, self.scale.diag), normal(other.loc, other.scale.diag)
+        )
+
     def from_noise(self, noise: tf.Tensor) -> tf.Tensor:
         """The sample that standard normal `noise` of the same shape stands for."""
         return self.loc + self.scale.diag * noise

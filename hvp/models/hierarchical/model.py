@@ -14,11 +14,13 @@ import tensorflow as tf
 
 from hvp.losses.evidence_lower_bound import balanced_kl, sequence_kl, weighted_kl
 from hvp.models.base import VideoModel
+from hvp.models.hierarchical import sampling
 from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
 from hvp.models.hierarchical.sampling import decode_in_chunks
+from hvp.models.reconstruction import Reconstruction
 from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, sample_noise
 
 BASE_FILTERS = 32
@@ -116,8 +118,10 @@ class HierarchicalModel(VideoModel):
         """
         return self.decode(self.infer(obs, as_seed(seed))[0]).mean()
 
-    def infer(self, obs: tf.Tensor, seed: tf.Tensor) -> list[LevelStates]:
-        """Priors and posteriors of every level, level 0 first, with all of `obs` observed."""
+    def infer(
+        self, obs: tf.Tensor, seed: tf.Tensor, seen: tf.Tensor | None = None
+    ) -> list[LevelStates]:
+        """Priors and posteriors of every level, level 0 first; `seen` is as of `elbo`."""
         obs = tf.convert_to_tensor(obs, tf.float32)
         self.check_videos(obs, at_least=1)
         time = obs.shape[1]
@@ -127,21 +131,30 @@ class HierarchicalModel(VideoModel):
             replica_normal((batch, n, self.settings.cell_stoch_size), fold_in(seed, level))
             for level, n in enumerate(ticks)
         ]
-        return self.unroll(self.encoder(obs), noise)
+        return self.unroll(self.encoder(obs), noise, sampling.ticks_seen(seen, ticks, self.factor))
 
-    def unroll(self, features: list[tf.Tensor], noise: list[tf.Tensor]) -> list[LevelStates]:
+    def unroll(
+        self,
+        features: list[tf.Tensor],
+        noise: list[tf.Tensor],
+        observed: list[tf.Tensor] | None = None,
+    ) -> list[LevelStates]:
         """Unrolls all levels, the slowest first.
 
         Args:
             features: per level `(batch, observed ticks, F)`. A level follows its posterior for as
                 many ticks as it has features, then its prior.
             noise: per level `(batch, ticks, stoch)`; says how many ticks to unroll.
+            observed: per level `(batch, ticks)`, 0 where a level follows its prior in spite of its
+                features; for features of all ticks.
 
         Returns:
             The states of every level, level 0 first.
         """
         states: list[LevelStates] = []
-        keep_masks = self._keep_sample_masks([n.shape[1] for n in noise])
+        keep_masks: list[tf.Tensor | None] = [None] * self.levels
+        if self.settings.cell_reset_state:
+            keep_masks = sampling.keep_sample_masks([n.shape[1] for n in noise], self.factor)
         context = tf.zeros((tf.shape(noise[-1])[0], noise[-1].shape[1], self.state_size))
         for level in reversed(range(self.levels)):
             if states:
@@ -151,7 +164,12 @@ class HierarchicalModel(VideoModel):
             states.insert(
                 0,
                 self._unroll_level(
-                    self.cells[level], context, features[level], noise[level], keep_masks[level]
+                    self.cells[level],
+                    context,
+                    features[level],
+                    noise[level],
+                    keep_masks[level],
+                    None if observed is None else observed[level],
                 ),
             )
         return states
@@ -163,11 +181,12 @@ class HierarchicalModel(VideoModel):
         features: tf.Tensor,
         noise: tf.Tensor,
         keep_sample: tf.Tensor | None,
+        observed: tf.Tensor | None,
     ) -> LevelStates:
-        ticks, observed = noise.shape[1], features.shape[1]
+        ticks, given = noise.shape[1], features.shape[1]
         state = cell.zero_state(tf.shape(noise)[0])
         parts = []
-        for first, last, part_features in ((0, observed, features), (observed, ticks, None)):
+        for first, last, part_features in ((0, given, features), (given, ticks, None)):
             if first < last:
                 part, state = cell.unroll(
                     context[:, first:last],
@@ -175,26 +194,10 @@ class HierarchicalModel(VideoModel):
                     noise[:, first:last],
                     state,
                     None if keep_sample is None else keep_sample[first:last],
+                    observed,
                 )
                 parts.append(part)
         return LevelStates(*(tf.concat(pieces, axis=1) for pieces in zip(*parts, strict=True)))
-
-    def _keep_sample_masks(self, ticks: list[int]) -> list[tf.Tensor | None]:
-        """`cell_reset_state`: where each level keeps its previous sample, as published.
-
-        All ones at the top, 0, 1, 0, 1, ... one level below; each further level repeats the mask
-        above it k times and cuts it to its length.
-        """
-        if not self.settings.cell_reset_state:
-            return [None] * self.levels
-        masks: list[tf.Tensor] = [tf.ones(ticks[-1])]
-        for level in reversed(range(self.levels - 1)):
-            if level == self.levels - 2:
-                mask = tf.cast(tf.range(ticks[level]) % 2, tf.float32)
-            else:
-                mask = tf.tile(masks[0], [self.factor])[: ticks[level]]
-            masks.insert(0, mask)
-        return masks
 
     def decode(self, states: LevelStates) -> Any:
         """The distribution of frames that the lowest level's states give.
@@ -208,12 +211,14 @@ class HierarchicalModel(VideoModel):
 
     # Training -------------------------------------------------------------------------------
 
-    def elbo(self, obs: tf.Tensor, seed: Seed = 0) -> dict[str, Any]:
+    def elbo(self, obs: tf.Tensor, seed: Seed = 0, seen: tf.Tensor | None = None) -> dict[str, Any]:
         """The evidence lower bound of videos, as the loss to minimise.
 
         Args:
             obs: `(batch, time, height, width, channels)`, float32 in [0, 1].
             seed: of the posterior samples.
+            seen: `(batch,)`, how many frames of each video are observed; all of them by default. A
+                bound all the same: the posterior of what is not observed is the prior.
 
         Returns:
             `loss` = nll + kl; `nll` and `kl` (with `beta`, `free_nats` and `kl_grad_post_perc`), in
@@ -224,7 +229,7 @@ class HierarchicalModel(VideoModel):
         obs = tf.convert_to_tensor(obs, tf.float32)
         self.check_videos(obs, at_least=1)
         time, settings = obs.shape[1], self.settings
-        states = self.infer(obs, as_seed(seed))
+        states = self.infer(obs, as_seed(seed), seen)
         frames = self.decode(states[0])
         nll = -frames.log_prob(obs)  # (batch, time)
         latents = [(s.posterior, s.prior) for s in states]
@@ -250,7 +255,10 @@ class HierarchicalModel(VideoModel):
         self, batch: tf.Tensor, seed: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The bound of `batch`; reports its terms, and KL and entropies of each level per video."""
-        terms = self.elbo(batch, seed)
+        share = self.settings.observation_dropout if training else 0.0
+        terms = self.elbo(
+            batch, seed, sampling.frames_seen(batch, share, fold_in(seed, self.levels))
+        )
         scalars = {name: terms[name] for name in ("loss", "nll", "kl")}
         for level, states in enumerate(terms["states"]):
             scalars[f"kl/level_{level}"] = terms["kl_per_level"][level]
@@ -295,6 +303,18 @@ class HierarchicalModel(VideoModel):
         outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
         frames = decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
         return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
+
+    @tf.function
+    def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
+        features = self.encoder(videos)
+        noise = [
+            sample_noise(seeds, 1, level, (f.shape[1], self.settings.cell_stoch_size))
+            for level, f in enumerate(features)
+        ]
+        states = self.unroll(features, noise)
+        frames = decode_in_chunks(self.decoder, tf.reshape(states[0].output, (-1, self.state_size)))
+        frames = self.decoder.distribution(tf.reshape(frames, (-1, *videos.shape[1:]))).mean()
+        return Reconstruction(frames, [s.posterior.each_kl(s.prior) for s in states])
 
     def open_loop(
         self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int = 1

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from hvp.models.base import VideoModel
+from hvp.models.reconstruction import Reconstruction
 from hvp.models.seeds import replica_normal, sample_noise
 from hvp.models.svg_lp.config import SVGLPConfig
 from hvp.models.svg_lp.networks import FrameDecoder, FrameEncoder, Recurrent, State
@@ -28,12 +29,14 @@ class Bound(NamedTuple):
         mse: sum over predicted frames of their mean squared error.
         kl: KL(posterior || prior), summed over frames and latents, mean over examples.
         decoded: `(batch, time - 1, height, width, channels)`, frames 2 ... time, in (0, 1).
+        latent_kl: the divergence of each latent, `(batch, time - 1, latents)`.
     """
 
     loss: tf.Tensor
     mse: tf.Tensor
     kl: tf.Tensor
     decoded: tf.Tensor
+    latent_kl: tf.Tensor
 
 
 class SVGLP(VideoModel):
@@ -89,7 +92,8 @@ class SVGLP(VideoModel):
         frames = tf.unstack(videos, axis=1)
         codes, skips = zip(*(self.encoder(f, training=training) for f in frames), strict=True)
         states = self._start(tf.shape(videos)[0])
-        kl, squared, decoded = [], [], []
+        kl: list[tf.Tensor] = []
+        squared, decoded = [], []
         for t in range(1, len(frames)):
             mean, log_variance = self._advance(self.posterior, codes[t], states)
             prior_mean, prior_log_variance = self._advance(self.prior, codes[t - 1], states)
@@ -99,9 +103,10 @@ class SVGLP(VideoModel):
             decoded.append(frame)
             squared.append(tf.reduce_mean(tf.square(frame - frames[t])))
             kl.append(normal_kl(mean, log_variance, prior_mean, prior_log_variance))
-        mse, kl_sum = tf.add_n(squared), tf.add_n(kl)
+        mse, latent_kl = tf.add_n(squared), tf.stack(kl, axis=1)  # (batch, time - 1, latents)
+        kl_sum = tf.reduce_mean(tf.reduce_sum(latent_kl, (1, 2)))
         loss = mse + self.settings.beta * kl_sum
-        return Bound(loss, mse, kl_sum, tf.stack(decoded, axis=1))
+        return Bound(loss, mse, kl_sum, tf.stack(decoded, axis=1), latent_kl)
 
     def compute_objective(
         self, batch: tf.Tensor, seed: tf.Tensor, training: bool
@@ -126,6 +131,12 @@ class SVGLP(VideoModel):
         noise = tf.pad(noise, ((0, 0), (1, 0), (0, 0)))  # none belongs to the first frame
         frames = self.open_loop(context, noise)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
+
+    @tf.function
+    def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
+        noise = sample_noise(seeds, 1, part=0, shape=(videos.shape[1], self.settings.latent_size))
+        bound = self.elbo(videos, noise, training=False)
+        return Reconstruction(bound.decoded, [bound.latent_kl])
 
     @tf.function
     def open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -184,8 +195,7 @@ class SVGLP(VideoModel):
 def normal_kl(
     mean: tf.Tensor, log_variance: tf.Tensor, other_mean: tf.Tensor, other_log_variance: tf.Tensor
 ) -> tf.Tensor:
-    """KL of diagonal normals, summed over the last axis, mean over examples."""
+    """KL of normals, each latent's."""
     ratio = tf.exp(log_variance - other_log_variance)
     distance = tf.square(mean - other_mean) * tf.exp(-other_log_variance)
-    terms = 0.5 * (other_log_variance - log_variance + ratio + distance - 1)
-    return tf.reduce_mean(tf.reduce_sum(terms, -1))
+    return 0.5 * (other_log_variance - log_variance + ratio + distance - 1)
