@@ -11,6 +11,7 @@ from hvp.commands.options import (
     add_experiment,
     add_out,
     add_seed,
+    logdirs_of,
     open_experiment,
     progress_bar,
     seed_of,
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.experiment.folder import require_predictor
 
     experiments = [
-        open_experiment(arguments, require_predictor, logdir=logdir) for logdir in arguments.logdir
+        open_experiment(arguments, require_predictor, logdir=logdir)
+        for logdir in logdirs_of(arguments)
     ]
     first = experiments[0]
     for other in experiments[1:]:
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     with progress_bar(settings.num_examples, "context") as progress:
         result = evaluate_law(first.config, models, settings, lambda: progress.update(1))
-    folder = Path(arguments.out or first.folder / "law")
+    folder = Path(arguments.out or first.results / "law")
     write_law(result, folder)
     print(law_table(result), end="")
     print(f"read wrongly: {result['read_out_error']:.1%} of the law's own samples")

@@ -22,6 +22,7 @@ from hvp.metrics.protocols import find_protocol
 from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel
+from hvp.models.seeds import fold_in
 
 KINDS = {
     "best": "best of N, for each metric on its own: the sample with the best mean over time",
