@@ -174,7 +174,7 @@ class EvaluationConfig:
     protocol: str = "default"
     """default, svg, cwvae, legacy, simvp, simvp-legacy."""
     metrics: Items[str] = field(default_factory=lambda: ["mse", "mae", "psnr", "ssim", "lpips"])
-    """Of mse, mae, psnr, ssim, lpips, digit."""
+    """Of mse, mae, psnr, ssim, lpips, digit, frequency_3d (3DFL), weighted_frequency (WFL)."""
     unusable_videos: Literal["error", "skip", "salvage"] = "error"
     """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     fvd_weights: Location | None = None

@@ -19,13 +19,22 @@ def save_curves(result: OpenLoopResult, path: Path) -> None:
     """One panel a metric over the horizon, with 95 % intervals shaded."""
     panels = []
     for metric, curves in result.curves.items():
+        about, horizon = METRICS[metric], result.settings.horizon
         lines = [
-            Line(label, curves[kind].mean, curves[kind].interval, _LINES[kind], kind == "copy_last")
+            Line(
+                label,
+                # A metric of whole videos is a level line.
+                np.broadcast_to(curves[kind].mean, horizon),
+                np.broadcast_to(curves[kind].interval, horizon),
+                _LINES[kind],
+                kind == "copy_last",
+            )
             for kind, label in _line_labels(result.settings.num_samples).items()
             if kind in curves
         ]
-        arrow = "higher is better" if METRICS[metric].higher_is_better else "lower is better"
-        panels.append(Panel(f"{METRICS[metric].label}  ({arrow})", "predicted frame", lines))
+        arrow = "higher is better" if about.higher_is_better else "lower is better"
+        axis = "predicted frame" if about.of == "frame" else "all predicted frames"
+        panels.append(Panel(f"{about.label}  ({arrow})", axis, lines))
     save_panels(panels, path)
 
 

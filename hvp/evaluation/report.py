@@ -18,6 +18,7 @@ from hvp.evaluation.page import report_page
 from hvp.evaluation.plain import number, overall, per_frame
 from hvp.evaluation.scorecard.record import scorecard_columns, scorecard_record
 from hvp.metrics.protocols import find_protocol
+from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
 
@@ -84,6 +85,7 @@ def _numbers(result: OpenLoopResult) -> dict[str, Any]:
         "per_frame": {
             metric: {kind: per_frame(curve) for kind, curve in kinds.items()}
             for metric, kinds in curves.items()
+            if METRICS[metric].of == "frame"
         },
         "latents": [dataclasses.asdict(level) for level in result.levels],
         "spectra": {
@@ -162,6 +164,8 @@ def _draw_scorecard(result: OpenLoopResult, folder: Path) -> None:
 def _write_frames(result: OpenLoopResult, path: Path) -> None:
     columns: dict[str, np.ndarray] = {}
     for metric, kinds in result.curves.items():
+        if METRICS[metric].of == "video":
+            continue
         for kind, curve in kinds.items():
             columns[f"{metric}_{kind}"] = curve.mean
             columns[f"{metric}_{kind}_ci95"] = curve.interval

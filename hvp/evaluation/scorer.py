@@ -31,6 +31,7 @@ class Scorer:
 
     def __init__(self, settings: OpenLoopSettings, protocol: Protocol) -> None:
         self._functions: dict[str, Callable[..., tf.Tensor]] = {}
+        self._of_videos: dict[str, Callable[..., tf.Tensor]] = {}
         self.weights_sha256: dict[str, str] = {}
         self.lpips: LPIPS | None = None
         for metric in settings.metrics:
@@ -42,13 +43,17 @@ class Scorer:
                 self.weights_sha256.update(
                     {f"{metric}/{file}": digest for file, digest in implementation.sha256.items()}
                 )
-            self._functions[metric] = partial(
-                implementation, convention=protocol.convention(metric)
-            )
+            functions = self._functions if METRICS[metric].of == "frame" else self._of_videos
+            functions[metric] = partial(implementation, convention=protocol.convention(metric))
         self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
 
     def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
-        """Metric -> `(samples, batch, horizon)`."""
+        """Metric -> `(samples, batch, horizon)`, or `(samples, batch, 1)` for one of videos."""
+        return {**self._score_frames(true, pred), **self._score_videos(true, pred)}
+
+    def _score_frames(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
+        if not self._functions:
+            return {}
         samples, batch, horizon, *frame = pred.shape
         if self._graph is None:  # one graph for every batch size and number of samples
             self._graph = tf.function(
@@ -71,4 +76,15 @@ class Scorer:
                 samples, batch, horizon
             )
             for metric in self._functions
+        }
+
+    def _score_videos(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
+        samples, batch = pred.shape[:2]
+        step = max(1, PIXELS_AT_ONCE // (samples * int(np.prod(pred.shape[2:]))))
+        firsts = range(0, batch, step)
+        return {
+            metric: np.concatenate(
+                [function(true[i : i + step], pred[:, i : i + step]) for i in firsts], axis=1
+            )[..., None]
+            for metric, function in self._of_videos.items()
         }

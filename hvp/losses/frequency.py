@@ -53,6 +53,13 @@ class _SpectralLoss(keras.losses.Loss):
             )
         return self.call(true, predicted)
 
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(self.errors(y_true, y_pred))
+
+    def errors(self, true: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        """One for every frequency of every video, videos first; the loss is their mean."""
+        raise NotImplementedError
+
 
 class Frequency3D(_SpectralLoss):
     """3DFL of SDFNet: mean squared difference of (log) power spectra.
@@ -72,9 +79,8 @@ class Frequency3D(_SpectralLoss):
     def get_config(self) -> dict:
         return {**super().get_config(), "log": self.log}
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        true, predicted = (self._power(y) for y in (y_true, y_pred))
-        return tf.reduce_mean(tf.square(predicted - true))
+    def errors(self, true: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return tf.square(self._power(predicted) - self._power(true))
 
     def _power(self, videos: tf.Tensor) -> tf.Tensor:
         f = spectrum(videos, self.axes)
@@ -91,19 +97,29 @@ class WeightedFrequency(_SpectralLoss):
     Args:
         axes: `paper` (time, height, width) or `code` (channels, height, width, the weight
             running over time instead of channels).
+        shifted: the Gaussian lies around frequency 0, as if the spectrum had passed `fftshift`: low
+            frequencies count less than high ones.
     """
 
-    def __init__(self, axes: Axes = "paper", name: str = "weighted_frequency"):
+    def __init__(
+        self, axes: Axes = "paper", name: str = "weighted_frequency", shifted: bool = False
+    ):
         super().__init__(axes, name)
+        self.shifted = shifted
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    def get_config(self) -> dict:
+        return {**super().get_config(), "shifted": self.shifted}
+
+    def errors(self, true: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
         # The transform is linear: one of the difference serves for both.
-        f = spectrum(y_pred - y_true, self.axes)
+        f = spectrum(predicted - true, self.axes)
         power = tf.square(tf.math.real(f)) + tf.square(tf.math.imag(f))
-        weight = frequency_weight(*y_true.shape[1:4])  # (time, height, width)
+        weight = frequency_weight(*true.shape[1:4])  # (time, height, width)
+        if self.shifted:
+            weight = np.fft.ifftshift(weight)
         if self.axes == "code":
             weight = weight[:, None]  # (time, 1, height, width)
-        return tf.reduce_mean(power * weight)
+        return power * weight
 
 
 def frequency_weight(time: int, height: int, width: int) -> np.ndarray:

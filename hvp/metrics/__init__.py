@@ -17,15 +17,18 @@ __getattr__, __dir__ = lazy_exports(
         "PROTOCOLS": "hvp.metrics.protocols",
         "Metric": "hvp.metrics.registry",
         "Protocol": "hvp.metrics.protocols",
+        "frequency_3d": "hvp.metrics.frequency",
         "mae": "hvp.metrics.pixel_errors",
         "mse": "hvp.metrics.pixel_errors",
         "register_metric": "hvp.metrics.registry",
         "psnr": "hvp.metrics.signal_to_noise",
         "ssim": "hvp.metrics.structural_similarity",
+        "weighted_frequency": "hvp.metrics.frequency",
     },
     # No submodule carries the name of a function: importing it would hide the function.
     submodules=(
         "ensemble",
+        "frequency",
         "perceptual",
         "pixel_errors",
         "protocols",

@@ -67,8 +67,8 @@ class LPIPS:
         Args:
             true: `(..., time, height, width, channels)`, float in [0, 1], channels 1 or 3, at
                 least 31x31 pixels.
-            pred: the same; may have further leading axes, such as samples. Clipped to [0, 1].
-            convention: only `default`.
+            pred: the same; may have further leading axes, such as samples.
+            convention: `default` (clipped to [0, 1]) or `unclipped`.
 
         Returns:
             `(..., time)`, float32, for the leading axes of `pred`.
@@ -78,7 +78,9 @@ class LPIPS:
             ValueError: for frames of different shapes, other channels or an unknown convention.
         """
         true, pred = checked(true, pred)
-        choose("lpips", {"default": self._distances}, convention)
+        choose("lpips", {"default": self._distances, "unclipped": self._distances}, convention)
+        if convention == "default":
+            pred = clipped(pred)
         height, width, channels = true.shape[-3:]
         _check_frame(height, width, channels)
         frame = (height, width, channels)
@@ -108,7 +110,7 @@ class LPIPS:
         _check_frame(*frames.shape[-3:])
         return [
             unit * tf.sqrt(lin / tf.cast(tf.shape(unit)[1] * tf.shape(unit)[2], tf.float32))
-            for unit, lin in self._layers(frames)
+            for unit, lin in self._layers(clipped(frames))
         ]
 
     def _some_frames(self, true: tf.Tensor, pred: tf.Tensor) -> tf.Tensor:
@@ -129,7 +131,7 @@ class LPIPS:
         """Unit features `(frames, h, w, channels)` and the weights of their channels."""
         if frames.shape[-1] == 1:
             frames = tf.tile(frames, (1, 1, 1, 3))
-        x = (2.0 * clipped(frames) - 1.0 - _SHIFT) / _SCALE
+        x = (2.0 * frames - 1.0 - _SHIFT) / _SCALE
         for (pool, padding, stride), (kernel, bias), lin in zip(
             _SLICES, self._slices, self._lins, strict=True
         ):

@@ -61,10 +61,10 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "legacy",
             "As the published evaluation script of the hierarchical residual model: unclipped "
-            "predictions, PSNR per channel, SSIM with data range 2. Only for comparison with "
-            "numbers made by it; its SSIM is higher than the correct one.",
+            "predictions, for LPIPS as well, PSNR per channel, SSIM with data range 2. Only for "
+            "comparison with numbers made by it; its SSIM is higher than the correct one.",
             clip_predictions=False,
-            conventions=_PER_CHANNEL,
+            conventions={**_PER_CHANNEL, "lpips": "unclipped"},
         ),
         Protocol(
             "cwvae",
@@ -90,9 +90,15 @@ PROTOCOLS: dict[str, Protocol] = {
             "simvp-legacy",
             "As SimVP's first code, SDFNet and DFDNet: MSE and MAE summed over the frame, PSNR in "
             "8-bit arithmetic that wraps around (too high, often by several dB), SSIM with data "
-            "range 2. Only for comparison with numbers made by it.",
+            "range 2, 3DFL and WFL over the code's axes. Only for comparison with its numbers.",
             clip_predictions=False,
-            conventions={**_SUMS, "psnr": "simvp-legacy", "ssim": "simvp-legacy"},
+            conventions={
+                **_SUMS,
+                "psnr": "simvp-legacy",
+                "ssim": "simvp-legacy",
+                "frequency_3d": "code",
+                "weighted_frequency": "code",
+            },
         ),
     )
 }

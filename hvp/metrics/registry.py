@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from hvp.errors import UserError
 from hvp.registry import Registry, load
@@ -12,7 +12,7 @@ from hvp.registry import Registry, load
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One metric of a predicted frame.
+    """One metric of a predicted frame or video.
 
     Attributes:
         name: its key everywhere.
@@ -23,6 +23,7 @@ class Metric:
         higher_is_better: which sample is the best of N.
         conventions: convention name -> what it computes, in words; `default` is one of them.
         decimals: digits worth printing.
+        of: `video` for a metric of all predicted frames together, which returns `(...)`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Metric:
     higher_is_better: bool
     conventions: Mapping[str, str]
     decimals: int = 4
+    of: Literal["frame", "video"] = "frame"
 
     def load(self) -> Any:
         """The function or class itself (imports TensorFlow)."""
@@ -48,6 +50,14 @@ _PER_CHANNEL = (
     f"-10 log10(MSE) per channel of unclipped predictions, then the mean of the dB; {_IDENTICAL}"
 )
 _UNIFORM = "7x7 uniform window, sample covariance, border of 3 pixels left out, mean over channels"
+
+_LPIPS = "LPIPS v0.1, AlexNet, frames in their own resolution, grey tiled to 3 channels"
+_POWERS = "mean squared difference of {} of the spectra of all predicted frames "
+_WEIGHTED = (
+    "mean squared difference of the spectra of all predicted frames, by 1.5 minus a Gaussian {}, "
+)
+_PAPER_AXES = "over time, height and width"
+_CODE_AXES = "over channels, height and width, unclipped (SDFNet's and DFDNet's code)"
 
 _OWN: dict[str, Metric] = {
     metric.name: metric
@@ -113,8 +123,8 @@ _OWN: dict[str, Metric] = {
             implementation="hvp.metrics.perceptual:LPIPS",
             higher_is_better=False,
             conventions={
-                "default": _CLIPPED
-                + "LPIPS v0.1, AlexNet, frames in their own resolution, grey tiled to 3 channels"
+                "default": _CLIPPED + _LPIPS,
+                "unclipped": _LPIPS,
             },
         ),
         Metric(
@@ -128,6 +138,33 @@ _OWN: dict[str, Metric] = {
                 "reads in the true frame"
             },
             decimals=3,
+        ),
+        Metric(
+            name="frequency_3d",
+            label="3DFL",
+            implementation="hvp.metrics.frequency:frequency_3d",
+            higher_is_better=False,
+            conventions={
+                "default": _CLIPPED + _POWERS.format("log(1 + power)") + _PAPER_AXES,
+                "linear": _CLIPPED + _POWERS.format("power") + _PAPER_AXES,
+                "code": _POWERS.format("log(1 + power)") + _CODE_AXES,
+                "code-linear": _POWERS.format("power") + _CODE_AXES,
+            },
+            of="video",
+        ),
+        Metric(
+            name="weighted_frequency",
+            label="WFL",
+            implementation="hvp.metrics.frequency:weighted_frequency",
+            higher_is_better=False,
+            conventions={
+                "default": _CLIPPED
+                + _WEIGHTED.format("in the middle of the unshifted spectrum")
+                + _PAPER_AXES,
+                "fftshift": _CLIPPED + _WEIGHTED.format("around frequency 0") + _PAPER_AXES,
+                "code": _WEIGHTED.format("in the middle of the unshifted spectrum") + _CODE_AXES,
+            },
+            of="video",
         ),
     )
 }

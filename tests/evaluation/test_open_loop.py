@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.evaluation import OpenLoopSettings, evaluate, scorer
-from hvp.metrics import mse, psnr
+from hvp.metrics import mse, psnr, weighted_frequency
 from hvp.models.base import VideoModel
 from hvp.models.seeds import sample_noise
 
@@ -75,6 +75,22 @@ def test_scores_are_the_metrics_of_the_horizon():
     spread = expected.mean(1).std(ddof=1)
     assert curve.overall_interval == pytest.approx(1.96 * spread / np.sqrt(5), rel=1e-4)
     assert result.examples[3]["psnr_mean"] == pytest.approx(expected[3].mean(), rel=1e-6)
+
+
+def test_metrics_of_whole_videos_beside_those_of_frames():
+    video = videos()
+    metrics = ("weighted_frequency", "mse")
+    wanted = settings(metrics=metrics, num_samples=2)
+    result = evaluate(CopyLast(height=16, width=16), batches(video, 2), wanted)
+    assert list(result.curves) == list(metrics)
+    repeated = np.repeat(video[:, CONTEXT - 1 : CONTEXT], HORIZON, 1)
+    expected = weighted_frequency(video[:, CONTEXT:], repeated).numpy()
+    for kind in ("best", "mean", "copy_last"):
+        curve = result.curves["weighted_frequency"][kind]
+        np.testing.assert_allclose(curve.mean, [expected.mean()], rtol=1e-5)
+        assert curve.overall == pytest.approx(expected.mean(), rel=1e-5)
+    assert result.examples[3]["weighted_frequency_mean"] == pytest.approx(expected[3], rel=1e-5)
+    assert result.curves["mse"]["mean"].mean.shape == (HORIZON,)
 
 
 def test_best_of_n_is_the_best_sample_of_each_metric():

@@ -54,6 +54,10 @@ def test_samples_chunks_clipping_and_grey(lpips, monkeypatch):
     colour = lpips(np.repeat(true, 3, -1), np.repeat(np.clip(pred[1], 0, 1), 3, -1))
     np.testing.assert_allclose(together[1], colour, atol=1e-6)
     np.testing.assert_allclose(lpips(true, true), np.zeros((2, 3)), atol=1e-6)
+    unclipped = lpips(true, pred, "unclipped")  # as the published script of the hierarchical model
+    assert np.abs(unclipped - together).min() > 1e-6
+    inside = lpips(true, np.clip(pred, 0, 1), "unclipped")
+    np.testing.assert_allclose(inside, together, atol=1e-6)
     monkeypatch.setattr(perceptual, "_PIXELS_AT_ONCE", 4 * 5 * 32 * 40)  # 4 frames, then 2
     lpips._distances = tf.function(lpips._all_frames)
     np.testing.assert_allclose(lpips(true, pred), together, atol=1e-6)

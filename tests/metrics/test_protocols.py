@@ -22,6 +22,7 @@ def test_default_protocol_uses_defaults_and_legacy_does_not_clip():
     assert not PROTOCOLS["default"].conventions
     assert PROTOCOLS["default"].clip_predictions
     assert PROTOCOLS["legacy"].convention("ssim") == "legacy"
+    assert PROTOCOLS["legacy"].convention("lpips") == "unclipped"
     assert PROTOCOLS["simvp-legacy"].convention("psnr") == "simvp-legacy"
     assert not PROTOCOLS["cwvae"].clip_predictions
 
