@@ -16,7 +16,8 @@ from hvp.commands.options import (
     progress_bar,
     seed_of,
 )
-from hvp.commands.parser import choice, words
+from hvp.commands.parser import choice, choices, words
+from hvp.commands.predict import FORMATS
 from hvp.errors import UserError
 from hvp.files import require_writable
 from hvp.metrics.protocols import PROTOCOLS, find_protocol
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hvp.data.video_split import VideoSplit
     from hvp.distances.of_predictions import PredictionDistance
     from hvp.evaluation.open_loop import OpenLoopResult, OpenLoopSettings
+    from hvp.evaluation.saving import PredictionFiles
 
 HELP = (
     "Evaluates a trained experiment open loop: the model sees the context frames alone and "
@@ -87,6 +89,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     ways = ("error", "skip", "salvage")
     add("--unusable-videos", type=choice(ways), choices=ways, help="broken or too short videos")
+    add(
+        "--save",
+        type=choices(FORMATS),
+        metavar="A,B",
+        help=f"keeps the predictions, of {','.join(FORMATS)}, in predictions/ beside the report",
+    )
+    add_count(
+        parser, "--save-examples", "contexts whose predictions are kept, the first ones (all)"
+    )
     add("--no-save-grid", action="store_true", help="no sample grids and GIFs; curves are drawn")
 
 
@@ -96,6 +107,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.use_obs is not None:
         _check_use_obs(arguments)
+    if arguments.save_examples is not None and arguments.save is None:
+        raise UserError(
+            f"--save-examples {arguments.save_examples}: nothing is saved without --save; add "
+            "--save npz"
+        )
     experiment = open_experiment(arguments, require_predictor, FLAGS)
     _check(experiment.config)
 
@@ -164,6 +180,7 @@ def _check(config: ExperimentConfig) -> None:
 def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> Path:
     """Loads model and data, predicts, and writes the report into `folder`; returns its page."""
     from hvp.data.video_split import evaluation_split
+    from hvp.evaluation.cost import CostMeter
     from hvp.evaluation.open_loop import evaluate
     from hvp.evaluation.report import write_report
     from hvp.evaluation.scorecard.record import write_events
@@ -190,15 +207,32 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
             _settings(arguments, config),
             on_batch=progress.update,
             distance=distance,
+            cost=CostMeter(model),
+            files=_prediction_files(arguments, config, folder),
         )
     about = _about(config, split) | {"checkpoint": checkpoint, "checkpoint_step": step}
     fvd = None if distance is None else _fvd_record(distance, result)
     page = write_report(result, folder, about, gallery=not arguments.no_save_grid, fvd=fvd)
     write_events(result.scorecard, folder, step)
     _print_summary(result)
+    print(f"cost: {result.cost}")
     if fvd is not None:
         print(f"{fvd['metric']}: {fvd['value']:.3f}")
     return page
+
+
+def _prediction_files(
+    arguments: argparse.Namespace, config: ExperimentConfig, folder: Path
+) -> PredictionFiles | None:
+    """What keeps the predictions, if they are asked for."""
+    from hvp.evaluation.saving import PredictionFiles
+
+    if arguments.save is None:
+        return None
+    wanted = config.evaluation
+    target = folder / "predictions"
+    limit = arguments.save_examples
+    return PredictionFiles(target, arguments.save, wanted.context, wanted.num_samples, limit)
 
 
 def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> OpenLoopSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -10,13 +11,16 @@ from hvp.errors import UserError
 from hvp.models.base import VideoModel
 from hvp.models.seeds import fold_in
 
+if TYPE_CHECKING:
+    from hvp.evaluation.cost import CostMeter
+
 # Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
 # example's place in the data and the sample's number only, never on batch size or N.
 SAMPLES_AT_ONCE = 5
 
 
 def sampled_futures(
-    model: VideoModel,
+    model: VideoModel | CostMeter,
     context: tf.Tensor,
     horizon: int,
     num_samples: int,
@@ -29,6 +33,7 @@ def sampled_futures(
     """Rolls the model out from each context.
 
     Args:
+        model: a predictor, or what measures one.
         context: `(batch, time, height, width, channels)`, float32 in [0, 1].
         seed: decides all sampling.
         names: of the batch's examples, for errors.

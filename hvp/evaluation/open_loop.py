@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ import tensorflow as tf
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
+from hvp.evaluation.cost import Cost, CostMeter
 from hvp.evaluation.futures import sampled_futures
 from hvp.evaluation.latents import LatentTally, LevelUse
 from hvp.evaluation.scorecard.tally import Scorecard, ScorecardTally
@@ -23,6 +24,9 @@ from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel
 from hvp.models.seeds import fold_in
+
+if TYPE_CHECKING:
+    from hvp.evaluation.saving import PredictionFiles
 
 KINDS = {
     "best": "best of N, for each metric on its own: the sample with the best mean over time",
@@ -88,6 +92,7 @@ class OpenLoopResult:
         scorecard: of the samples as a forecast.
         videos: that the examples are of, one name an example.
         levels: of latents, the fastest first, and how they are used.
+        cost: of predicting, where it was asked for.
     """
 
     settings: OpenLoopSettings
@@ -102,6 +107,7 @@ class OpenLoopResult:
     scorecard: Scorecard
     videos: list[str] = dataclasses.field(default_factory=list)
     levels: list[LevelUse] = dataclasses.field(default_factory=list)
+    cost: Cost | None = None
 
 
 def evaluate(
@@ -110,6 +116,8 @@ def evaluate(
     settings: OpenLoopSettings,
     on_batch: Callable[[int], None] | None = None,
     distance: PredictionDistance | None = None,
+    cost: CostMeter | None = None,
+    files: PredictionFiles | None = None,
 ) -> OpenLoopResult:
     """Rolls the model out from each context and scores the frames that follow.
 
@@ -125,6 +133,8 @@ def evaluate(
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
         distance: gathers what the FVD of each context's first sample needs.
+        cost: measures the rollouts; the result then says what they cost.
+        files: where predictions are written as they come.
 
     Raises:
         UserError: for too short videos, no videos, predictions that are not finite, and LPIPS
@@ -134,7 +144,7 @@ def evaluate(
         >>> result = evaluate(model, split.evaluation_batches(10), OpenLoopSettings(36, 264))
         >>> result.curves["psnr"]["mean"].overall
     """
-    scores = OpenLoopScores(model, settings, distance)
+    scores = OpenLoopScores(model, settings, distance, cost, files)
     for batch in batches:
         scores.add(batch)
         if on_batch:
@@ -146,7 +156,7 @@ class OpenLoopScores:
     """What `evaluate` adds up, batch by batch.
 
     Args:
-        model, settings, distance: as of `evaluate`.
+        model, settings, distance, cost, files: as of `evaluate`.
 
     Example:
         >>> scores = OpenLoopScores(model, OpenLoopSettings(36, 264))
@@ -160,6 +170,8 @@ class OpenLoopScores:
         model: VideoModel,
         settings: OpenLoopSettings,
         distance: PredictionDistance | None = None,
+        cost: CostMeter | None = None,
+        files: PredictionFiles | None = None,
     ) -> None:
         if settings.context < model.min_context:
             raise UserError(
@@ -167,6 +179,7 @@ class OpenLoopScores:
                 f"least {model.min_context} frames of context"
             )
         self.model, self.settings, self.distance = model, settings, distance
+        self._cost, self._files = cost, files
         protocol = find_protocol(settings.protocol)
         self._clip = protocol.clip_predictions
         self._scorer = Scorer(settings, protocol)
@@ -196,8 +209,12 @@ class OpenLoopScores:
         others |= self._reconstruction(video[:, : s.context + s.horizon])
         compared: dict[str, dict[str, np.ndarray]] = {}
         scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
+        if self._files is not None:
+            self._files.begin(video[:, : s.context + s.horizon], names)
         for predicted in self._predictions(context, batch.get("masks"), names):
             shown.add(predicted)
+            if self._files is not None:
+                self._files.add(predicted)
             self._scorecard.keep(predicted)
             if not compared:
                 self._measure_first_sample(context, future, predicted[0])
@@ -213,7 +230,10 @@ class OpenLoopScores:
         self._gallery.extend(shown.examples())
         self._videos.extend(_strings(batch.get("source", batch["name"])))
         self._scorecard.update(context[:, -1:], future, self._videos[-len(names) :])
-        self._add_rows(names, {m: np.concatenate(parts) for m, parts in scores.items()}, compared)
+        every = {metric: np.concatenate(parts) for metric, parts in scores.items()}
+        self._add_rows(names, every, compared)
+        if self._files is not None:
+            self._files.end(every)
 
     def _predictions(
         self, context: tf.Tensor, masks: tf.Tensor | None, names: list[str]
@@ -223,7 +243,7 @@ class OpenLoopScores:
         if masks is not None:
             masks = masks[:, : s.context] if self.model.needs_masks else None
         yield from sampled_futures(
-            self.model,
+            self._cost or self.model,
             context,
             s.horizon,
             s.num_samples,
@@ -291,6 +311,7 @@ class OpenLoopScores:
             scorecard=self._scorecard.result(),
             videos=self._videos,
             levels=self._latents.levels(),
+            cost=None if self._cost is None else self._cost.cost(),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -217,7 +217,12 @@ SHOWN_SAMPLES = 5  # beside each other; all of them are written one by one
 
 
 def write_prediction(
-    example: Example, context: int, folder: Path, formats: Iterable[str], fps: float
+    example: Example,
+    context: int,
+    folder: Path,
+    formats: Iterable[str],
+    fps: float,
+    places: Mapping[str, int] | None = None,
 ) -> None:
     """Writes one video's prediction into `folder`, which is made if need be.
 
@@ -226,7 +231,7 @@ def write_prediction(
     - `png`: `comparison.png`, frames of the same at a few times.
     - `npz`: `prediction.npz` with `context`, `truth` (as far as the video goes on) and `samples`
       `(samples, horizon, height, width, channels)`, uint8, and, of several samples, `stddev`
-      `(horizon, height, width)`, float32, in [0, 1].
+      `(horizon, height, width)`, float32, in [0, 1]; and the `places` of some samples, by name.
 
     Raises:
         UserError: if the folder cannot be written to.
@@ -236,7 +241,7 @@ def write_prediction(
         folder.mkdir(parents=True, exist_ok=True)
     for name in formats:
         if name == "npz":
-            _write_arrays(example, context, folder / "prediction.npz")
+            _write_arrays(example, context, folder / "prediction.npz", places or {})
         elif name == "png":
             save_grid(shown, context, folder / "comparison.png")
         else:
@@ -247,8 +252,9 @@ def write_prediction(
                 write(folder / f"sample_{number}.{name}", sample, fps)
 
 
-def _write_arrays(example: Example, context: int, path: Path) -> None:
+def _write_arrays(example: Example, context: int, path: Path, places: Mapping[str, int]) -> None:
     arrays: dict[str, Any] = {
+        **places,
         "context": example.truth[:context],
         "truth": example.truth[context:],
         "samples": example.samples,

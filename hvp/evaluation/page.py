@@ -37,6 +37,8 @@ def report_page(report: Mapping[str, Any], examples: Iterable[Mapping[str, str]]
         results=[_result(name, row, list(kinds)) for name, row in report["summary"].items()],
         reading=_reading(protocol),
         fvd=report.get("fvd"),
+        cost=report["cost"],
+        extremes=[(METRICS[name].label, row) for name, row in report["extremes"].items()],
         card=scorecard_section(report),
         levels=levels,
         lost=quality_loss(report["summary"], levels) if levels else [],

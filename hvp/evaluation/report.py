@@ -52,7 +52,13 @@ def write_report(
     from hvp.evaluation import curves
 
     folder = Path(folder)
-    report = {**_numbers(result), "fvd": fvd, "protocol": describe_protocol(result, about)}
+    report = {
+        **_numbers(result),
+        "fvd": fvd,
+        "extremes": _extremes(result),
+        "cost": None if result.cost is None else result.cost.record(),
+        "protocol": describe_protocol(result, about),
+    }
     with writing(folder):
         (folder / "metrics.json").write_text(
             json.dumps(report, indent=2, allow_nan=False, default=str), encoding="utf-8"
@@ -97,6 +103,19 @@ def _numbers(result: OpenLoopResult) -> dict[str, Any]:
         },
         "scorecard": scorecard_record(result.scorecard),
     }
+
+
+def _extremes(result: OpenLoopResult) -> dict[str, dict[str, str]]:
+    """Names of the best and the worst context by each metric's mean over samples and frames."""
+    extremes = {}
+    for metric in result.curves:
+        scores = [row[f"{metric}_mean"] for row in result.examples]
+        low, high = (
+            result.examples[int(np.argmin(s))]["name"] for s in (scores, np.negative(scores))
+        )
+        best, worst = (high, low) if METRICS[metric].higher_is_better else (low, high)
+        extremes[metric] = {"best": best, "worst": worst}
+    return extremes
 
 
 def describe_protocol(result: OpenLoopResult, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The command line of evaluation, on a stand-in for the trained model and the data."""
 
+import csv
 import json
 import os
 import signal
@@ -68,6 +69,11 @@ def experiment(tmp_path, monkeypatch):
     return folder
 
 
+def read_rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
 def reports(experiment):
     return sorted(experiment.glob("eval_*"))
 
@@ -85,8 +91,31 @@ def test_model_folder_and_defaults_of_the_experiment(experiment, capsys):
     assert list(report["summary"]) == ["mse", "psnr"]
     assert (folder / "comparison_1.gif").is_file()
     printed = capsys.readouterr().out
+    cost = report["cost"]
+    assert cost["parameters"] == 0
+    assert cost["milliseconds_per_frame"] > 0
+    assert f"cost: {cost['in_words']}" in printed
+    page = (folder / "report.html").read_text()
+    assert cost["device"] in page
+    assert not (folder / "predictions").exists()
+    worst = min(read_rows(folder / "examples.csv"), key=lambda row: float(row["psnr_mean"]))
+    assert report["extremes"]["psnr"]["worst"] == worst["name"]
+    assert worst["name"] in page
     assert f"report: {folder / 'report.html'}" in printed
     assert "copy last frame" in printed
+
+
+def test_predictions_are_kept(experiment):
+    flags = "--save npz,PNG --save-examples 3 --num-samples 2 --no-save-grid"
+    assert main(["evaluate", "--logdir", str(experiment), *flags.split()]) == 0
+    (folder,) = reports(experiment)
+    kept = sorted((folder / "predictions").glob("*/*"))
+    assert [f"{path.parent.name}/{path.name}" for path in kept] == [
+        f"000{number}_clip{number - 1}/{name}"
+        for number in (1, 2, 3)
+        for name in ("comparison.png", "prediction.npz")
+    ]
+    assert len(read_rows(folder / "predictions/samples.csv")) == 3 * 2
 
 
 def test_flags(experiment):
@@ -134,6 +163,8 @@ def test_flags(experiment):
         ("--metrics mse,fvd", "unknown metric 'fvd'; valid: mse, mae, psnr, ssim, lpips"),
         ("--protocol legcy", "--protocol is 'legcy'; did you mean 'legacy'?"),
         ("--set evaluation.protocol=nonsense", "unknown protocol 'nonsense'; valid: default"),
+        ("--save-examples 3", "nothing is saved without --save; add --save npz"),
+        ("--save npz,avi", "--save is npz,avi: 'avi' is none of gif,mp4,png,npz"),
         ("--use-obs TXF", "use_obs must be letters T and F"),
         ("--use-obs TF", "use_obs has 2 entries for 3 levels"),
         ("--set evaluation.contxt=3", "did you mean 'evaluation.context'?"),
