@@ -54,8 +54,8 @@ class Cost:
             memory = f"; peak memory of the {self.memory_of} {self.peak_memory_gib:.2f} GiB"
         return (
             f"{self.parameters / 1e6:.4g} M parameters; {flops}"
-            f"{self.milliseconds_per_frame:.4g} ms a predicted frame, {self.examples_at_once} "
-            f"contexts and {self.samples_at_once} samples at once{memory}; {self.device}"
+            f"{self.milliseconds_per_frame:.4g} ms a predicted frame (contexts x samples at once: "
+            f"{self.examples_at_once} x {self.samples_at_once}){memory}; {self.device}"
         )
 
 

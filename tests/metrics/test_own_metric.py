@@ -41,7 +41,7 @@ def test_edge_error_measures_edges(example):
 def test_a_registered_metric_is_known_everywhere(example):
     assert list(METRICS)[:5] == ["mse", "mae", "psnr", "ssim", "lpips"]
     assert "edge_error" in METRICS
-    assert len(METRICS) == len(list(METRICS)) == 8
+    assert len(METRICS) == len(list(METRICS)) == 9
     OpenLoopSettings(context=1, horizon=1, metrics=("edge_error",))
     described = PROTOCOLS["svg"].describe(["edge_error"])["conventions"]["edge_error"]
     assert described["name"] == "default"
