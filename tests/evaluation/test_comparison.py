@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from hvp.evaluation.scores import SCORES_FILE, Measure, Scores
 from hvp.experiment.checkpoints import save_experiment
 from hvp.families import FAMILIES
 from hvp.models.base import VideoModel
+from hvp.training.signals import Interrupted
 
 CONFIG = """\
 data: {height: 16, width: 16, seq_len: 4, num_digits: 1, train_videos: 8, test_videos: 3}
@@ -247,13 +249,39 @@ def test_the_command_names_its_mistakes(tmp_path, capsys):
     assert error == "error: ablate-fusion is now: python -m hvp ablate --config fusion_demo\n"
 
 
+BRIGHTNESS = """\
+question: How dark?
+base: base.yml
+variants:
+  same: {}
+  dark: {model: {gain: 0.5}}
+  black: {model: {gain: 0.0}}
+"""
+
+
+def test_a_killed_ablation_goes_on_where_it_was(configs, fast, tmp_path, monkeypatch, capsys):
+    training = Training()
+
+    def stopped(config, logdir):
+        if config.name == "dark":
+            raise Interrupted(signal.SIGTERM, "stopped by SIGTERM at step 1, which is saved")
+        return training(config, logdir)
+
+    (tmp_path / "brightness.yml").write_text(BRIGHTNESS)
+    arguments = ["ablate", "--config", str(tmp_path / "brightness.yml"), "--logdir", str(tmp_path)]
+    monkeypatch.setattr("hvp.training.trainer.train", stopped)
+    assert main(arguments) == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM at step 1" in capsys.readouterr().err
+    assert not (tmp_path / "brightness/comparison").exists()
+    monkeypatch.setattr("hvp.training.trainer.train", training)
+    assert main(arguments) == 0
+    assert training.asked == ["same", "dark", "black"]
+
+
 def test_the_command_trains_and_writes_the_page(configs, fast, tmp_path, monkeypatch, capsys):
     training = Training()
     monkeypatch.setattr("hvp.training.trainer.train", training)
-    (tmp_path / "brightness.yml").write_text(
-        "question: How dark?\nbase: base.yml\nvariants:\n  same: {}\n"
-        "  dark: {model: {gain: 0.5}}\n  black: {model: {gain: 0.0}}\n"
-    )
+    (tmp_path / "brightness.yml").write_text(BRIGHTNESS)
     arguments = ["ablate", "--config", str(tmp_path / "brightness.yml"), "--logdir", str(tmp_path)]
     assert main([*arguments, "--only", "black"]) == 0
     assert training.asked == ["same", "black"]
