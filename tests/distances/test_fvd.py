@@ -295,6 +295,14 @@ def test_training_measures_and_records_it(generator_config, tmp_path, cache):
     assert again["metric"] == label
     assert len(list((cache / "fvd").iterdir())) == 1
 
+    # and another one on the network that needs no weights, of shorter clips
+    small = ["--features", "small", "--protocol", "fvd4_4f", "--out", str(tmp_path / "small.json")]
+    assert main(["fvd", "--logdir", str(folder), *small]) == 0
+    record = json.loads((tmp_path / "small.json").read_text())
+    assert record["metric"] == "fvd4_4f_small"
+    assert record["kernel_distance"]["value"] > 0
+    assert record["neighbourhoods"] is None  # which need more than five
+
 
 def test_training_refuses_what_it_cannot_measure(generator_config, tmp_path, monkeypatch):
     def refused(*overrides):

@@ -84,6 +84,7 @@ def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, ca
     ]
     page = (folder / "report.html").read_text()
     assert fvd["metric"] in page
+    assert "Kernel distance" in page
     assert "without the 2 of" in " ".join(page.split())
     assert f"{fvd['metric']}: {fvd['value']:.3f}" in capsys.readouterr().out
 
