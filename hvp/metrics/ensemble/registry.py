@@ -15,8 +15,6 @@ class EnsembleScore:
         question: what it answers.
         unit: of its values.
         calibrated: the value of an honest forecast, if there is one; else lower is better.
-        min_samples: fewest samples that it is defined for; 1 where a single one is judged as the
-            whole forecast.
     """
 
     name: str
@@ -24,7 +22,6 @@ class EnsembleScore:
     question: str
     unit: str
     calibrated: float | None = None
-    min_samples: int = 1
 
 
 SCORES: dict[str, EnsembleScore] = {
@@ -66,7 +63,6 @@ SCORES: dict[str, EnsembleScore] = {
             "is the spread of the samples as large as the error of their mean",
             "ratio",
             calibrated=1.0,
-            min_samples=2,
         ),
         EnsembleScore(
             "diversity",
@@ -74,7 +70,6 @@ SCORES: dict[str, EnsembleScore] = {
             "do samples differ from one another as they differ from the truth",
             "ratio",
             calibrated=1.0,
-            min_samples=2,
         ),
     )
 }
