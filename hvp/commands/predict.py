@@ -246,6 +246,7 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
         "every": arguments.every or every,
         "crop": arguments.crop or crop,
         "strict": arguments.strict,
+        "sixteen_bit": config.data.sixteen_bit,
     }
 
 

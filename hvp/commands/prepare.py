@@ -132,7 +132,7 @@ def _find_clips(
 
 def _require_all(outcome: Outcome, unreadable: list[str], num_clips: int, out: Path) -> None:
     """Names what was left out, and raises a `UserError` if anything was."""
-    from hvp.data.stored_videos import some_of
+    from hvp.data.unusable import some_of
 
     problems = unreadable + outcome.problems
     for problem in problems:
@@ -177,7 +177,7 @@ def _check(out: Path) -> None:
 
     import_tensorflow()
     from hvp.data.records import check
-    from hvp.data.stored_videos import some_of
+    from hvp.data.unusable import some_of
 
     clips, frames, problems = check(out)
     if problems:

@@ -58,9 +58,11 @@ def _show(config: ExperimentConfig, split_name: str, count: int, out: Path) -> N
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
+    from hvp.data.lengths import with_lengths
     from hvp.drawing.contact_sheet import save_clips_gif, save_contact_sheet
     from hvp.drawing.shown_clips import shown_clips, suspicions
 
+    config = with_lengths(config)
     split = _open(config, split_name)
     clips = shown_clips(split, split_name, count)
     context = config.evaluation.context if _is_evaluated(config, split_name) else None

@@ -7,11 +7,13 @@ then holds only what differs. The `model` section belongs to the family that `mo
 """
 
 from hvp.config.experiment import ExperimentConfig
+from hvp.config.fields import AUTO
 from hvp.config.parsing import Override, parse_config
 from hvp.config.reading import load_config
 from hvp.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 
 __all__ = [
+    "AUTO",
     "DataConfig",
     "EvaluationConfig",
     "ExperimentConfig",

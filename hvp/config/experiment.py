@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from hvp.config.fields import section
+from hvp.config.fields import AUTO, section
 from hvp.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from hvp.errors import writing
 from hvp.text import name_problem
@@ -47,6 +47,10 @@ class ExperimentConfig:
         """Plain nested dict of everything but `source`, ready for YAML."""
         resolved = dataclasses.asdict(self)
         del resolved["source"]
+        for settings in (resolved["data"], resolved["evaluation"]):
+            for key in ("context", "seq_len"):
+                if settings.get(key) == AUTO:
+                    settings[key] = "auto"
         return resolved
 
     def save(self, path: str | Path) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticKnownError
 
@@ -32,6 +33,13 @@ RULES = ConfigDict(
     use_attribute_docstrings=True,
     arbitrary_types_allowed=True,  # other packages' families may have any
 )
+
+
+class _Auto(int):
+    """No number that a file can hold: -1 in a file is refused."""
+
+
+AUTO = _Auto(-1)  # what the lengths hold that are `auto`, until the data are known
 LARGEST = 10**15  # of any count: beyond what can be meant, and safe in 64 bits
 Item = TypeVar("Item")
 
@@ -62,10 +70,21 @@ def _location(value: Any) -> str:
     return value
 
 
+def _or_auto(value: Any, check: Callable[[Any], Any]) -> Any:
+    return AUTO if value == "auto" or isinstance(value, _Auto) else check(value)
+
+
+def _length_schema(least: int) -> WithJsonSchema:
+    number = {"type": "integer", "minimum": least, "maximum": LARGEST}
+    return WithJsonSchema({"anyOf": [number, {"const": "auto"}]})
+
+
 NUMBER = BeforeValidator(_number)
 INTEGER = BeforeValidator(_integer)
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Interval = Annotated[int, Field(ge=0, le=LARGEST)]  # 0: never
+Length = Annotated[Count, WrapValidator(_or_auto), _length_schema(1)]  # frames, or auto
+Context = Annotated[Interval, WrapValidator(_or_auto), _length_schema(0)]
 Size = Annotated[int, Field(ge=1, le=16384)]  # features, channels: what a matrix is made of
 Depth = Annotated[int, Field(ge=1, le=256)]  # layers
 Number = Annotated[float, NUMBER]

@@ -25,6 +25,7 @@ def check_memory(config: ExperimentConfig, origin: str) -> None:
     limit = max(GENEROUS, _machine_memory())
     for section, settings in (("training", data), ("evaluation", config.evaluation)):
         batch_size, seq_len = getattr(config, section).batch_size, settings.seq_len
+        seq_len = max(seq_len, 1)  # auto: as long as the videos are
         numbers = (batch_size, seq_len, data.height, data.width, data.channels)
         needed = FLOAT_BYTES
         for number in numbers:

@@ -10,10 +10,12 @@ from pydantic import Field
 from hvp.config.fields import (
     INTEGER,
     NUMBER,
+    Context,
     Count,
     Decay,
     Interval,
     Items,
+    Length,
     Location,
     NonNegative,
     Positive,
@@ -38,8 +40,8 @@ class DataConfig:
     """Pixels."""
     channels: Annotated[Literal[1, 3], INTEGER] = 1
     """1: grey, 3: RGB."""
-    seq_len: Count = 100
-    """Frames per training window; videos are cut without overlap."""
+    seq_len: Length = 100
+    """Frames per training window, cut without overlap; auto: as the videos allow."""
     random_start: bool = False
     """Training windows start anywhere in their videos, anew each epoch."""
     division: str | None = None
@@ -52,6 +54,8 @@ class DataConfig:
     """Every n-th frame of a video; windows have seq_len of these."""
     crop: Literal["none", "center"] = "none"
     """To the proportions of height x width: none squeezes, center cuts."""
+    sixteen_bit: Literal["error", "scale"] = "error"
+    """16-bit grey pictures and arrays: error, or scale 0 to 65535 to 0 to 255."""
     masks: bool = False
     """Masks beside the frames, where a data set has them: davis."""
     max_video_len: Count | None = None
@@ -159,10 +163,10 @@ class TrainingConfig:
 class EvaluationConfig:
     """Open-loop evaluation: `context` frames go in, `seq_len - context` are predicted."""
 
-    context: Interval = 36
-    """Frames shown to the model."""
-    seq_len: Count = 300
-    """Context and predicted frames together."""
+    context: Context = 36
+    """Frames shown to the model; auto: half a training window."""
+    seq_len: Length = 300
+    """Context and predicted frames together; auto: as the test videos allow."""
     num_examples: Count = 250
     """Contexts at most."""
     windows: Literal["spread", "one_per_video", "all"] = "spread"

@@ -18,6 +18,8 @@ from hvp.pixels import to_uint8
 NUMPY_SUFFIXES = (".npy", ".npz")
 MAX_FRAME_PIXELS = 2**26  # that files may ask for: an 8K frame has 2**25
 HDF5_SUFFIXES = (".h5", ".hdf5")
+MOST_16_BIT = 65535
+SCALING = "--set data.sixteen_bit=scale takes 0 to 65535 for 0 to 255; or convert it to 8 bits"
 # What numpy and h5py raise for damaged files.
 ARRAY_ERRORS = (
     OSError,
@@ -35,11 +37,17 @@ ARRAY_ERRORS = (
 )
 
 
-def array_frames(path: Path) -> Iterator[np.ndarray]:
+def to_8_bits(levels: np.ndarray) -> np.ndarray:
+    """Levels from 0 to 65535 as uint8, 0 to 255."""
+    return np.rint(levels / (MOST_16_BIT / 255)).astype(np.uint8)
+
+
+def array_frames(path: Path, scale: bool = False) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, channels)` of an array `(time, height, width[, channels])`.
 
-    Arrays are uint8, or floating point in [0, 1]. An `.npz` holds one array, an `.h5` one data set
-    of three or four axes. No more than a frame is in memory at once, whatever the file declares.
+    Arrays are uint8, or floating point in [0, 1]; with `scale` uint16 too. An `.npz` holds one
+    array, an `.h5` one data set of three or four axes. No more than a frame is in memory at once,
+    whatever the file declares.
 
     Raises:
         UserError: naming the file, if it is damaged or holds something else.
@@ -52,11 +60,11 @@ def array_frames(path: Path) -> Iterator[np.ndarray]:
                 raise ValueError(
                     f"it has {size} bytes, its header declares {content.offset + content.nbytes}"
                 )
-            yield from _checked_frames(path, content.shape, content.dtype, iter(content))
+            yield from _checked_frames(path, content.shape, content.dtype, iter(content), scale)
         elif path.suffix.lower() == ".npz":
-            yield from _npz_frames(path)
+            yield from _npz_frames(path, scale)
         else:
-            yield from _hdf5_frames(path)
+            yield from _hdf5_frames(path, scale)
     except ARRAY_ERRORS as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{path}: cannot be read as an array: {reason}") from error
@@ -68,7 +76,7 @@ def check_size(path: Path, width: int, height: int) -> None:
         raise UserError(f"{path}: declares frames of {width}x{height}, more than can be read")
 
 
-def _npz_frames(path: Path) -> Iterator[np.ndarray]:
+def _npz_frames(path: Path, scale: bool) -> Iterator[np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if len(names) != 1:
@@ -94,10 +102,10 @@ def _npz_frames(path: Path) -> Iterator[np.ndarray]:
                 if file.read(1):  # which also has the checksum compared
                     raise ValueError("it holds more than its header declares")
 
-            yield from _checked_frames(path, shape, dtype, frames())
+            yield from _checked_frames(path, shape, dtype, frames(), scale)
 
 
-def _hdf5_frames(path: Path) -> Iterator[np.ndarray]:
+def _hdf5_frames(path: Path, scale: bool) -> Iterator[np.ndarray]:
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -113,7 +121,8 @@ def _hdf5_frames(path: Path) -> Iterator[np.ndarray]:
                 f"{listed}"
             )
         _require_complete(found[0])
-        yield from _checked_frames(path, found[0].shape, found[0].dtype, iter(found[0]))
+        stored = found[0]
+        yield from _checked_frames(path, stored.shape, stored.dtype, iter(stored), scale)
 
 
 def hdf5_items(group: Any) -> Iterator[Any]:
@@ -149,7 +158,7 @@ def _require_complete(item: Any) -> None:
 
 
 def _checked_frames(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype, frames: Iterator[np.ndarray]
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, frames: Iterator[np.ndarray], scale: bool
 ) -> Iterator[np.ndarray]:
     plain = len(shape) == 3
     if (not plain and (len(shape) != 4 or shape[-1] not in (1, 3))) or 0 in shape[1:]:
@@ -158,12 +167,16 @@ def _checked_frames(
             "1 or 3 channels"
         )
     check_size(path, shape[2], shape[1])
-    if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
+    if dtype == np.uint16 and not scale:
+        raise UserError(f"{path}: holds uint16; {SCALING}")
+    if dtype not in (np.uint8, np.uint16) and not np.issubdtype(dtype, np.floating):
         raise UserError(f"{path}: holds {dtype}; expected uint8, or floating point in [0, 1]")
     for frame in frames:
         frame = np.asarray(frame[..., None] if plain else frame)
         if frame.dtype == np.uint8:
             yield frame
+        elif frame.dtype == np.uint16:
+            yield to_8_bits(frame)
         elif 0 <= frame.min() <= frame.max() <= 1:
             yield to_uint8(frame.astype(np.float32))
         else:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hvp.data.array_files import check_size
-from hvp.data.frame_counts import stored_frames
+from hvp.data.array_files import MOST_16_BIT, SCALING, check_size, to_8_bits
+from hvp.data.display import Display, display_of
+from hvp.data.frame_counts import GIF_START, stored_frames
 from hvp.data.sample_tables import check_sample_tables
 from hvp.data.video_quirks import (
     frames_without_edit_list,
@@ -76,6 +78,7 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
     import av
 
     count, declared, last = 0, 0, None  # the true last frame may be another one
+    _refuse_text(path)
     try:
         stored = _count_stored(path)
         with _listening:
@@ -102,6 +105,21 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
         )
 
 
+def _refuse_text(path: Path) -> None:
+    """A page or a note under a video's name, as a failed download leaves it."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(GIF_START):  # which is text as far as that
+        return
+    try:
+        text = start.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    if all(c.isprintable() or c.isspace() for c in text):
+        shown = " ".join(text.split())[:40]
+        raise UserError(f"{path}: is a text file, not a video; it begins with {shown!r}")
+
+
 def frames_that_decode(path: Path) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, 3)` of a damaged video file, up to where no more comes.
 
@@ -115,6 +133,20 @@ def frames_that_decode(path: Path) -> Iterator[np.ndarray]:
                 yield frame
         except (*DECODER_ERRORS, av.FFmpegError):
             return
+
+
+def read_display(path: Path) -> Display:
+    """How a video file asks to be shown.
+
+    Raises:
+        av.FFmpegError: if its first frame cannot be decoded.
+    """
+    import av
+
+    with av.logging.Capture(), openable(path) as file, av.open(file, "r") as container:
+        stream = one_thread(container)
+        frame = next(container.decode(stream), None)
+        return Display() if frame is None else display_of(stream, frame)
 
 
 def _quietly(look: Callable[[Path], Any], path: Path) -> Any:
@@ -142,10 +174,13 @@ def _decode(path: Path, strict: bool = True) -> Iterator[tuple[np.ndarray, int]]
         with av.logging.Capture() as complaints:
             container = av.open(file, "r")
         with container:
+            if not container.streams.video:
+                raise UserError(f"{path}: holds sound and no pictures")
             stream = one_thread(container)
             check_size(path, stream.width, stream.height)
             stream.codec_context.options = STRICT if strict else {}
             frames = container.decode(stream)
+            display: Display | None = None
             while True:
                 with av.logging.Capture() as more:
                     frame = next(frames, None)
@@ -157,11 +192,16 @@ def _decode(path: Path, strict: bool = True) -> Iterator[tuple[np.ndarray, int]]
                 if strict and frame.is_corrupt:
                     raise ValueError("it is damaged: a frame lacks parts")
                 check_size(path, frame.width, frame.height)  # GIFs tell it only now
-                yield reformatter.reformat(frame, format="rgb24").to_ndarray(), stream.frames
+                display = display or display_of(stream, frame)
+                yield display.picture(frame, partial(reformatter.reformat, frame)), stream.frames
 
 
-def folder_frames(folder: Path) -> Iterator[np.ndarray]:
-    """uint8 frames `(height, width, 3)` of the pictures in a folder, in natural order of names."""
+def folder_frames(folder: Path, scale: bool = False) -> Iterator[np.ndarray]:
+    """uint8 frames `(height, width, 3)` of the pictures in a folder, in natural order of names.
+
+    Args:
+        scale: take 16-bit grey pictures, 0 to 65535 becoming 0 to 255.
+    """
     from PIL import Image
 
     try:
@@ -176,11 +216,17 @@ def folder_frames(folder: Path) -> Iterator[np.ndarray]:
             with Image.open(file) as image:
                 check_size(file, *image.size)
                 deep = image.mode.startswith(("I", "F"))
-                frame = np.asarray(image.convert("RGB"))
+                frame = _eight_bits(image) if deep and scale else np.asarray(image.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
-        if deep:  # Pillow would clip all that is above 255
-            raise UserError(
-                f"{file}: has more than 8 bits a pixel; convert it to 8-bit grey or RGB"
-            )
+        if deep and not scale:  # Pillow would clip all that is above 255
+            raise UserError(f"{file}: has more than 8 bits a pixel; {SCALING}")
         yield frame
+
+
+def _eight_bits(image: Any) -> np.ndarray:
+    """A 16-bit grey picture as uint8 `(height, width, 3)`."""
+    levels = np.asarray(image)
+    if not 0 <= levels.min() <= levels.max() <= MOST_16_BIT:
+        raise ValueError(f"it has levels from {levels.min()} to {levels.max()}, not 0 to 65535")
+    return np.repeat(to_8_bits(levels)[..., None], 3, axis=-1)

@@ -13,7 +13,7 @@ from hvp.config import DataConfig
 from hvp.data.archives import CANNOT_UNPACK, is_archive, unpack
 from hvp.data.data_set import Clip, DataSet, Listing
 from hvp.data.generated_videos import GeneratedVideos
-from hvp.data.stored_videos import some_of
+from hvp.data.unusable import some_of
 from hvp.errors import UserError
 
 DOWNLOADS, UNPACKED = "downloads", ".work/unpacked"

@@ -17,7 +17,7 @@ from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
 from hvp.files import cache_folder, replacing
 
-VERSION = 2  # raise it whenever decoding or resizing changes
+VERSION = 3  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
 Reader = Callable[[Path, DataConfig], np.ndarray]
 
@@ -31,13 +31,24 @@ def frame_cache_folder(config: DataConfig) -> Path:
 
 def read_frames(path: Path, config: DataConfig) -> np.ndarray:
     """What the cache holds of a video unless told otherwise: its frames in the wanted size."""
-    return read_video(path, config.height, config.width, config.channels, crop=config.crop)
+    return _read(path, config, strict=True)
 
 
 def salvaged_frames(path: Path, config: DataConfig) -> np.ndarray:
     """The frames of a damaged video that decode, as `read_frames` gives them."""
-    size = config.height, config.width, config.channels
-    return read_video(path, *size, crop=config.crop, strict=False)
+    return _read(path, config, strict=False)
+
+
+def _read(path: Path, config: DataConfig, strict: bool) -> np.ndarray:
+    return read_video(
+        path,
+        config.height,
+        config.width,
+        config.channels,
+        crop=config.crop,
+        strict=strict,
+        sixteen_bit=config.sixteen_bit,
+    )
 
 
 def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = read_frames) -> Path:
@@ -98,6 +109,8 @@ def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
         "frames": (config.height, config.width, config.channels, config.crop),
         "version": VERSION,
     }
+    if config.sixteen_bit != "error":
+        facts["sixteen_bit"] = config.sixteen_bit
     if read is not read_frames:
         facts["read"] = read.__name__
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

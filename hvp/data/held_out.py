@@ -51,7 +51,8 @@ def held_out_recordings(recordings: Sequence[str], share: float, seed: int) -> s
     if len(videos) < 2:
         raise UserError(
             f"data.validation_share is {share:g}, but the training videos are of one recording, "
-            f"{next(iter(videos))!r}: set it to 0, which validates on the test videos, or add more"
+            f"{next(iter(videos))!r}: --set data.validation_share=0 validates on the test videos; "
+            "or add more"
         )
     held: set[str] = set()
     for name in sorted(videos, key=lambda name: _rank(name, seed))[:-1]:

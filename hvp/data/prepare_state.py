@@ -23,7 +23,7 @@ from hvp.data.prepared_folder import (
     shard_problem,
     write_json,
 )
-from hvp.data.stored_videos import some_of
+from hvp.data.unusable import some_of
 from hvp.errors import UserError, writing
 from hvp.files import file_sha256
 

@@ -12,16 +12,16 @@ import numpy as np
 
 from hvp.config import DataConfig
 from hvp.data.frame_cache import decode_all, salvaged_frames
-from hvp.data.frame_source import FrameSource
 from hvp.data.raw_frames import RawFrames
+from hvp.data.unusable import report_skipped, some_of, too_short
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video
 from hvp.errors import UserError
 from hvp.text import natural_key, one_line
 
-NAMED_IN_ERRORS = 5
 # Split -> its videos. Only splits that a data set really has: `val` falls back to `test`.
 Splits = dict[str, list[Path]]
 Item = TypeVar("Item")
+TRIED = 5  # broken videos that are decoded again before a message says that it helps
 
 
 class VideoFiles:
@@ -39,6 +39,7 @@ class VideoFiles:
         self.lengths: list[int] = []
         self.skipped: list[str] = []
         self._frames: list[RawFrames] = []
+        short: list[int] = []
         decoded = decode_all(list(paths), config)
         if config.unusable_videos == "salvage":
             decoded = _salvaged(paths, decoded, config)
@@ -49,15 +50,26 @@ class VideoFiles:
             frames = RawFrames.of_array(result)
             length = min(frames.shape[0], config.max_video_len or frames.shape[0])
             if length < seq_len:
-                self.skipped.append(f"{path}: has {length} frames, {seq_len} are needed")
+                self.skipped.append(too_short(path, length, seq_len))
+                short.append(length // config.frame_step)
                 continue
             self.names.append(str(path.relative_to(root)))
             self.lengths.append(length)
             self._frames.append(frames)
-        report_skipped(self, len(paths), config.unusable_videos, root)
+        broken = [p for p, e in zip(paths, decoded, strict=True) if isinstance(e, UserError)]
+
+        def salvaged() -> bool:
+            again = decode_all(broken[:TRIED], config, salvaged_frames)
+            return any(isinstance(found, Path) and _length(found) >= seq_len for found in again)
+
+        report_skipped(self, len(paths), config.unusable_videos, root, short, salvaged)
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         return self._frames[video].read(start, length)
+
+
+def _length(frames: Path) -> int:
+    return RawFrames.of_array(frames).shape[0]
 
 
 def _salvaged(
@@ -72,28 +84,6 @@ def _salvaged(
         listed = some_of([str(reasons[path]) for path in kept])
         print(f"used in part: {one_line(f'{count}: {listed}')}", file=sys.stderr)
     return [kept.get(path, found) for path, found in zip(paths, decoded, strict=True)]
-
-
-def report_skipped(source: FrameSource, total: int, unusable_videos: str, root: Path) -> None:
-    """Refuses what is in `source.skipped`, or with `unusable_videos` = `skip` says it."""
-    if not source.skipped:
-        return
-    count = f"{len(source.skipped)} of {total} videos in {root} cannot be used"
-    listed = some_of(source.skipped)
-    if unusable_videos == "error":
-        raise UserError(
-            f"{count}: {listed}. unusable_videos=skip leaves them out, salvage uses what decodes"
-        )
-    if not source.names:
-        raise UserError(f"{count}, so none is left: {listed}")
-    print(f"left out: {one_line(f'{count}: {listed}')}", file=sys.stderr)
-
-
-def some_of(problems: Sequence[str]) -> str:
-    """The first problems, and how many more there are, in one line."""
-    more = len(problems) - NAMED_IN_ERRORS
-    listed = "; ".join(problems[:NAMED_IN_ERRORS])
-    return f"{listed}; and {more} more" if more > 0 else listed
 
 
 def require_folder(config: DataConfig, advice: str) -> Path:

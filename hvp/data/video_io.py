@@ -16,6 +16,7 @@ from hvp.data.decoding import (
     decoded_frames,
     folder_frames,
     frames_that_decode,
+    read_display,
 )
 from hvp.data.video_quirks import frame_times
 from hvp.errors import UserError, writing
@@ -25,6 +26,7 @@ VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif")
 ARRAY_SUFFIXES = (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
 MAX_VIDEO_BYTES = 8 * 2**30
 Crop = Literal["none", "center"]
+SixteenBit = Literal["error", "scale"]
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -51,8 +53,9 @@ def read_video(
     every: int = 1,
     fps: float | None = None,
     strict: bool = True,
+    sixteen_bit: SixteenBit = "error",
 ) -> np.ndarray:
-    """Reads a whole video.
+    """Reads a whole video, as its file asks to be shown: turned, and with square pixels.
 
     Args:
         path: a video file, a GIF, an array (`.npy`, `.npz`, `.h5`: `hvp.data.array_files`), or a
@@ -60,25 +63,26 @@ def read_video(
         height, width: resize to this, by area averaging where both sides shrink, else bilinearly;
             `None` keeps the size.
         channels: 1 takes the luma of RGB, 3 repeats grey; `None` keeps what is there (3 for files).
-        max_frames: frames to return, from the start.
+        max_frames: to return, from the start.
         crop: `center` cuts the middle out in the proportions of height and width before resizing,
             `none` squeezes the whole picture.
         every: keep every n-th frame, from the first.
-        fps: resample to this constant rate by the frames' stored times: at each tick, the frame
-            that is shown then. `None` takes every stored frame once, whatever its time.
+        fps: resample to this rate: at each tick, the frame that is shown then by its stored time.
+            `None` takes every stored frame once, whatever its time.
         strict: refuse damaged video files; if not, take the frames of them that decode.
+        sixteen_bit: `scale` takes 16-bit grey pictures and arrays, 0 to 65535 becoming 0 to 255.
 
     Returns:
         uint8 `(time, height, width, channels)`. Frames that an edit list hides (MP4 cut without
         encoding again) stay hidden.
 
     Raises:
-        UserError: naming the file, if it is missing, no video, empty, damaged, too large for
-            memory, if its frames differ in size, or if `fps` is asked where no times are stored.
+        UserError: naming the file, if it is missing, no video, damaged, too large for memory, if
+            its frames differ in size, or if `fps` is asked where no times are stored.
     """
     path = Path(path)
     frames: list[np.ndarray] = []
-    for number, frame in enumerate(_frames(path, strict)):
+    for number, frame in enumerate(_frames(path, strict, sixteen_bit == "scale")):
         if number % every and fps is None:
             continue
         if max_frames is not None and fps is None and len(frames) == max_frames:
@@ -88,11 +92,7 @@ def read_video(
             raise UserError(
                 f"{path}: frame {number} has shape {frame.shape}, the first {frames[0].shape}"
             )
-        if (len(frames) + 1) * frame.size > MAX_VIDEO_BYTES:
-            raise UserError(
-                f"{path}: has more than {MAX_VIDEO_BYTES / 2**30:g} GiB of frames at this size; "
-                "cut it, or ask for smaller or fewer frames"
-            )
+        _check_memory(path, (len(frames) + 1) * frame.size)
         frames.append(frame)
     if not frames:
         raise UserError(f"{path}: holds no frames")
@@ -100,6 +100,21 @@ def read_video(
         shown = _shown_at(path, len(frames), fps)[::every]
         frames = [frames[i] for i in shown[:max_frames]]
     return np.stack(frames)
+
+
+def _check_memory(path: Path, size: int) -> None:
+    if size > MAX_VIDEO_BYTES:
+        raise UserError(
+            f"{path}: has more than {MAX_VIDEO_BYTES / 2**30:g} GiB of frames at this size; cut it, "
+            "or ask for smaller or fewer frames"
+        )
+
+
+def display_notes(path: Path) -> list[str]:
+    """What is done to the frames of a video file as it asks for, in words; often nothing."""
+    if path.is_dir() or path.suffix.lower() in ARRAY_SUFFIXES:
+        return []
+    return read_display(path).notes()
 
 
 def _shown_at(path: Path, count: int, fps: float) -> np.ndarray:
@@ -155,10 +170,10 @@ def _center(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return frame[top : top + keep_rows, left : left + keep_columns]
 
 
-def _frames(path: Path, strict: bool) -> Iterator[np.ndarray]:
+def _frames(path: Path, strict: bool, scale: bool) -> Iterator[np.ndarray]:
     """uint8 frames `(height, width, channels)` of anything readable."""
     if path.is_dir():
-        yield from folder_frames(path)
+        yield from folder_frames(path, scale)
         return
     if not path.exists():
         raise UserError(f"{path}: no such video")
@@ -166,7 +181,7 @@ def _frames(path: Path, strict: bool) -> Iterator[np.ndarray]:
     if path.stat().st_size == 0:
         raise UserError(f"{path}: is empty")
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        yield from array_frames(path)
+        yield from array_frames(path, scale)
     else:
         yield from decoded_frames(path) if strict else frames_that_decode(path)
 

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from hvp.data.display import display_of
+
 MPEG4_PICTURE = b"\x00\x00\x01\xb6"  # start code of a picture (VOP) in MPEG-4 Part 2
 PLACEHOLDER_BYTES = 8  # pictures of no more bytes are placeholders: "show what came before"
 
@@ -116,4 +118,6 @@ def last_packed_picture(path: Path) -> np.ndarray | None:
             if packet.size:
                 stream.codec_context.decode(packet)
         driven_out = stream.codec_context.decode(av.Packet(placeholder))
-    return driven_out[0].to_ndarray(format="rgb24") if driven_out else None
+        if not driven_out:
+            return None
+        return display_of(stream, driven_out[0]).picture(driven_out[0], driven_out[0].reformat)

@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 import tensorflow as tf
 
-from hvp.config import DataConfig, ExperimentConfig
+from hvp.config import AUTO, DataConfig, ExperimentConfig
 from hvp.data.frame_source import MaskedSource
 from hvp.data.sources import open_source
+from hvp.data.unusable import UnusableVideos
 from hvp.errors import UserError
 
 WINDOW_CHOICES = ("spread", "one_per_video", "all")
@@ -62,6 +63,10 @@ class VideoSplit:
         if unusable_videos is not None:
             config = dataclasses.replace(config, unusable_videos=unusable_videos)
         self.seq_len = config.seq_len if seq_len is None else seq_len
+        if self.seq_len == AUTO:
+            raise UserError(
+                "data.seq_len is auto; hvp.data.with_lengths(config) sets it as the videos allow"
+            )
         if self.seq_len < 1:
             raise UserError(f"seq_len must be at least 1, found {self.seq_len}")
         if seed < 0:
@@ -290,13 +295,16 @@ def evaluation_split(
         split: `train`, `val` or `test`.
         seq_len: frames of a window; `evaluation.seq_len` by default.
     """
-    return VideoSplit(
-        dataclasses.replace(config.data, max_video_len=None),
-        split,
-        seq_len=config.evaluation.seq_len if seq_len is None else seq_len,
-        seed=config.seed,
-        unusable_videos=config.evaluation.unusable_videos,
-    )
+    try:
+        return VideoSplit(
+            dataclasses.replace(config.data, max_video_len=None),
+            split,
+            seq_len=config.evaluation.seq_len if seq_len is None else seq_len,
+            seed=config.seed,
+            unusable_videos=config.evaluation.unusable_videos,
+        )
+    except UnusableVideos as error:
+        raise error.of_section("evaluation") from error
 
 
 def make_dataset(

@@ -17,6 +17,8 @@ from hvp.data.video_io import (
     FRAME_SUFFIXES,
     VIDEO_SUFFIXES,
     Crop,
+    SixteenBit,
+    display_notes,
     read_video,
     write_gif,
     write_mp4,
@@ -49,6 +51,7 @@ class PredictionSettings:
         every: keeps every n-th frame of the video; all other numbers count what is kept.
         crop: `center` cuts the middle out in the model's proportions, `none` squeezes all of it.
         strict: refuses videos that have another size than the model, or colours for a grey one.
+        sixteen_bit: as of `read_video`.
     """
 
     context: int
@@ -59,6 +62,7 @@ class PredictionSettings:
     every: int = 1
     crop: Crop = "none"
     strict: bool = False
+    sixteen_bit: SixteenBit = "error"
 
 
 @dataclasses.dataclass
@@ -116,11 +120,12 @@ def read_clip(
     """
     wanted = settings.context + settings.horizon
     last = settings.start + wanted if settings.start >= 0 else None
-    read = partial(read_video, max_frames=last, every=settings.every, crop=settings.crop)
+    reading = partial(read_video, sixteen_bit=settings.sixteen_bit)
+    read = partial(reading, max_frames=last, every=settings.every, crop=settings.crop)
     try:
-        first = read_video(path, max_frames=1)[0]
+        first = reading(path, max_frames=1)[0]
         size = first.shape[:2]
-        changes = []
+        shown, changes = display_notes(path), []
         if size != (height, width):
             changes.append(f"resized from {size[1]}x{size[0]} to {width}x{height}")
             if size[0] * width != size[1] * height:
@@ -145,11 +150,11 @@ def read_clip(
     used = frames[settings.start :][:wanted]
     if len(used) < settings.context:
         where = f" and {len(used)} from --start {settings.start} on" if settings.start else ""
+        has = "is a single picture" if len(frames) == 1 else f"has {len(frames)} frames"
         raise UserError(
-            f"{path}: has {len(frames)} frames{where}; --context {settings.context} needs "
-            f"{settings.context}"
+            f"{path}: {has}{where}; --context {settings.context} needs {settings.context}"
         )
-    return OwnVideo(used, size, changes)
+    return OwnVideo(used, size, [*shown, *changes])
 
 
 def is_coloured(frames: np.ndarray) -> bool:

@@ -80,6 +80,14 @@ def weights_folder(name: str, weights_dir: str | Path | None = None) -> Path:
     return folder
 
 
+def weights_at_hand(name: str) -> bool:
+    """Whether the files of the weights `name` lie where `weights_folder` looks, unverified."""
+    given = os.environ.get("HVP_WEIGHTS_DIR")
+    folder = Path(given).expanduser() if given else cache_folder("weights")
+    places = (folder, folder / name)
+    return any(all((place / file).is_file() for file in WEIGHTS[name]) for place in places)
+
+
 def weights_sha256(name: str) -> dict[str, str]:
     """File name -> SHA-256 of the weights `name`, for reports."""
     return {file: published.sha256 for file, published in WEIGHTS[name].items()}

@@ -78,6 +78,8 @@ class Loop:
         self._open_summaries(step)
         self.saved_step = step
         batches = iter(self._batches(step))
+        first = step + 1
+        self.report("compiling the first step, which takes from seconds to minutes")
         with collected_signals() as received, _progress(step, total) as progress:
             clock = _Clock(step, self.training.batch_size * self.splits["train"].seq_len)
             while step < total:
@@ -86,8 +88,9 @@ class Loop:
                 self._check_finite(scalars, step)
                 progress.update(1)
                 progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
-                if _due(step, self.training.log_every, total) or step == 1:
-                    scalars |= clock.rates(step)
+                if _due(step, self.training.log_every, total) or step in (1, first):
+                    if step > first:  # the first one is compiled
+                        scalars |= clock.rates(step)
                     self._log("train", scalars, step)
                     self._log_histograms(step)
                     self._print_line(progress, step, total, scalars)
@@ -191,12 +194,12 @@ class Loop:
 
     def _print_line(self, progress: tqdm, step: int, total: int, scalars: dict) -> None:
         if progress.disable:
-            rate = scalars["throughput/frames_per_second"]
-            left = (total - step) / scalars["throughput/steps_per_second"]
-            self.report(
-                f"step {step}/{total}  loss {scalars['loss']:.6g}  {rate:.0f} frames/s  "
-                f"{tqdm.format_interval(left)} left"
-            )
+            line = f"step {step}/{total}  loss {scalars['loss']:.6g}"
+            if "throughput/steps_per_second" in scalars:
+                left = (total - step) / scalars["throughput/steps_per_second"]
+                rate = scalars["throughput/frames_per_second"]
+                line += f"  {rate:.0f} frames/s  {tqdm.format_interval(left)} left"
+            self.report(line)
 
 
 class _Clock:

@@ -13,19 +13,17 @@ import tensorflow as tf
 from hvp.config import ExperimentConfig
 from hvp.data.sources import validation_videos
 from hvp.data.video_split import VideoSplit
-from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
 from hvp.experiment.folder import clear_leftovers, make_run_folder, open_run_folder
 from hvp.experiment.lock import only_process
 from hvp.families import FAMILIES
-from hvp.models.base import VideoModel
+from hvp.training.checks import check_settings, check_window, later_problems, resolved
 from hvp.training.cluster import Cluster
 from hvp.training.distribution import check_batch_size, make_strategy, synchronize_batch_norms
 from hvp.training.loop import Loop, Run
 from hvp.training.multiworker import check_same_step, find_cluster, together
 from hvp.training.schedules import make_schedule
 from hvp.training.signals import Interrupted
-from hvp.training.summaries import gif_context
 
 __all__ = ["Interrupted", "train"]
 
@@ -60,13 +58,14 @@ def train(
             gradient is not finite (the last good checkpoint is kept).
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
-    _check_settings(config)
-    cluster = find_cluster(config, cluster)
     folder = Path(logdir) / config.name
+    config = resolved(config, folder, report)
+    check_settings(config)
+    cluster = find_cluster(config, cluster)
     with _own_folder(folder, cluster), _precision(config.training.precision):
         open_run_folder(config, logdir, write=_is_chief(cluster))
         with together(cluster, folder, config.training.worker_timeout, report):
-            _train(config, folder, report, checkpoint)
+            _train(config, folder, report, checkpoint, cluster)
     return folder
 
 
@@ -87,7 +86,11 @@ def _own_folder(folder: Path, cluster: Cluster | None) -> Iterator[None]:
 
 
 def _train(
-    config: ExperimentConfig, folder: Path, report: Callable[[str], None], checkpoint: str | int
+    config: ExperimentConfig,
+    folder: Path,
+    report: Callable[[str], None],
+    checkpoint: str | int,
+    cluster: Cluster | None,
 ) -> None:
     training = config.training
     strategy = make_strategy(training.strategy)
@@ -97,7 +100,7 @@ def _train(
     total = training.steps if training.steps is not None else training.epochs * per_epoch
     with strategy.scope():
         model = build_checked_model(config)
-        _check_window(config, model)
+        check_window(config, model)
         if training.sync_batch_norm and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norms(model)
         model.configure_training(training, make_schedule(training, total))
@@ -111,6 +114,9 @@ def _train(
     if step >= total:
         report("nothing left to do: raise training.epochs or training.steps to train longer")
         return
+    if _is_chief(cluster):
+        for problem in later_problems(config, model):
+            report(f"note: as it is configured, the evaluation will not do: {problem}")
     Loop(run).run(step, total)
     following = (
         f"generate videos with python -m hvp generate --logdir {folder}"
@@ -138,48 +144,6 @@ def _describe(run: Run) -> None:
         run.report(
             "note: there is no val, so model/best is chosen by the test split; "
             "data.validation_share holds out training videos instead"
-        )
-
-
-def _check_settings(config: ExperimentConfig) -> None:
-    """What can be known before anything is opened."""
-    training = config.training
-    predicts = training.gifs_every and not FAMILIES[config.model.family].generates
-    if predicts and (config.evaluation.context < 1 or config.data.seq_len < 2):
-        raise UserError(
-            f"{config.source or config.name}: GIFs show predictions: evaluation.context must be at "
-            f"least 1, found {config.evaluation.context}, and data.seq_len at least 2, found "
-            f"{config.data.seq_len}; or set training.gifs_every to 0"
-        )
-    if training.generators_every and not FAMILIES[config.model.family].generates:
-        raise UserError(
-            f"training.generators_every is {training.generators_every}: a {config.model.family} "
-            "model predicts and does not generate; set it to 0"
-        )
-    if training.fvd_every:
-        from hvp.distances.in_training import check_training_distance
-
-        check_training_distance(config)
-
-
-def _check_window(config: ExperimentConfig, model: VideoModel) -> None:
-    """Raises a `UserError` if the training windows, or the GIFs' contexts, are too short."""
-    frames = config.data.seq_len
-    if frames < model.min_window:
-        raise UserError(
-            f"data.seq_len is {frames}; a {config.model.family} model with these settings needs "
-            f"windows of at least {model.min_window} frames"
-        )
-    if model.max_window is not None and frames > model.max_window:
-        raise UserError(
-            f"data.seq_len is {frames}; a {config.model.family} model with these settings learns "
-            f"from windows of {model.max_window} frames and would never see the others"
-        )
-    context = gif_context(config.evaluation.context, frames)
-    if config.training.gifs_every and context < model.min_context:
-        raise UserError(
-            f"evaluation.context is {config.evaluation.context}; the model needs at least "
-            f"{model.min_context} frames to predict from"
         )
 
 

@@ -195,7 +195,7 @@ def test_unusable_videos_are_an_error_or_reported(tmp_path, config, capsys):
         open_source(strict, "train", 6, 0)
     message = str(caught.value)
     assert "short.mp4: has 4 frames, 6 are needed" in message
-    assert "text.avi: cannot be decoded" in message
+    assert "text.avi: is a text file, not a video" in message
     assert "unusable_videos=skip" in message
     lenient = config(dataset="folder", datadir=str(tmp_path), unusable_videos="skip")
     source = open_source(lenient, "train", 6, 0)

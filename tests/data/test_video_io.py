@@ -107,8 +107,8 @@ def test_odd_sizes_cannot_be_encoded(tmp_path):
     [
         ("missing.avi", None, "no such video"),
         ("empty.mp4", b"", "is empty"),
-        ("text.avi", b"these are words, not frames\n" * 50, "cannot be decoded as a video"),
-        ("text.gif", b"these are words", "cannot be decoded as a video"),
+        ("text.avi", b"these are words, not frames\n" * 50, "is a text file, not a video"),
+        ("text.gif", b"these are words", "is a text file, not a video"),
         ("cut.gif", b"GIF89a but no more", "damaged or cut off"),
         ("text.npy", b"words", "cannot be read as an array"),
         ("text.npz", b"PK\x03\x04 words", "cannot be read as an array"),

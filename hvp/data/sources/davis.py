@@ -117,10 +117,11 @@ class MaskedVideoFiles(VideoFiles):
         if unfit:
             more = f"; and {len(unfit) - 1} more sequences" if len(unfit) > 1 else ""
             if config.unusable_videos == "error" or len(unfit) == len(paths):
-                raise UserError(
-                    f"data.masks: {unfit[0]}{more}; unusable_videos=skip leaves such sequences "
-                    "out, data.masks=false goes without masks"
-                )
+                remedies = "--set data.masks=false goes without masks"
+                if len(unfit) < len(paths):
+                    skip = "--set data.unusable_videos=skip leaves such sequences out"
+                    remedies = f"{skip}, {remedies}"
+                raise UserError(f"data.masks: {unfit[0]}{more}; {remedies}")
             print(f"left out: {unfit[0]}{more}", file=sys.stderr)
         super().__init__([path for path in paths if not problems[path]], config, seq_len, root)
         self.skipped = [*unfit, *self.skipped]

@@ -16,7 +16,8 @@ from hvp.config import DataConfig
 from hvp.data.data_set import DataSet
 from hvp.data.prepared_folder import Info, read_info, shard_problem
 from hvp.data.records import AGAIN, CheckedShard
-from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.stored_videos import fit_frames, of_split, require_folder
+from hvp.data.unusable import report_skipped, too_short
 from hvp.errors import UserError
 
 ADVICE = "make it by python -m hvp prepare DATASET --out FOLDER"
@@ -49,17 +50,21 @@ class PreparedClips:
         self._config = config
         self._clips: list[tuple[CheckedShard, int]] = []
         self.names, self.lengths, self.skipped = [], [], []
+        short: list[int] = []
         for shard in shards:
             checked = CheckedShard(folder, shard, info.options.frame_shape)
             for number, clip in enumerate(shard.clips):
                 length = min(clip.length, config.max_video_len or clip.length)
                 if length < seq_len:
-                    self.skipped.append(f"{clip.name}: has {length} frames, {seq_len} are needed")
+                    self.skipped.append(too_short(clip.name, length, seq_len))
+                    short.append(length // config.frame_step)
                     continue
                 self.names.append(clip.name)
                 self.lengths.append(length)
                 self._clips.append((checked, number))
-        report_skipped(self, len(self.names) + len(self.skipped), config.unusable_videos, folder)
+        report_skipped(
+            self, len(self.names) + len(self.skipped), config.unusable_videos, folder, short
+        )
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         shard, number = self._clips[video]

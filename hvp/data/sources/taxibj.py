@@ -24,7 +24,8 @@ import numpy as np
 from hvp.config import DataConfig
 from hvp.data.array_files import ARRAY_ERRORS, hdf5_items
 from hvp.data.data_set import Clip, DataSet, Listing, Preparation
-from hvp.data.stored_videos import fit_frames, of_split, report_skipped, require_folder
+from hvp.data.stored_videos import fit_frames, of_split, require_folder
+from hvp.data.unusable import report_skipped, too_short
 from hvp.errors import UserError
 from hvp.files import require_regular
 from hvp.pixels import to_uint8
@@ -132,17 +133,19 @@ class TaxiFlows:
         self.names: list[str] = []
         self.lengths: list[int] = []
         self.skipped: list[str] = []
+        short: list[int] = []
         self._frames: list[np.ndarray] = []
         for clip in clips:
             assert clip.read is not None  # as `find_clips` makes them
             frames = clip.read(clip.path, config)[: config.max_video_len]
             if len(frames) < seq_len:
-                self.skipped.append(f"{clip.name}: has {len(frames)} frames, {seq_len} are needed")
+                self.skipped.append(too_short(clip.name, len(frames), seq_len))
+                short.append(len(frames) // config.frame_step)
                 continue
             self.names.append(clip.name)
             self.lengths.append(len(frames))
             self._frames.append(frames)
-        report_skipped(self, len(clips), config.unusable_videos, root)
+        report_skipped(self, len(clips), config.unusable_videos, root, short)
 
     def read(self, video: int, start: int, length: int, epoch: int = 0) -> np.ndarray:
         return self._frames[video][start : start + length]
