@@ -105,8 +105,8 @@ def read_video(
 def _check_memory(path: Path, size: int) -> None:
     if size > MAX_VIDEO_BYTES:
         raise UserError(
-            f"{path}: has more than {MAX_VIDEO_BYTES / 2**30:g} GiB of frames at this size; cut it, "
-            "or ask for smaller or fewer frames"
+            f"{path}: has more than {MAX_VIDEO_BYTES / 2**30:g} GiB of frames at this size; "
+            "cut it, or ask for smaller or fewer frames"
         )
 
 
