@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -143,6 +143,10 @@ class TrainingConfig:
     """Newest checkpoints that are kept."""
     best_metric: str = "loss"
     """Of validation: the lowest is model/best, where no FVD is measured."""
+    early_stopping: dict[str, Any] | None = None
+    """Stops where patience validations did not lower metric: {metric: loss, patience: 5}."""
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Keras', with their arguments: CSVLogger, ReduceLROnPlateau, wandb, mlflow."""
     fvd_every: Interval = 0
     """Generators: steps between FVDs against the training data; 0: none."""
     generators_every: Interval = 0
@@ -151,12 +155,37 @@ class TrainingConfig:
     """Or fvd2048_128f, fvd2048_128f_subsample8f, or another of this form."""
 
     def __post_init__(self) -> None:
+        _check_callbacks(self.callbacks)
+        if self.early_stopping is not None:
+            _check_early_stopping(self.early_stopping)
         if self.cycle_momentum and self.schedule != "onecycle":
             raise ValueError(f"cycle_momentum needs schedule onecycle, found {self.schedule}")
         if self.milestones != sorted(self.milestones):
             raise ValueError(
                 f"milestones must be shares of the run in rising order, found {self.milestones}"
             )
+
+
+CALLBACKS = ("CSVLogger", "ReduceLROnPlateau", "wandb", "mlflow")
+
+
+def _check_callbacks(callbacks: dict[str, dict[str, Any]]) -> None:
+    for name in callbacks:
+        if name not in CALLBACKS:
+            known = ", ".join(CALLBACKS)
+            raise ValueError(
+                f"callbacks has {name!r}; of Keras' there are {known} (others by "
+                "hvp.train(callbacks=[...]))"
+            )
+
+
+def _check_early_stopping(settings: dict[str, Any]) -> None:
+    metric, patience = settings.get("metric"), settings.get("patience")
+    whole = isinstance(patience, int) and not isinstance(patience, bool) and patience >= 1
+    if set(settings) != {"metric", "patience"} or not isinstance(metric, str) or not whole:
+        raise ValueError(
+            f"early_stopping must be null or {{metric: loss, patience: 5}}, found {settings}"
+        )
 
 
 @section(frozen=True)

@@ -36,6 +36,8 @@ FREE_KEYS = {
         "fvd_every",
         "generators_every",
         "fvd_protocol",
+        "early_stopping",
+        "callbacks",
     },
 }
 

@@ -14,13 +14,14 @@ ROUNDING = 1e-3  # by which frames may leave [0, 1]: resizing and arithmetic rou
 
 
 def check_videos(videos: tf.Tensor, frame_shape: tuple[int, ...], at_least: int) -> None:
-    """Raises a `ValueError` unless videos have frames of a shape, and enough of them.
+    """Raises a `ValueError` unless videos are floats, have frames of a shape, and enough of them.
 
     Args:
         videos: `(batch, time, height, width, channels)`.
         frame_shape: `(height, width, channels)`.
         at_least: frames.
     """
+    _check_floats(videos)
     shape = tuple(videos.shape)
     if len(shape) != 5 or shape[2:] != frame_shape or shape[1] is None or shape[1] < at_least:
         raise ValueError(
@@ -35,17 +36,21 @@ def as_frames(videos: Any) -> tf.Tensor:
     Raises:
         ValueError: unless they are floats in [0, 1]; values are looked at outside of graphs only.
     """
-    dtype = tf.as_dtype(videos.dtype) if hasattr(videos, "dtype") else None
-    if dtype is not None and not dtype.is_floating:
-        raise ValueError(
-            f"expected frames as floats in [0, 1], received {dtype.name}; divide bytes by 255"
-        )
+    _check_floats(videos)
     frames = tf.cast(tf.convert_to_tensor(videos), tf.float32)
     if tf.executing_eagerly() and tf.size(frames) > 0:
         low, high = float(tf.reduce_min(frames)), float(tf.reduce_max(frames))
         if not (low >= -ROUNDING and high <= 1 + ROUNDING):
             raise ValueError(f"expected frames in [0, 1], received {low:.4g} to {high:.4g}")
     return frames
+
+
+def _check_floats(videos: Any) -> None:
+    dtype = tf.as_dtype(videos.dtype) if hasattr(videos, "dtype") else None
+    if dtype is not None and not dtype.is_floating:
+        raise ValueError(
+            f"expected frames as floats in [0, 1], received {dtype.name}; divide bytes by 255"
+        )
 
 
 def check_counts(**counts: int) -> None:

@@ -1,4 +1,4 @@
-"""Models as Keras' own files, and as programs that run without hvp."""
+"""Models in Keras' own ways: files, summaries, and programs that run without hvp."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
+import numpy as np
 
 from hvp.config import TrainingConfig
 from hvp.families import plain_settings
+from hvp.models.arguments import as_frames
 
 if TYPE_CHECKING:
     LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 class SavedModel(keras.Model):
-    """What `save`, `keras.models.load_model` and `export` need; the base of `VideoModel`.
+    """What Keras' own methods need, such as `save`, `summary` and `export`; under `VideoModel`.
 
     Every subclass is known to Keras by `PACKAGE>CLASS`, PACKAGE being where its module lies. A file
     holds weights, settings and, after `configure_training`, what `fit` goes on with: the settings
@@ -101,6 +103,19 @@ class SavedModel(keras.Model):
         nested = [item for row in rows if isinstance(row, list | tuple) for item in row]
         found = {id(v): v for item in nested if isinstance(item, keras.Layer) for v in item.weights}
         return list(found.values())
+
+    def fit(self, x: Any = None, *arguments: Any, **named: Any) -> Any:
+        """Keras' own; frames given as an array must be floats in [0, 1]."""
+        if isinstance(x, np.ndarray):
+            as_frames(x)  # graphs cannot look at values
+        return super().fit(x, *arguments, **named)
+
+    def summary(self, *arguments: Any, **named: Any) -> None:
+        """Keras' own, with the shapes that layers give for any number of videos (`None`)."""
+        from hvp.models.shapes import shown_shapes
+
+        with shown_shapes(self):
+            super().summary(*arguments, **named)
 
     def export(
         self,

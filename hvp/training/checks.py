@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hvp.config import AUTO, ExperimentConfig, load_config
+from hvp.config import AUTO, ExperimentConfig, TrainingConfig, load_config
 from hvp.data.lengths import with_lengths
 from hvp.data.video_split import evaluation_split
 from hvp.errors import UserError
@@ -14,6 +14,8 @@ from hvp.experiment.folder import CONFIG_FILE, MODEL_FOLDER
 from hvp.families import FAMILIES
 from hvp.metrics.lpips_weights import weights_at_hand
 from hvp.models.base import VideoModel
+from hvp.training.callbacks import Callbacks
+from hvp.training.cluster import Cluster
 from hvp.training.summaries import gif_context
 
 
@@ -73,6 +75,15 @@ def check_window(config: ExperimentConfig, model: VideoModel) -> None:
         raise UserError(
             f"evaluation.context is {config.evaluation.context}; the model needs at least "
             f"{model.min_context} frames to predict from"
+        )
+
+
+def check_alone(training: TrainingConfig, callbacks: Callbacks, cluster: Cluster | None) -> None:
+    """Raises a `UserError` for what several workers would not do together."""
+    if cluster is not None and (callbacks.active or training.early_stopping):
+        raise UserError(
+            "training.callbacks and training.early_stopping work on one machine; several workers "
+            "would not stop together"
         )
 
 

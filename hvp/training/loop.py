@@ -22,6 +22,7 @@ from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, writing_run
 from hvp.models.base import VideoModel
 from hvp.training.batches import distributed_step, training_batches, validation_batches
+from hvp.training.callbacks import Callbacks, ValidationRecord
 from hvp.training.distribution import is_chief
 from hvp.training.multiworker import worker_sum
 from hvp.training.pictures import RunPictures
@@ -45,6 +46,7 @@ class Run:
     splits: dict[str, VideoSplit]
     folder: Path
     report: Callable[[str], None]
+    callbacks: Callbacks
 
 
 class Loop:
@@ -54,6 +56,7 @@ class Loop:
         self.config, self.training = run.config, run.config.training
         self.strategy, self.model, self.checkpoints = run.strategy, run.model, run.checkpoints
         self.splits, self.folder, self.report = run.splits, run.folder, run.report
+        self.callbacks = run.callbacks
         self.chief = is_chief(run.strategy)
         # One compiled step for each function that the family trains by.
         self.train_steps: dict[Callable, Callable] = {}
@@ -76,7 +79,9 @@ class Loop:
             Interrupted: after SIGINT or SIGTERM, on whichever worker.
         """
         self._open_summaries(step)
-        self.saved_step = step
+        self.record, self.saved_step = ValidationRecord(self.folder, step), step
+        with writing_run(self.folder):
+            self.callbacks.begin(step)
         batches = iter(self._batches(step))
         first = step + 1
         self.report("compiling the first step, which takes from seconds to minutes")
@@ -86,6 +91,7 @@ class Loop:
                 scalars = self._update(step, next(batches))
                 step += 1
                 self._check_finite(scalars, step)
+                self.callbacks.updated(step, scalars)
                 progress.update(1)
                 progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
                 if _due(step, self.training.log_every, total) or step in (1, first):
@@ -97,9 +103,14 @@ class Loop:
                     clock.restart(step)
                 with clock.paused():
                     self._periodic_work(step, total)
+                if step < total and self._stops_early():
+                    self._save(step)
+                    self.report(f"stopped early at step {step}, which is saved")
+                    break
                 number = agreed_signal(self.worker_sum(stop_flag(received)))
                 if number is not None and step < total:
                     self._stop(number, step)
+        self.callbacks.end()
 
     def _open_summaries(self, step: int) -> None:
         if self.chief:
@@ -131,8 +142,11 @@ class Loop:
 
     def _periodic_work(self, step: int, total: int) -> None:
         training = self.training
+        validation: dict[str, float] = {}
         if self.validation is not None and _due(step, training.validate_every, total):
-            self._validate(step)
+            validation = self._validate(step)
+        if validation or _due(step, self.callbacks.steps, total):
+            self.callbacks.epoch_over(step, validation)
         if self.pictures is not None and _due(step, training.gifs_every, total):
             self.pictures.write(step)
         if _due(step, training.checkpoint_every, total):
@@ -145,7 +159,11 @@ class Loop:
         if self.chief and _due(step, training.generators_every, total):
             self.checkpoints.save_generator(step)
 
-    def _validate(self, step: int) -> None:
+    def _stops_early(self) -> bool:
+        over = self.record.is_patience_over(self.training.early_stopping)
+        return over or self.callbacks.want_to_stop
+
+    def _validate(self, step: int) -> dict[str, float]:
         results = [self.test_step(batch) for batch in self.validation]
         scalars = {k: float(np.mean([float(r[k]) for r in results])) for k in results[0]}
         self._log("val", scalars, step)
@@ -157,6 +175,9 @@ class Loop:
             )
         if not self.training.fvd_every:
             self._keep_if_best(step, metric, scalars[metric])
+        if self.chief:
+            self.record.add(step, scalars)
+        return scalars
 
     def _keep_if_best(self, step: int, metric: str, value: float) -> None:
         """`model/best`: by FVD where it is measured, else by the validation's `best_metric`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
 from hvp.experiment.folder import clear_leftovers, make_run_folder, open_run_folder
 from hvp.experiment.lock import only_process
 from hvp.families import FAMILIES
-from hvp.training.checks import check_settings, check_window, later_problems, resolved
+from hvp.training.callbacks import Callbacks, ValidationRecord, make_callbacks
+from hvp.training.checks import check_alone, check_settings, check_window, later_problems, resolved
 from hvp.training.cluster import Cluster
 from hvp.training.distribution import check_batch_size, make_strategy, synchronize_batch_norms
 from hvp.training.loop import Loop, Run
@@ -34,6 +35,7 @@ def train(
     report: Callable[[str], None] = print,
     cluster: Cluster | None = None,
     checkpoint: str | int = "latest",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
     """Trains the experiment, or goes on with it, into `logdir/NAME`.
 
@@ -49,6 +51,8 @@ def train(
             `hvp.training.cluster.make_cluster`.
         checkpoint: to go on from: `latest`, `best` or the step of one that was kept. Later ones go
             when the next one is written.
+        callbacks: Keras', besides those of `training.callbacks`. Their epochs end with each
+            validation; their own state is not in checkpoints.
 
     Returns:
         The run's folder: `config.yml`, `model/`, `train/` and `val/`.
@@ -65,7 +69,7 @@ def train(
     with _own_folder(folder, cluster), _precision(config.training.precision):
         open_run_folder(config, logdir, write=_is_chief(cluster))
         with together(cluster, folder, config.training.worker_timeout, report):
-            _train(config, folder, report, checkpoint, cluster)
+            _train(config, folder, report, checkpoint, cluster, callbacks)
     return folder
 
 
@@ -91,6 +95,7 @@ def _train(
     report: Callable[[str], None],
     checkpoint: str | int,
     cluster: Cluster | None,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     training = config.training
     strategy = make_strategy(training.strategy)
@@ -105,12 +110,18 @@ def _train(
             synchronize_batch_norms(model)
         model.configure_training(training, make_schedule(training, total))
         checkpoints = RunCheckpoints(folder, model, training.keep_checkpoints)
-    run = Run(config, strategy, model, checkpoints, splits, folder, report)
+    steps = training.validate_every or training.log_every
+    watching = Callbacks([*make_callbacks(training, folder), *callbacks], model, steps, total)
+    check_alone(training, watching, cluster)
+    run = Run(config, strategy, model, checkpoints, splits, folder, report, watching)
     step = checkpoints.restore(checkpoint, report)
     check_same_step(strategy, step, folder)
     _describe(run)
     done = f", going on from step {step}" if step else ""
     report(f"steps: {total} of {training.batch_size} windows, {per_epoch} an epoch{done}")
+    if ValidationRecord(folder, step).is_patience_over(training.early_stopping):
+        report("nothing left to do: training.early_stopping has stopped this run")
+        return
     if step >= total:
         report("nothing left to do: raise training.epochs or training.steps to train longer")
         return

@@ -223,6 +223,15 @@ def test_rollout_refuses(family, models):
         model.generate(1, 2)
 
 
+@pytest.mark.parametrize("family", PREDICTORS)
+def test_fit_refuses(family, models):
+    model, clips = models(family), moving_squares(family)
+    with pytest.raises(ValueError, match=r"floats in .0, 1., received uint8; divide bytes by 255"):
+        model.test_step(tf.constant((255 * clips).astype(np.uint8)))
+    with pytest.raises(ValueError, match=r"expected frames in .0, 1., received 0 to 2"):
+        model.fit(255 * clips)
+
+
 @pytest.mark.parametrize("family", GENERATORS)
 def test_generate(family, models):
     model = models(family)
@@ -379,6 +388,19 @@ def test_saved_models_run_without_hvp(models, tmp_path, in_graphs):
     lines = served_elsewhere(tmp_path, list(TINY)).splitlines()
     assert len(lines) == len(TINY)
     assert lines[0] == "hierarchical rollout (2, 3, 3, 32, 32, 1)"
+
+
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(n, marks=() if n == "convlstm" else pytest.mark.slow) for n in TINY],
+)
+def test_summary_shows_shapes(family, models, in_graphs, capsys):
+    models(family).summary()
+    table = capsys.readouterr().out
+    assert "?" not in table
+    assert "None" in table
+    first = models(family)._flatten_layers(include_self=False, recursive=False)[0]
+    assert "compute_output_shape" not in vars(first)
 
 
 def test_export(models, tmp_path, in_graphs):

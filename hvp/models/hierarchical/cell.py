@@ -113,6 +113,10 @@ class RecurrentCell(layers.Layer):
     def zero_state(self, batch: tf.Tensor | int) -> State:
         return State(tf.zeros((batch, self.stoch)), tf.zeros((batch, self.deter)))
 
+    def compute_output_shape(self, context_shape: tuple, features_shape: tuple) -> tuple:
+        """Of the output for the level below, over any number of ticks."""
+        return *context_shape[:-1], self.stoch + self.deter
+
     def unroll(
         self,
         context: tf.Tensor,

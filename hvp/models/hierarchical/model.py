@@ -122,8 +122,8 @@ class HierarchicalModel(VideoModel):
         self, obs: tf.Tensor, seed: tf.Tensor, seen: tf.Tensor | None = None
     ) -> list[LevelStates]:
         """Priors and posteriors of every level, level 0 first; `seen` is as of `elbo`."""
-        obs = tf.convert_to_tensor(obs, tf.float32)
         self.check_videos(obs, at_least=1)
+        obs = tf.convert_to_tensor(obs, tf.float32)
         time = obs.shape[1]
         ticks = [-(-time // self.factor**level) for level in range(self.levels)]
         batch = tf.shape(obs)[0]
@@ -226,8 +226,8 @@ class HierarchicalModel(VideoModel):
             first; all means over the batch. `states`, the `LevelStates`; `decoded`, the
             reconstruction.
         """
-        obs = tf.convert_to_tensor(obs, tf.float32)
         self.check_videos(obs, at_least=1)
+        obs = tf.convert_to_tensor(obs, tf.float32)
         time, settings = obs.shape[1], self.settings
         states = self.infer(obs, as_seed(seed), seen)
         frames = self.decode(states[0])
