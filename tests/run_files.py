@@ -48,7 +48,8 @@ def events(folder):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 array = tf.make_ndarray(value.tensor)
-                found.append((event.step, value.tag, float(array) if array.ndim == 0 else array))
+                scalar = array.ndim == 0 and array.dtype != object  # strings are objects
+                found.append((event.step, value.tag, float(array) if scalar else array))
     return found
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hvp.commands.options import add_count, add_out, add_seed
+from hvp.commands.options import add_count, add_out, add_seed, watched
 from hvp.errors import UserError
 from hvp.models.fusion.config import PictureSettings
 
@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     from hvp.models.fusion.pictures import make_pictures
 
     frames, masks = _read(arguments)
+    print(f"finding edges and regions of {len(frames)} frames")
     made = make_pictures(
         frames[None].astype(np.float32) / 255,
         settings,
@@ -135,6 +136,6 @@ def _panels(frames: np.ndarray, made: Pictures) -> np.ndarray:
                 [CONTEXT_COLOUR] * len(videos),
                 f"frame {t + 1}",
             )
-            for t in range(len(frames))
+            for t in watched(range(len(frames)), len(frames), "frame")
         ]
     )

@@ -97,7 +97,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     generator = cast("MotionGAN", model)  # whose codes, bands and times these are
     time_range = tuple(arguments.range) if arguments.range else None
-    for number, codes in enumerate(_codes(model, arguments, seed, exchange)):
+    all_codes = _codes(model, arguments, seed, exchange)
+    for number, codes in enumerate(options.watched(all_codes, arguments.num_videos, "video")):
         videos = generator.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
         video = to_uint8(videos[0])
         for kind in arguments.format:

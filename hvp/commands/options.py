@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hvp.commands.parser import choices, place, real, whole
 from hvp.errors import UserError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hvp.config import ExperimentConfig, Override
     from hvp.models.base import VideoModel
 
+Item = TypeVar("Item")
 COUNT = whole(least=1)
 MOST_SEED = 2**31 - 1  # seeds of stateless random operations are int32
 SEED = whole(0, MOST_SEED)
@@ -255,6 +256,14 @@ def seed_of(arguments: argparse.Namespace, config: ExperimentConfig) -> int:
     if seed > MOST_SEED:
         raise UserError(f"seed is {seed}, more than samples take; choose one with --seed")
     return seed
+
+
+def watched(items: Iterable[Item], total: int, unit: str) -> Iterator[Item]:
+    """The same items, with a bar on the terminal that counts them."""
+    with progress_bar(total, unit) as progress:
+        for item in items:
+            yield item
+            progress.update(1)
 
 
 def progress_bar(total: int, unit: str) -> Any:

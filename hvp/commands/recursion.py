@@ -14,6 +14,7 @@ from hvp.commands.options import (
     add_out,
     logdirs_of,
     open_experiment,
+    progress_bar,
 )
 from hvp.errors import UserError
 
@@ -88,7 +89,10 @@ def compare(experiments: Sequence[Experiment], arguments: argparse.Namespace, ou
         model, _ = experiment.load()
         name = experiment.config.name
         name = str(experiment.folder) if name in results else name
-        results[name] = recursions.evaluate_recursion(experiment.config, model, recursion)
+        with progress_bar(2 * arguments.num_examples, "context") as progress:
+            results[name] = recursions.evaluate_recursion(
+                experiment.config, model, recursion, progress.update
+            )
         of_pictures = recursions.evaluate_pictures(experiment.config, model, recursion)
         if of_pictures is not None:
             pictures[name] = of_pictures

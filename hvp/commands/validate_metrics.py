@@ -12,6 +12,7 @@ from hvp.commands.options import (
     add_experiment,
     add_out,
     open_experiment,
+    watched,
 )
 from hvp.errors import UserError
 
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     split = evaluation_split(config)
     windows = split.choose_windows(arguments.num_examples, settings.windows)
     batches = split.evaluation_batches(settings.batch_size, windows=windows)
+    batches = watched(batches, -(-len(windows) // settings.batch_size), "batch")
     comparisons = compare(first, second, batches, settings.context, horizon)
     about = _about(experiment, step) | {"num_contexts": len(comparisons)}
     out = Path(arguments.out or experiment.results / "metric_validation")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
 
+from hvp.drawing.frames import BORDER, CAPTION, CONTEXT_COLOUR, PREDICTION_COLOUR, font, rgb
 from hvp.models.base import VideoModel
 from hvp.pixels import to_uint8
 
 GAP = 2  # white pixels between panels
+LEAST_COLUMN = 56  # pixels that a column's name takes
 
 
 def prediction_frames(
@@ -45,6 +48,34 @@ def prediction_frames(
         time, batch * height, count * width, channels
     )[:, :-GAP, :-GAP]
     return to_uint8(tiled)
+
+
+def labelled(frames: np.ndarray, num_samples: int, context: int) -> np.ndarray:
+    """What `prediction_frames` gives, with a name over each column and the report's colours.
+
+    Args:
+        num_samples, context: as there. The line below the names is blue while the model is shown
+            frames, orange while it predicts.
+
+    Returns:
+        uint8 `(time, height, width, 3)`. Small frames are enlarged, so that the names fit.
+    """
+    names = ["truth", *(f"sample {number + 1}" for number in range(num_samples)), "error"]
+    width = (frames.shape[2] + GAP) // len(names)
+    scale = max(1, -(-LEAST_COLUMN // width))
+    frames = rgb(frames.repeat(scale, 1).repeat(scale, 2))
+    headers = []
+    for colour in (CONTEXT_COLOUR, PREDICTION_COLOUR):
+        header = Image.new("RGB", (frames.shape[2], CAPTION + BORDER), "white")
+        draw = ImageDraw.Draw(header)
+        for column, name in enumerate(names):
+            middle = (column + 0.5) * width * scale
+            draw.text((middle, CAPTION // 2), name, "black", font(11), anchor="mm")
+        draw.rectangle((0, CAPTION, frames.shape[2], CAPTION + BORDER), fill=colour)
+        headers.append(np.asarray(header))
+    return np.stack(
+        [np.concatenate([headers[t >= context], frame]) for t, frame in enumerate(frames)]
+    )
 
 
 def video_grid(videos: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +56,24 @@ class Recursion:
 
 
 def evaluate_recursion(
-    config: ExperimentConfig, model: VideoModel, recursion: Recursion
+    config: ExperimentConfig,
+    model: VideoModel,
+    recursion: Recursion,
+    on_batch: Callable[[int], None] | None = None,
 ) -> OpenLoopResult:
     """PSNR, SSIM, MSE of a model's rollouts on its own test split, and spectra of their beginning.
+
+    Args:
+        on_batch: called with the number of contexts of every batch that is done, of two rounds.
 
     Raises:
         UserError: if the data or the model do not allow it.
     """
     settings, batches = _evaluation(config, recursion)
-    result = evaluate(model, batches, settings)
+    result = evaluate(model, batches, settings, on_batch=on_batch)
     few = min(recursion.spectral_frames, recursion.horizon)
-    beginning = evaluate(model, batches, dataclasses.replace(settings, horizon=few))
+    short = dataclasses.replace(settings, horizon=few)
+    beginning = evaluate(model, batches, short, on_batch=on_batch)
     return dataclasses.replace(result, spectra=beginning.spectra)
 
 

@@ -167,6 +167,8 @@ class Loop:
         results = [self.test_step(batch) for batch in self.validation]
         scalars = {k: float(np.mean([float(r[k]) for r in results])) for k in results[0]}
         self._log("val", scalars, step)
+        if self.summaries is not None and not self.record.rows:
+            self.summaries.layout(scalars)
         metric = self.training.best_metric
         if metric not in scalars:
             self._save(step)  # the name can be mended and the run go on

@@ -8,7 +8,7 @@ import numpy as np
 
 from hvp.config import ExperimentConfig
 from hvp.data.video_split import VideoSplit
-from hvp.drawing.training import prediction_frames, video_grid
+from hvp.drawing.training import labelled, prediction_frames, video_grid
 from hvp.experiment.checkpoints import writing_run
 from hvp.families import FAMILIES
 from hvp.models.base import VideoModel
@@ -66,7 +66,7 @@ class RunPictures:
         context = gif_context(self.config.evaluation.context, videos.shape[1])
         samples, seed = self.config.training.gif_samples, self.config.seed
         frames = prediction_frames(self.model, videos, context, samples, seed, masks)
-        self._write(split, "truth_predictions_error", frames, step)
+        self._write(split, "truth_predictions_error", labelled(frames, samples, context), step)
 
     def _write(self, split: str, name: str, frames: np.ndarray, step: int) -> None:
         with writing_run(self.folder):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,26 @@ class RunSummaries:
         self.writers = {
             name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "val")
         }
+
+    def layout(self, tags: Iterable[str]) -> None:
+        """Writes the tab of custom scalars: charts that show `train` and `val` together.
+
+        Args:
+            tags: of scalars that both have.
+        """
+        from tensorboard.plugins.custom_scalar import layout_pb2, summary
+
+        charts = [
+            layout_pb2.Chart(
+                title=tag,
+                multiline=layout_pb2.MultilineChartContent(tag=[f"^{re.escape(tag)}$"]),
+            )
+            for tag in tags
+        ]
+        category = layout_pb2.Category(title="train and val together", chart=charts)
+        (value,) = summary.pb(layout_pb2.Layout(category=[category])).value
+        with self.writers["train"].as_default(step=0):
+            tf.summary.write(value.tag, tf.make_ndarray(value.tensor), metadata=value.metadata)
 
     def scalars(self, split: str, values: Mapping[str, float], step: int) -> None:
         with self.writers[split].as_default(step=step):

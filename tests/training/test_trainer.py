@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from run_files import all_values, assert_equal_runs, events, quiet_train
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from hvp.config import load_config
 from hvp.errors import UserError
@@ -84,8 +85,13 @@ def test_what_tensorboard_gets(small_run):
     gif = Image.open(io.BytesIO(content))
     assert gif.n_frames == 8
     assert gif.size == (int(width), int(height))
-    # truth, three samples and the error, with gaps of two pixels
-    assert gif.size == (5 * 32 + 4 * 2, 4 * 32 + 3 * 2)
+    # truth, three samples and the error, with gaps of two pixels, enlarged, below their names
+    assert gif.size == (2 * (5 * 32 + 4 * 2), 2 * (4 * 32 + 3 * 2) + 19)
+    layouts = [value for _, tag, value in train_events if tag == "custom_scalars__config__"]
+    assert len(layouts) == 1
+    charts = Layout.FromString(layouts[0].item()).category[0].chart
+    assert {"loss", "nll", "kl"} <= {chart.title for chart in charts}
+    assert charts[0].multiline.tag[0] == f"^{charts[0].title}$"
 
 
 def test_gif_summaries_are_the_image_plugins(small_run):
