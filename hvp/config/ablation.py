@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hvp.config.experiment import ExperimentConfig
 from hvp.config.fields import section
@@ -18,6 +18,7 @@ from hvp.errors import UserError
 from hvp.text import name_problem, nearest
 
 FOLDER = "ablations"  # of the packaged configurations
+T = TypeVar("T")
 CHANGED = ("data", "model", "training", "seed")  # by variants; evaluation is one for all
 
 
@@ -63,38 +64,43 @@ def load_ablation(path: str | Path, overrides: Iterable[str | Override] = ()) ->
         UserError: as `load_config`, naming the file and the variant.
     """
     path = find_config(path, below=FOLDER)
-    written = _read(path)
+    written = read_section(path, AblationConfig)
+    if len(written.variants) < 2:
+        raise UserError(f"{path}: variants must be at least two, the baseline first")
+    check_names(path, "variants", written.variants)
     base = find_config(written.base, relative_to=path.parent)
-    shared = [*_overrides(written.settings, f"{path}: settings"), *overrides]
+    shared = [*own_overrides(written.settings, f"{path}: settings"), *overrides]
     variants, changes = {}, {}
     for name, content in written.variants.items():
         origin = f"{path}: variants.{name}"
-        own = _overrides({} if content is None else content, origin, CHANGED)
+        own = own_overrides({} if content is None else content, origin, CHANGED)
         config = load_config(base, [*shared, *own, Override("name", name, origin)])
         variants[name] = dataclasses.replace(config, source=str(path))
         changes[name] = {change.key: change.value for change in own}
     return Ablation(path.stem, written.question, variants, changes)
 
 
-def _read(path: Path) -> AblationConfig:
+def read_section(path: Path, kind: type[T]) -> T:
+    """Reads a file that is one section, such as `AblationConfig`."""
     content = {str(key): value for key, value in read_mapping(path).items()}
-    known = [field.name for field in dataclasses.fields(AblationConfig)]
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in content:
         if key not in known:
             raise UserError(f"{path}: unknown key {shown(key)}{nearest(key, known)}")
     try:
-        written = AblationConfig(**content)
+        return kind(**content)
     except SettingError as error:
         raise UserError(f"{path}: {error}") from None
-    if len(written.variants) < 2:
-        raise UserError(f"{path}: variants must be at least two, the baseline first")
-    for name in written.variants:
+
+
+def check_names(path: Path, key: str, names: Iterable[str]) -> None:
+    """Raises a `UserError` for names that no run folder can have."""
+    for name in names:
         if problem := name_problem(name):
-            raise UserError(f"{path}: variants: a name {problem}")
-    return written
+            raise UserError(f"{path}: {key}: a name {problem}")
 
 
-def _overrides(
+def own_overrides(
     content: Any, origin: str, sections: tuple[str, ...] | None = None
 ) -> list[Override]:
     """Sections of keys as overrides, of these sections alone."""
