@@ -33,6 +33,7 @@ COMMANDS = {
     "fvd": "measure the Fréchet video distance of generated videos",
     "fuse": "show the fusion pictures of a video",
     "recursion": "compare experiments on long recursive predictions",
+    "benchmark": "train several families on the same data and put them into one table",
     "law": "compare sampled futures of forking shapes with their exact law",
     "ablate": "train and compare variants of an experiment",
     "validate-metrics": "show where traditional and frequency metrics disagree",

@@ -77,7 +77,9 @@ def load_benchmark(path: str | Path, overrides: Iterable[str | Override] = ()) -
     for name, content in written.models.items():
         origin = f"{path}: models.{name}"
         if not isinstance(content, Mapping) or not isinstance(content.get("base"), str):
-            raise UserError(f"{origin}: must name the configuration that it starts from: base: NAME")
+            raise UserError(
+                f"{origin}: must name the configuration that it starts from: base: NAME"
+            )
         own = {key: value for key, value in content.items() if key != "base"}
         bases[name] = content["base"]
         config = load_config(

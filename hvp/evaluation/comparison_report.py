@@ -29,12 +29,17 @@ from hvp.evaluation.scores import Scores
 from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
 
-PAGE = "comparison.html"
 DIRECTIONS = {True: "higher is better", False: "lower is better", None: "nearest to real is best"}
 
 
 def write_comparison(
-    outcomes: Sequence[Outcome], folder: Path, title: str, about: Mapping[str, Mapping[str, Any]]
+    outcomes: Sequence[Outcome],
+    folder: Path,
+    title: str,
+    about: Mapping[str, Mapping[str, Any]],
+    stem: str = "comparison",
+    reported: Sequence[Mapping[str, Any]] = (),
+    made_by: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes comparison.html, .md, .csv and .json, curves.csv, curves.png and examples.png.
 
@@ -43,6 +48,9 @@ def write_comparison(
         folder: is made if need be.
         title: of the page.
         about: what each experiment is, `section.key` -> value.
+        stem: of the first four files.
+        reported: rows of the literature, shown apart: `model`, `source` and `values` by measure.
+        made_by: what else the record says of its origin, such as the command.
 
     Returns:
         The page's path.
@@ -51,17 +59,20 @@ def write_comparison(
     scored = {outcome.name: outcome.scores for outcome in outcomes if outcome.scores is not None}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        record = _record(outcomes, rows, title, about)
+        record = _record(outcomes, rows, title, about) | {
+            "reported": list(reported),
+            **(made_by or {}),
+        }
         text = json.dumps(record, indent=2, default=str)
-        (folder / "comparison.json").write_text(text, encoding="utf-8")
-        _write_table(rows, outcomes, folder / "comparison.csv")
-        table = markdown_table(outcomes, rows)
-        (folder / "comparison.md").write_text(table, encoding="utf-8")
+        (folder / f"{stem}.json").write_text(text, encoding="utf-8")
+        _write_table(rows, outcomes, folder / f"{stem}.csv")
+        table = markdown_table(outcomes, rows, reported)
+        (folder / f"{stem}.md").write_text(table, encoding="utf-8")
         _write_curves(scored, folder / "curves.csv")
         save_panels(_panels(scored), folder / "curves.png")
         _draw_examples(scored, folder / "examples.png")
-        page = folder / PAGE
-        page.write_text(_page(outcomes, rows, title, about), encoding="utf-8")
+        page = folder / f"{stem}.html"
+        page.write_text(_page(outcomes, rows, title, about, stem, reported), encoding="utf-8")
     return page
 
 
@@ -156,6 +167,8 @@ def _page(
     rows: Mapping[str, Mapping[str, Row]],
     title: str,
     about: Mapping[str, Mapping[str, Any]],
+    stem: str,
+    reported: Sequence[Mapping[str, Any]],
 ) -> str:
     scores = baseline_scores(outcomes)
     facts = list(scores.facts)
@@ -172,6 +185,11 @@ def _page(
         facts=facts,
         reference=scores.reference,
         reference_cells=reference_cells(scores),
+        stem=stem,
+        reported=[
+            {**row, "cells": [row["values"].get(key, "") for key in scores.measures]}
+            for row in reported
+        ],
         experiments=[
             {
                 "name": outcome.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,11 @@ def table_cells(row: Mapping[str, Row], measures: Mapping[str, Measure]) -> list
     return cells
 
 
-def markdown_table(outcomes: Sequence[Outcome], rows: Mapping[str, Mapping[str, Row]]) -> str:
+def markdown_table(
+    outcomes: Sequence[Outcome],
+    rows: Mapping[str, Mapping[str, Row]],
+    reported: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """The comparison in Markdown; differences in bold where their interval leaves 0 out."""
     scores = baseline_scores(outcomes)
     head = ["", *(measure.label for measure in scores.measures.values()), *scores.facts]
@@ -113,6 +118,10 @@ def markdown_table(outcomes: Sequence[Outcome], rows: Mapping[str, Mapping[str, 
         facts = [f"{outcome.scores.facts[fact]:.3f}" for fact in scores.facts]
         lines.append([outcome.name, *shown, *facts])
     lines.append([scores.reference, *reference_cells(scores), *[""] * len(scores.facts)])
+    for row in reported:
+        values = (str(row["values"].get(key, "")) for key in scores.measures)
+        name = f"{row['model']}, reported: {row['source']}"
+        lines.append([name, *values, *[""] * len(scores.facts)])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -30,6 +30,7 @@ NEEDED = {
     "fuse": ["--input", "video.avi", "--out", "out.gif"],
     "share": ["--logdir", "LOGDIR", "--to", "out"],
     "recursion": ["--logdir", "LOGDIR"],
+    "benchmark": ["forking_shapes_small"],
     "law": ["--logdir", "LOGDIR"],
     "ablate": ["--config", "fusion_demo"],
     "validate-metrics": ["--logdir", "LOGDIR"],
