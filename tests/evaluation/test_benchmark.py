@@ -1,0 +1,94 @@
+"""Benchmarks: resolved from their file, trained once, ranked, and beside them what was reported."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from run_files import eager_functions, quiet_train
+
+from hvp.config.benchmark import load_benchmark
+from hvp.config_files import packaged_configs
+from hvp.errors import UserError
+from hvp.evaluation.benchmark import run_benchmark
+
+BENCHMARK = """\
+question: Which is better?
+law: true
+settings:
+  data: {dataset: forking_shapes, datadir: null, height: 16, width: 16, seq_len: 20, test_videos: 3,
+         train_videos: 8, validation_share: 0.0}
+  training: {batch_size: 2, gifs_every: 0, validate_every: 0}
+  evaluation: {context: 10, seq_len: 20, num_examples: 3, num_samples: 1, metrics: [mse]}
+models:
+  small:
+    base: convlstm_demo
+    model: {context: 10, hidden: [4], patch_size: 4}
+    training: {steps: 1}
+  longer:
+    base: convlstm_demo
+    model: {context: 10, hidden: [8], patch_size: 4}
+    training: {steps: 2}
+reported:
+  - model: theirs
+    source: a paper
+    protocol: {data.dataset: forking_shapes, evaluation.context: 10}
+    values: {mse: 0.5}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "small.yml").write_text(BENCHMARK)
+    return tmp_path / "small.yml"
+
+
+@pytest.mark.parametrize("file", sorted((packaged_configs() / "benchmarks").glob("*.yml")))
+def test_the_shipped_ones_are_resolved(file):
+    benchmark = load_benchmark(file.stem)
+    assert len(benchmark.experiments) > 1
+    assert all(name == config.name for name, config in benchmark.experiments.items())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    base: convlstm_demo\n    model: {context: 10, hidden: [4]", "    model: {hidden: [4]",
+         "models.small: must name what it starts from"),
+        ("context: 10}\n", "context: 5}\n", "theirs: was reported with evaluation.context 5"),
+        ("data.dataset: forking", "data.datasett: forking", "unknown key 'data.datasett'"),
+        ("    source: a paper\n", "", "a row has model, source, protocol, values"),
+        ("law: true", "laws: true", "unknown key 'laws'"),
+        ("  small:", "  ..:", "models: a name"),
+    ],
+)  # fmt: skip
+def test_mistakes(path, old, new, message):
+    assert BENCHMARK.count(old) == 1
+    path.write_text(BENCHMARK.replace(old, new))
+    with pytest.raises(UserError, match=message) as caught:
+        load_benchmark(path)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_finished_is_not_done_again(path, tmp_path):
+    benchmark, trained = load_benchmark(path), []
+
+    def train(config, logdir):
+        trained.append(config.name)
+        return quiet_train(config, logdir)
+
+    for _ in range(2):
+        with eager_functions():
+            page = run_benchmark(benchmark, tmp_path, train, "hvp benchmark", report=lambda _: None)
+    assert trained == ["small", "longer"]
+    record = json.loads(page.with_suffix(".json").read_text())
+    means = {name: row["results"]["mse"]["mean"] for name, row in record["experiments"].items()}
+    assert record["baseline"] == min(means, key=means.get)
+    assert all(len(row["changes"]["sha256"]) == 64 for row in record["experiments"].values())
+    assert record["command"] == "hvp benchmark"
+    table = page.with_suffix(".md").read_text()
+    assert "theirs, reported: a paper | 0.5" in table
+    assert "training (minutes)" in table
+    assert "theirs, reported: a paper" in page.read_text()
+    law = json.loads((page.parent / "law/law.json").read_text())
+    assert {"small", "longer", "oracle"} <= set(law["forecasts"])
