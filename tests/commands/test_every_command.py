@@ -13,6 +13,7 @@ import hvp
 from hvp.__main__ import COMMANDS, main, parser_of
 from hvp.commands.options import open_experiment, overrides_of, read_configuration
 from hvp.config.ablation import load_ablation
+from hvp.config.benchmark import load_benchmark
 from hvp.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +131,9 @@ def test_a_path_arrives_as_it_was_typed(name, tmp_path):
         config = hvp.load_config("demo", overrides_of(arguments))
     elif name == "ablate":
         *_, config = load_ablation("fusion_demo", overrides_of(arguments)).variants.values()
+    elif name == "benchmark":
+        benchmark = load_benchmark("forking_shapes_small", overrides_of(arguments))
+        *_, config = benchmark.experiments.values()
     elif "--config" in flags_of(name):
         config = read_configuration(arguments)
     else:

@@ -11,6 +11,7 @@ from pages import PAGES, README, ROOT, as_command, blocks, command_lines, inline
 from hvp.__main__ import COMMANDS, parser_of
 from hvp.config import DataConfig, EvaluationConfig, TrainingConfig, load_config
 from hvp.config.ablation import load_ablation
+from hvp.config.benchmark import load_benchmark
 from hvp.config_files import packaged_configs
 from hvp.families import FAMILIES, model_config_class
 
@@ -42,6 +43,8 @@ def test_command_lines_are_parsed_by_the_real_parser(page, line):
     overrides = getattr(parsed, "overrides", [])
     if command == "ablate":
         load_ablation(parsed.config, overrides)
+    elif command == "benchmark":
+        load_benchmark(parsed.config, overrides)
     elif getattr(parsed, "config", None):
         load_config(parsed.config, overrides)
     for override in overrides:

@@ -54,7 +54,7 @@ def test_the_shipped_ones_are_resolved(file):
     ("old", "new", "message"),
     [
         ("    base: convlstm_demo\n    model: {context: 10, hidden: [4]", "    model: {hidden: [4]",
-         "models.small: must name what it starts from"),
+         "models.small: must name the configuration"),
         ("context: 10}\n", "context: 5}\n", "theirs: was reported with evaluation.context 5"),
         ("data.dataset: forking", "data.datasett: forking", "unknown key 'data.datasett'"),
         ("    source: a paper\n", "", "a row has model, source, protocol, values"),
