@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import load_experiment
 from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.training import trainer
 from hvp.training.trainer import Interrupted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +94,23 @@ def test_what_tensorboard_gets(small_run):
     charts = Layout.FromString(layouts[0].item()).category[0].chart
     assert {"loss", "nll", "kl"} <= {chart.title for chart in charts}
     assert charts[0].multiline.tag[0] == f"^{charts[0].title}$"
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.0, True), (0.1, False)])
+def test_a_run_says_when_the_test_videos_validate(small_config, share, told):
+    config = load_config(small_config, [f"data.validation_share={share}"])
+    lines, split = [], SimpleNamespace(num_windows=4, seq_len=8)
+    run = SimpleNamespace(
+        config=config,
+        folder="logs/small",
+        report=lines.append,
+        strategy=SimpleNamespace(num_replicas_in_sync=1),
+        model=SimpleNamespace(count_params=lambda: 1),
+        splits={"train": split, "val": split},
+    )
+    trainer._describe(run)
+    assert any("4 for validation, of " + ("test" if told else "train") in line for line in lines)
+    assert any("model/best is chosen by the test split" in line for line in lines) == told
 
 
 def test_gif_summaries_are_the_image_plugins(small_run):
