@@ -113,7 +113,11 @@ def test_it_trains_and_is_evaluated_as_its_data_set_is_published(
     shipped = load_config(path)
     form = form or published_form(shipped)
     family, evaluation = shipped.model.family, shipped.evaluation
-    overrides = [*FEW, *SMALLER.get(name, ()), *(f"model.{change}" for change in NARROW[family].split())]
+    overrides = [
+        *FEW,
+        *SMALLER.get(name, ()),
+        *(f"model.{change}" for change in NARROW[family].split()),
+    ]
     if form is not None:
         step = shipped.data.frame_step
         longest = 0 if FAMILIES[family].generates else evaluation.seq_len
