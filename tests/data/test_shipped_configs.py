@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import keras
 import pytest
 from published import PUBLISHED
 
@@ -38,7 +39,10 @@ NARROW = {
     ),
     "motion_gan": "width_factor=0.015625 content_dim=8 motion_dim=8 content_layers=2",
 }
-SMALLER = {"fusion_davis": ("data.height=120", "data.width=160")}  # 7 GB of memory at 480x640
+SMALLER = {
+    "fusion_davis": ("data.height=120", "data.width=160"),  # 7 GB of memory at 480x640
+    "svg_lp_kth": ("model.backbone=dcgan",),  # vgg's widths are fixed: 5 GB
+}
 # And two updates, of two windows, and two contexts instead of hundreds.
 FEW = (
     "data.train_videos=50",
@@ -107,6 +111,7 @@ def data(tmp_path_factory):
 def test_it_trains_and_is_evaluated_as_its_data_set_is_published(
     name, form, data, tmp_path, monkeypatch, lpips_weights, i3d_checkpoint
 ):
+    keras.utils.clear_session()  # of the configuration before
     monkeypatch.setenv("HVP_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("HVP_WEIGHTS_DIR", str(lpips_weights))
     path = str(ROOT / f"configs/{name}.yml")

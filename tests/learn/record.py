@@ -2,8 +2,8 @@
 
     nice -n 15 python tests/learn/record.py [FAMILY ...]
 
-A change after which a family ends outside its margin (`margin_of`) fails `pytest -m learn`; after one
-that is meant to make it learn otherwise, record it again and say so in the change.
+A change after which a family ends outside its margin (`margin_of`) fails `pytest -m learn`; after
+one that is meant to make it learn otherwise, record it again and say so in the change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every family learns as well as when its curves were recorded: `pytest -m learn`.
 
-A change that makes one learn worse ends above its record, by more than the margin, from at least one
-of three seeds. One that makes it learn better ends below: see what changed, then
+A change that makes one learn worse ends above its record, by more than the margin, from at least
+one of three seeds. One that makes it learn better ends below: see what changed, then run
 `python tests/learn/record.py FAMILY`.
 """
 
