@@ -28,7 +28,7 @@ NARROW = {
         "channels_mult=0.125 enc_dense_embed_size=16 cell_stoch_size=4 cell_deter_size=8 "
         "cell_embed_size=8"
     ),
-    "sdfnet": "hidden=8 blocks=[1,1,1,1]",
+    "sdfnet": "hidden=16 blocks=[1,1,1,1]",
     "dfdnet": "hidden=8 blocks=[1,1,1,1]",
     "simvp": "hidden=8 translator_width=16 translator_blocks=2",
     "convlstm": "hidden=[8,8]",

@@ -56,7 +56,7 @@ TRAININGS = {
     ),
     "sdfnet": Short("sdfnet_demo", 60, 20, (*SMALL, "model.involution_kernels=[1,3,5,5]")),
     "dfdnet": Short("dfdnet_demo", 45, 15, SMALL),
-    "simvp": Short("simvp_demo", 120, 40, (*SMALL, "model.translator_width=64")),
+    "simvp": Short("simvp_demo", 100, 25, (*SMALL, "model.translator_width=64")),
     "convlstm": Short(
         "convlstm_demo", 60, 20, (*SMALL, "model.hidden=[32,32]", "model.sampling_steps=50")
     ),
