@@ -15,11 +15,7 @@ from hvp.data.sources import data_set
 from hvp.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted(
-    str(path.relative_to(ROOT / "configs").with_suffix(""))
-    for path in (ROOT / "configs").rglob("*.yml")
-    if path.stem != "base" and "ablations" not in path.parts
-)
+SHIPPED = sorted(path.stem for path in (ROOT / "configs").glob("*.yml") if path.stem != "base")
 # Those that are shipped for generated data and name a published form of them as well.
 ALSO = [("mmnist", "moving_mnist"), ("cwvae_mmnist", "moving_mnist"), ("sdfnet_mmnist", "digits")]
 # What size alone forces: widths and depths, of which nothing here depends.
