@@ -72,7 +72,9 @@ def test_what_is_compared_is_scored_alike(mine):
     mine.write_text(MINE.replace("{seed: 5}", "{data: {num_digits: 2}}"))
     with pytest.raises(UserError, match=r"data\.num_digits is 2 in other_seed and 1 in with"):
         check_comparable(load_ablation(mine).variants)
-    mine.write_text(MINE.replace("{seed: 5}", "{data: {seq_len: 20}}"))  # training's alone
+    mine.write_text(
+        MINE.replace("{seed: 5}", "{data: {seq_len: 20, validation_share: 0.1}}")
+    )  # training's alone
     check_comparable(load_ablation(mine).variants)
     mine.write_text(MINE.replace("{seed: 5}", "{model: {family: motion_gan}}"))
     with pytest.raises(UserError, match="other_seed and with: a generator beside a predictor"):

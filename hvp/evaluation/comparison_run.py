@@ -30,7 +30,7 @@ from hvp.models.base import VideoModel
 # Of `data`: what training alone goes by, and the test videos are the same whatever it says.
 FREE_DATA = {
     "seq_len", "random_start", "clips_per_video", "max_video_len", "unusable_videos", "masks",
-    "cache_dir", "train_videos",
+    "cache_dir", "train_videos", "validation_share",
 }  # fmt: skip
 SCORES_VERSION = 1  # raise it whenever scores are made in another way
 
