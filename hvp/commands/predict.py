@@ -19,7 +19,7 @@ from hvp.commands.options import (
     open_experiment,
     seed_of,
 )
-from hvp.commands.parser import choice
+from hvp.commands.parser import choice, real
 from hvp.errors import UserError, writing
 from hvp.files import require_writable
 from hvp.text import printable
@@ -27,6 +27,7 @@ from hvp.text import printable
 if TYPE_CHECKING:
     from hvp.config import DataConfig, ExperimentConfig
     from hvp.data.video_io import Crop
+    from hvp.drawing.live import Window
     from hvp.evaluation.own_videos import PredictionSettings
     from hvp.models.base import VideoModel
 
@@ -73,6 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_formats(parser, FORMATS, default="gif")
     add_fps(parser)
     add_seed(parser, "of the samples")
+    add(
+        "--live", action="store_true", help="play each prediction in a window as soon as it is made"
+    )
+    add(
+        "--delay",
+        type=real(0.0, 60.0),
+        metavar="SECONDS",
+        help="that a frame stays in it (as --fps says)",
+    )
     add("--strict", action="store_true", help="refuse videos of other size or with colours")
 
 
@@ -82,17 +92,22 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment = open_experiment(arguments, require_predictor)
     chosen = _settings(arguments, experiment.config)
+    window = _window(arguments)
     out = Path(arguments.out or experiment.results / "predictions")
     _make_folder(out, arguments.input)
     try:
-        return _predict_all(arguments, experiment, chosen, out)
+        return _predict_all(arguments, experiment, chosen, out, window)
     finally:
         if not any(out.iterdir()):
             out.rmdir()
 
 
 def _predict_all(
-    arguments: argparse.Namespace, experiment: Experiment, chosen: dict[str, Any], out: Path
+    arguments: argparse.Namespace,
+    experiment: Experiment,
+    chosen: dict[str, Any],
+    out: Path,
+    window: Window | None,
 ) -> int:
     from hvp.quiet import import_tensorflow
 
@@ -104,7 +119,7 @@ def _predict_all(
     settings = PredictionSettings(**chosen)
     check_prediction_settings(settings, model)
     _print_model(arguments, experiment.config, model, step, settings)
-    done, failed = _predict_each(arguments, model, paths, settings, out)
+    done, failed = _predict_each(arguments, model, paths, settings, out, window)
     about = {
         "experiment": str(experiment.folder),
         "model": experiment.config.model.family,
@@ -150,6 +165,7 @@ def _predict_each(
     paths: list[Path],
     settings: PredictionSettings,
     out: Path,
+    window: Window | None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """What was predicted, and why other videos were not."""
     from hvp.text import folder_names
@@ -157,7 +173,7 @@ def _predict_each(
     done, failed = [], {}
     for path, name in zip(paths, folder_names(paths, [SUMMARY_FILE]), strict=True):
         try:
-            done.append(_predict_one(arguments, model, path, out / name, settings))
+            done.append(_predict_one(arguments, model, path, out / name, settings, window))
         except UnusableVideo as error:
             if len(paths) == 1:
                 raise
@@ -176,6 +192,7 @@ def _predict_one(
     path: Path,
     folder: Path,
     settings: PredictionSettings,
+    window: Window | None,
 ) -> dict[str, Any]:
     """Predicts one video and says so; returns what `SUMMARY_FILE` says of it."""
     from hvp.evaluation.own_videos import predict, read_clip, write_prediction
@@ -191,6 +208,10 @@ def _predict_one(
     if deterministic:
         notes.append("all samples of this model are equal, so there is one and no spread")
     print(f"{printable(path)}: {'; '.join(notes)}: {printable(folder)}")
+    if window is not None:
+        from hvp.drawing.comparison import comparison_frames
+
+        window.play(printable(path.name), comparison_frames(example, settings.context))
     return {
         "video": str(path),
         "folder": folder.name,
@@ -248,6 +269,17 @@ def _settings(arguments: argparse.Namespace, config: ExperimentConfig) -> dict[s
         "strict": arguments.strict,
         "sixteen_bit": config.data.sixteen_bit,
     }
+
+
+def _window(arguments: argparse.Namespace) -> Window | None:
+    """The window of `--live`, before any work, so that a missing display shows at once."""
+    if not arguments.live:
+        if arguments.delay is not None:
+            raise UserError(f"--delay {arguments.delay:g}: is of --live, which is not given")
+        return None
+    from hvp.drawing.live import Window
+
+    return Window(1 / arguments.fps if arguments.delay is None else arguments.delay)
 
 
 def _make_folder(out: Path, inputs: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -214,3 +215,32 @@ def test_full_disk_is_not_blamed_on_the_videos(logs, videos, tmp_path, capsys, m
     error = capsys.readouterr().err
     assert "the disk is full" in error
     assert error.count("\n") == 1
+
+
+def test_live_needs_a_display(logs, videos, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert predict(logs, [videos / "long.npy"], tmp_path / "out", "--live") == 2
+    assert re.match("error: --live: (there is no display|Python has no tkinter)", said(capsys))
+    assert predict(logs, [videos / "long.npy"], tmp_path / "out", "--delay", 1) == 2
+    assert said(capsys) == "error: --delay 1: is of --live, which is not given\n"
+    assert not (tmp_path / "out").exists()
+
+
+def said(capsys):
+    return capsys.readouterr().err
+
+
+def test_live_plays_every_frame(logs, videos, tmp_path, monkeypatch):
+    played = []
+
+    class Window:
+        def __init__(self, delay):
+            played.append(delay)
+
+        def play(self, title, frames):
+            played.append((title, sum(1 for _ in frames)))
+
+    monkeypatch.setattr("hvp.drawing.live.Window", Window)
+    flags = ["--context", 4, "--horizon", 6, "--samples", 2, "--live", "--delay", 0.5]
+    assert predict(logs, [videos / "long.npy"], tmp_path / "out", *flags) == 0
+    assert played == [0.5, ("long.npy", 10)]
