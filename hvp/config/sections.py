@@ -127,6 +127,8 @@ class TrainingConfig:
     """float32 or mixed_bfloat16."""
     xla: bool = False
     """Compile the step."""
+    steps_per_call: Count = 1
+    """Updates in one call of the graph: the same numbers, less of the host's time."""
     log_every: Count = 100
     """Steps between TensorBoard scalars."""
     gifs_every: Interval = 1000

@@ -48,7 +48,7 @@ class Cost:
         return {**dataclasses.asdict(self), "in_words": str(self)}
 
     def __str__(self) -> str:
-        flops = "" if self.flops_per_frame is None else f"{self.flops_per_frame / 1e9:.4g} GFLOP, "
+        flops = "operations not counted, " if self.flops_per_frame is None else f"{self.flops_per_frame / 1e9:.4g} GFLOP, "
         memory = ""
         if self.peak_memory_gib is not None:
             memory = f"; peak memory of the {self.memory_of} {self.peak_memory_gib:.2f} GiB"
@@ -126,7 +126,9 @@ class CostMeter:
     def _flops_per_frame(self, rollout: Callable[[], tf.Tensor]) -> float | None:
         try:
             return count_operations(rollout) / self._shape[2]
-        except Exception:  # a family of somebody else may need graphs; its scores stand
+        except Exception as error:  # a family of somebody else may need graphs; its scores stand
+            reason = " ".join(str(error).split())[:200]
+            to_stderr(f"note: operations are not counted: {type(error).__name__}: {reason}")
             return None
 
     def _peak_memory(self) -> tuple[float | None, str]:

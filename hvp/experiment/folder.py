@@ -25,6 +25,7 @@ FREE_KEYS = {
         "strategy",
         "sync_batch_norm",
         "worker_timeout",
+        "steps_per_call",
         "log_every",
         "gifs_every",
         "gif_samples",

@@ -103,8 +103,6 @@ class Callbacks:
 
     def updated(self, step: int, scalars: dict[str, float]) -> None:
         """After an update, which gave `scalars`."""
-        if not self.active:
-            return
         self._list.on_train_batch_end((step - 1) % self.steps, scalars)
         self._count += 1
         for name, value in scalars.items():

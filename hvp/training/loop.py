@@ -28,6 +28,7 @@ from hvp.training.multiworker import worker_sum
 from hvp.training.pictures import RunPictures
 from hvp.training.signals import Interrupted, agreed_signal, collected_signals, stop_flag
 from hvp.training.summaries import RunSummaries
+from hvp.training.updates import Updates
 
 
 @dataclasses.dataclass
@@ -58,8 +59,9 @@ class Loop:
         self.splits, self.folder, self.report = run.splits, run.folder, run.report
         self.callbacks = run.callbacks
         self.chief = is_chief(run.strategy)
-        # One compiled step for each function that the family trains by.
-        self.train_steps: dict[Callable, Callable] = {}
+        self.updates = Updates(
+            run.strategy, run.model.step_function, self.training.steps_per_call, self.training.xla
+        )
         self.test_step = distributed_step(run.strategy, run.model.test_step)
         self.worker_sum = worker_sum(run.strategy)
         self.validation = validation_batches(run.strategy, run.splits["val"], self.training)
@@ -88,13 +90,17 @@ class Loop:
         with collected_signals() as received, _progress(step, total) as progress:
             clock = _Clock(step, self.training.batch_size * self.splits["train"].seq_len)
             while step < total:
-                scalars = self._update(step, next(batches))
-                step += 1
-                self._check_finite(scalars, step)
-                self.callbacks.updated(step, scalars)
-                progress.update(1)
-                progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
-                if _due(step, self.training.log_every, total) or step in (1, first):
+                count = self.updates.run(batches, step, self._until_due(step, first, total))
+                step += count
+                progress.update(count)
+                logged = _due(step, self.training.log_every, total) or step == first
+                if logged or self.callbacks.active or step == self._next_due(step - 1, total):
+                    self._check_finite()
+                if self.callbacks.active:
+                    self.callbacks.updated(step, self.updates.scalars())
+                if logged:
+                    scalars = self.updates.scalars()
+                    progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
                     if step > first:  # the first one is compiled
                         scalars |= clock.rates(step)
                     self._log("train", scalars, step)
@@ -125,14 +131,22 @@ class Loop:
         start = step * batch_size
         return training_batches(self.strategy, self.splits["train"], batch_size, start)
 
-    def _update(self, step: int, batch: Any) -> dict[str, float]:
-        function = self.model.step_function(step)
-        if function not in self.train_steps:
-            compiled = distributed_step(self.strategy, function, jit=self.training.xla)
-            self.train_steps[function] = compiled
-        return {k: float(v) for k, v in self.train_steps[function](batch).items()}
+    def _until_due(self, step: int, first: int, total: int) -> int:
+        """Updates until something is due; the first one, and those for callbacks, are alone."""
+        alone = step + 1 == first or self.callbacks.active
+        return 1 if alone else self._next_due(step, total) - step
+
+    def _next_due(self, step: int, total: int) -> int:
+        """The first step after `step` at which something is logged, measured or saved."""
+        training = self.training
+        intervals = (
+            training.log_every, training.validate_every, training.gifs_every,
+            training.checkpoint_every, training.fvd_every, training.generators_every,
+        )  # fmt: skip
+        return min([total, *(step + every - step % every for every in intervals if every)])
 
     def _stop(self, number: int, step: int) -> None:
+        self._check_finite()
         self._save(step)
         raise Interrupted(
             number,
@@ -186,9 +200,10 @@ class Loop:
         if self.chief and math.isfinite(value):
             self.checkpoints.save_if_best(step, metric, value)
 
-    def _check_finite(self, scalars: dict[str, float], step: int) -> None:
-        bad = [name for name, value in scalars.items() if not math.isfinite(value)]
-        if bad:
+    def _check_finite(self) -> None:
+        """Before anything is logged or saved; between, numbers stay on the device."""
+        if found := self.updates.not_finite():
+            bad, step = found
             last = self.checkpoints.latest
             kept = (
                 f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"

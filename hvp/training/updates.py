@@ -1,0 +1,111 @@
+"""Updates that stay on the device: several in a call, their numbers fetched when wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hvp.training.batches import distributed_step
+
+
+class Updates:
+    """The training steps of a run, without waiting for their results.
+
+    Args:
+        strategy: whose replicas share a batch.
+        step_function: step -> the function that the family trains that step by.
+        per_call: the most updates of one call of a graph.
+        jit: whether XLA compiles the step.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        step_function: Callable[[int], Callable],
+        per_call: int = 1,
+        jit: bool = False,
+    ):
+        self.strategy, self.step_function = strategy, step_function
+        self.per_call, self.jit = per_call, jit
+        self._programs: dict[Callable, _Program] = {}
+        self._last: _Program | None = None
+
+    def run(self, batches: Any, step: int, most: int) -> int:
+        """Makes up to `most` updates from `step` on, all by one function.
+
+        Args:
+            batches: an iterator over the replicas' batches.
+
+        Returns:
+            How many.
+        """
+        function = self.step_function(step)
+        if function not in self._programs:
+            compiled = distributed_step(self.strategy, function, jit=self.jit)
+            self._programs[function] = _Program(compiled, looped=self.per_call > 1)
+        count, most = 1, min(most, self.per_call)
+        while count < most and self.step_function(step + count) == function:
+            count += 1
+        self._last = self._programs[function]
+        self._last.run(batches, step, count)
+        return count
+
+    def scalars(self) -> dict[str, float]:
+        """The latest update's numbers by name; waits for it."""
+        return self._last.scalars() if self._last else {}
+
+    def not_finite(self) -> tuple[list[str], int] | None:
+        """What was not finite in the first update that had such a number, and its step."""
+        found = [bad for program in self._programs.values() if (bad := program.not_finite())]
+        return min(found, key=lambda bad: bad[1]) if found else None
+
+
+class _Program:
+    """The compiled updates by one function, with what is known of them on the device.
+
+    `_values` are the latest update's scalars `(K,)`; `_wrong` `(K,)` is for each the first step at
+    which it was not finite, or 0.
+    """
+
+    def __init__(self, step: Callable[[Any], dict[str, tf.Tensor]], looped: bool):
+        self.names: list[str] = []
+        self._step = step
+        self._values, self._wrong = tf.zeros([0]), tf.zeros([0], tf.int64)
+        self._run = tf.function(self._several if looped else self._one, reduce_retracing=True)
+
+    def run(self, batches: Any, step: int, count: int) -> None:
+        first, count = (tf.constant(number, tf.int64) for number in (step + 1, count))
+        # As long after the first call as before it, so that it is traced once.
+        self._values, self._wrong = self._run(batches, first, count, self._wrong)
+
+    def scalars(self) -> dict[str, float]:
+        return dict(zip(self.names, map(float, np.asarray(self._values)), strict=True))
+
+    def not_finite(self) -> tuple[list[str], int] | None:
+        wrong = np.asarray(self._wrong)
+        if not wrong.any():
+            return None
+        step = wrong[wrong > 0].min()
+        return [n for n, first in zip(self.names, wrong, strict=True) if first == step], int(step)
+
+    def _one(self, batches: Any, number: Any, count: Any, wrong: Any) -> Any:
+        scalars = self._step(next(batches))
+        self.names = list(scalars)
+        values = tf.stack([tf.cast(value, tf.float32) for value in scalars.values()])
+        # Empty before the first update, when nobody knows how many scalars there are.
+        wrong = tf.pad(wrong, [[0, len(self.names) - tf.shape(wrong)[0]]])
+        new = (wrong == 0) & ~tf.math.is_finite(values)
+        return values, tf.where(new, number, wrong)
+
+    def _several(self, batches: Any, number: Any, count: Any, wrong: Any) -> Any:
+        any_length = tf.TensorShape([None])
+        values = tf.zeros([0])
+        for update in tf.range(count):
+            tf.autograph.experimental.set_loop_options(
+                shape_invariants=[(values, any_length), (wrong, any_length)]
+            )
+            values, wrong = self._one(batches, number + update, count, wrong)
+        return values, wrong
