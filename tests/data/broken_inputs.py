@@ -6,13 +6,11 @@ import io
 import json
 import os
 import shutil
-import signal
 import stat
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -24,25 +22,6 @@ from PIL import Image
 from hvp.data.video_io import write_gif, write_mp4
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
-
-
-SECONDS = 20
-
-
-@contextmanager
-def no_hang() -> Iterator[None]:
-    """Ends a test that waits for ever."""
-
-    def stop(*_):
-        raise TimeoutError(f"no answer within {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 # File names of every container and codec that damage is tried on.

@@ -16,8 +16,9 @@ import av
 import h5py
 import numpy as np
 import pytest
-from broken_inputs import SECONDS, VIDEO_FORMATS, damaged_in_the_middle, no_hang, write_video
+from broken_inputs import VIDEO_FORMATS, damaged_in_the_middle, write_video
 from PIL import Image
+from time_limits import SECONDS, no_hang
 
 from hvp.__main__ import main
 from hvp.config import DataConfig

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broken_inputs import edited_folder, no_hang
+from broken_inputs import edited_folder
+from time_limits import no_hang
 
 import hvp
 from hvp.__main__ import main
