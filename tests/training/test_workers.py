@@ -72,11 +72,21 @@ def test_a_dead_worker_ends_the_other_one(job, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_equal_one_and_are_resumed_bit_for_bit(job, tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["model.norm=true", "training.sync_batch_norm=true"],
+        ["training.steps_per_call=3"],
+    ],
+    ids=["plain", "sync_batch_norm", "steps_per_call"],
+)
+def test_two_workers_equal_one_and_are_resumed_bit_for_bit(job, tmp_path, settings):
     for folder, steps in (("whole", 6), ("parts", 3), ("parts", 6)):
-        for process in job(folder, f"training.steps={steps}"):
+        for process in job(folder, f"training.steps={steps}", *settings):
             assert outcome(process)[0] == 0
-    one = tiny_family.start(tmp_path / "tiny.yml", tmp_path / "one")
+    words = [word for setting in settings for word in ("--set", setting)]
+    one = tiny_family.start(tmp_path / "tiny.yml", tmp_path / "one", *words)
     assert outcome(one)[0] == 0
     assert largest_difference(tmp_path / "parts", tmp_path / "whole") == 0
     assert largest_difference(tmp_path / "whole", tmp_path / "one") < 1e-6
