@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from hvp.evaluation.operations import count_operations
+from hvp.experiment.choosing import to_stderr
 from hvp.models.base import VideoModel
 
 
@@ -48,7 +49,9 @@ class Cost:
         return {**dataclasses.asdict(self), "in_words": str(self)}
 
     def __str__(self) -> str:
-        flops = "operations not counted, " if self.flops_per_frame is None else f"{self.flops_per_frame / 1e9:.4g} GFLOP, "
+        flops = "operations not counted, "
+        if self.flops_per_frame is not None:
+            flops = f"{self.flops_per_frame / 1e9:.4g} GFLOP, "
         memory = ""
         if self.peak_memory_gib is not None:
             memory = f"; peak memory of the {self.memory_of} {self.peak_memory_gib:.2f} GiB"

@@ -110,5 +110,5 @@ def test_a_family_that_needs_graphs_goes_without_a_count():
     rollout(meter)
     cost = meter.cost()
     assert cost.flops_per_frame is None
-    assert "FLOP" not in str(cost)
+    assert "operations not counted" in str(cost)
     assert np.isfinite(cost.milliseconds_per_frame)
