@@ -93,18 +93,19 @@ class Loop:
                 count = self.updates.run(batches, step, self._until_due(step, first, total))
                 step += count
                 progress.update(count)
-                logged = _due(step, self.training.log_every, total) or step == first
-                if logged or self.callbacks.active or step == self._next_due(step - 1, total):
+                logged = _due(step, self.training.log_every, total) or step == 1
+                shown = logged or step == first
+                if shown or self.callbacks.active or step == self._next_due(step - 1, total):
                     self._check_finite()
                 if self.callbacks.active:
                     self.callbacks.updated(step, self.updates.scalars())
-                if logged:
+                if shown:
                     scalars = self.updates.scalars()
-                    progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
                     if step > first:  # the first one is compiled
                         scalars |= clock.rates(step)
-                    self._log("train", scalars, step)
-                    self._log_histograms(step)
+                    if logged:  # a session's first one is not, or resuming would show
+                        self._log("train", scalars, step)
+                        self._log_histograms(step)
                     self._print_line(progress, step, total, scalars)
                     clock.restart(step)
                 with clock.paused():
@@ -231,6 +232,7 @@ class Loop:
                 self.summaries.histograms("train", histograms, step)
 
     def _print_line(self, progress: tqdm, step: int, total: int, scalars: dict) -> None:
+        progress.set_postfix(loss=f"{scalars['loss']:.5g}", refresh=False)
         if progress.disable:
             line = f"step {step}/{total}  loss {scalars['loss']:.6g}"
             if "throughput/steps_per_second" in scalars:
