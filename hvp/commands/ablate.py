@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hvp.commands.options import add_new_runs, add_overrides, add_which, overrides_of
 from hvp.commands.parser import words
 from hvp.errors import UserError
+
+if TYPE_CHECKING:
+    from hvp.config import ExperimentConfig
 
 HELP = (
     "Trains the variants of an ablation one after the other, or goes on with them, scores them on "
@@ -35,11 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     ablation = load_ablation(arguments.config, overrides_of(arguments))
     names = _chosen(arguments.only, list(ablation.variants))
     configs = {name: ablation.variants[name] for name in names}
-    metrics = next(iter(configs.values())).evaluation.metrics
-    if "lpips" in metrics:
-        from hvp.metrics.lpips_weights import weights_folder
-
-        weights_folder("lpips_alex", None)  # looked for before anything is trained
+    find_lpips(configs[names[0]])
 
     from hvp.quiet import import_tensorflow
 
@@ -61,6 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
     if failed:
         raise UserError(f"{', '.join(failed)}: not trained, see above; the page has the others")
     return 0
+
+
+def find_lpips(config: ExperimentConfig) -> None:
+    """Looks for LPIPS' weights, where they are needed, before anything is trained."""
+    from hvp.families import FAMILIES
+    from hvp.metrics.lpips_weights import weights_folder
+
+    if "lpips" not in config.evaluation.metrics or FAMILIES[config.model.family].generates:
+        return
+    try:
+        weights_folder("lpips_alex", None)
+    except UserError as error:
+        raise UserError(f"{error}; without LPIPS: --set evaluation.metrics=[mse,ssim]") from None
 
 
 def _chosen(only: list[str] | None, names: list[str]) -> list[str]:

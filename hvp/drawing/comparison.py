@@ -45,7 +45,9 @@ def save_grid(
     ]
     scale = enlargement(example.truth)
     blank = np.full((*example.truth.shape[1:3], 3), 255, np.uint8)
-    rows = {"truth": [_true_frame(example, t) for t in steps]}
+    # Without context nothing is predicted: generated videos stand below a real one.
+    true, made = ("truth", "predicted") if context else ("real", "generated")
+    rows = {true: [_true_frame(example, t) for t in steps]}
     if labels is None:
         labels = [f"sample {number}" for number in range(1, len(example.samples) + 1)]
     for label, sample in zip(labels, example.samples, strict=True):
@@ -70,7 +72,7 @@ def save_grid(
         x = left + column * (width + GAP)
         colour = CONTEXT_COLOUR if t < context else PREDICTION_COLOUR
         if t in (0, context):
-            word = "context" if t < context else "predicted"
+            word = "context" if t < context else made
             draw.text((x, head // 4), word, colour, letters, anchor="lm")
         draw.text((x + width // 2, head * 3 // 4), f"t = {t + 1}", "black", letters, anchor="mm")
         draw.rectangle((x, head, x + width - 1, head + bar - 1), fill=colour)

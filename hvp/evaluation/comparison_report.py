@@ -130,10 +130,9 @@ def _write_table(
 
 
 def _write_curves(scored: Mapping[str, Scores], path: Path) -> None:
-    first = next(iter(scored.values()))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["experiment", "measure", first.axis, "mean", "ci95"])
+        writer.writerow(["experiment", "measure", "place", "mean", "ci95"])
         for name, scores in scored.items():
             for key, measure in scores.measures.items():
                 for place, values in enumerate(zip(measure.curve, measure.interval, strict=True)):
@@ -150,7 +149,7 @@ def _panels(scored: Mapping[str, Scores]) -> list[Panel]:
         ]
         lines.append(Line(first.reference, measure.reference_curve, colour=BASELINE, dashed=True))
         title = f"{measure.label}  ({DIRECTIONS[measure.higher_is_better]})"
-        panels.append(Panel(title, first.axis, lines))
+        panels.append(Panel(title, measure.axis, lines))
     return panels
 
 

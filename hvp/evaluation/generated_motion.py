@@ -43,7 +43,6 @@ def scores_of_generator(model: VideoModel, split: VideoSplit, config: Experiment
         made.append(to_uint8(np.asarray(videos)))
     generated = np.concatenate(made)
     return Scores(
-        axis="frames apart",
         reference="real videos",
         videos=[f"generated {i}" for i in range(len(generated))],
         measures={"change": _changes(generated, real), "variety": _variety(generated, real)},
@@ -64,7 +63,7 @@ def _changes(generated: np.ndarray, real: np.ndarray) -> Measure:
             [np.stack([_apart(video[k:], video[:-k]).mean() for k in lags]) for video in videos]
         )
 
-    return _measured(CHANGE, rows(generated), rows(real))
+    return _measured(CHANGE, "frames apart", rows(generated), rows(real))
 
 
 def _variety(generated: np.ndarray, real: np.ndarray) -> Measure:
@@ -72,7 +71,7 @@ def _variety(generated: np.ndarray, real: np.ndarray) -> Measure:
         pairs = zip(videos, np.roll(videos, 1, axis=0), strict=True)
         return np.stack([_apart(one, other).mean((1, 2, 3)) for one, other in pairs])
 
-    return _measured(VARIETY, rows(generated), rows(real))
+    return _measured(VARIETY, "frame", rows(generated), rows(real))
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -80,7 +79,7 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.abs(one.astype(np.float32) - other.astype(np.float32)) / 255.0
 
 
-def _measured(label: str, generated: np.ndarray, real: np.ndarray) -> Measure:
+def _measured(label: str, axis: str, generated: np.ndarray, real: np.ndarray) -> Measure:
     """Of `(videos, places)`; a video's value is that of the first place."""
     tally = ClusteredMean()
     tally.update(generated, [str(i) for i in range(len(generated))])
@@ -88,6 +87,7 @@ def _measured(label: str, generated: np.ndarray, real: np.ndarray) -> Measure:
         label=label,
         higher_is_better=None,
         decimals=4,
+        axis=axis,
         values=generated[:, 0].tolist(),
         curve=tally.mean.tolist(),
         interval=tally.interval().tolist(),

@@ -27,6 +27,7 @@ class Measure:
         label: for tables and curves, with the unit.
         higher_is_better: None where what is nearest to the reference is best.
         decimals: digits worth printing.
+        axis: what the curve runs over.
         values: one an example.
         curve, interval: mean over the examples and half width of its 95 % interval, at each place.
         reference: of the same examples, by what needs no model.
@@ -36,6 +37,7 @@ class Measure:
     label: str
     higher_is_better: bool | None
     decimals: int
+    axis: str
     values: list[float]
     curve: list[float]
     interval: list[float]
@@ -48,7 +50,6 @@ class Scores:
     """One experiment's measures.
 
     Attributes:
-        axis: what curves run over.
         reference: what the measures' references are of.
         videos: that the examples are of; those of one video follow each other.
         measures: key -> `Measure`.
@@ -57,7 +58,6 @@ class Scores:
         example: for pictures.
     """
 
-    axis: str
     reference: str
     videos: list[str]
     measures: dict[str, Measure]
@@ -105,7 +105,6 @@ def scores_of_predictions(result: OpenLoopResult) -> Scores:
     energy = {kind: high_frequency_energy(spectrum, kind) for kind in ("truth", "prediction")}
     settings = result.settings
     return Scores(
-        axis="predicted frame",
         reference="copy last frame",
         videos=result.videos,
         measures=measures,
@@ -129,6 +128,7 @@ def _measure(result: OpenLoopResult, metric: str, kind: str, words: str) -> Meas
         label=about.label + words,
         higher_is_better=about.higher_is_better,
         decimals=about.decimals,
+        axis="predicted frame",
         values=columns[kind],
         curve=curve.mean.tolist(),
         interval=curve.interval.tolist(),

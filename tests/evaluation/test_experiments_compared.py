@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import hvp
 from hvp.__main__ import main
+from hvp.commands.ablate import find_lpips
 from hvp.config import load_config
 from hvp.drawing.examples import Example
 from hvp.errors import UserError
@@ -170,14 +171,16 @@ def test_one_that_cannot_be_trained_does_not_stop_the_others(configs, fast, tmp_
 
 def measure(values, higher=False):
     values = list(map(float, values))
-    return Measure("Quality", higher, 2, values, values[:2], [0.1, 0.1], values, values[:2])
+    return Measure(
+        "Quality", higher, 2, "frame", values, values[:2], [0.1, 0.1], values, values[:2]
+    )
 
 
 def outcome(name, values, videos):
     example = Example(
         "a", np.zeros((3, 4, 4, 1), np.uint8), np.zeros((1, 2, 4, 4, 1), np.uint8), None
     )
-    scores = Scores("frame", "nothing", videos, {"q": measure(values)}, {}, "made up", example)
+    scores = Scores("nothing", videos, {"q": measure(values)}, {}, "made up", example)
     return Outcome(name, scores, 10, 100)
 
 
@@ -236,7 +239,19 @@ def test_generated_videos_that_stand_still_show_it(configs):
     assert change.reference == pytest.approx([2 / 64] * 3)
     assert change.reference_curve == pytest.approx([2 / 64, 2 / 64])
     assert change.higher_is_better is None
+    assert (change.axis, scores.measures["variety"].axis) == ("frames apart", "frame")
     assert scores.measures["variety"].values == [0.0] * 3
+
+
+def test_lpips_is_looked_for_where_it_is_measured_before_anything_is_trained(monkeypatch):
+    def absent(*_):
+        raise UserError("cannot download LPIPS")
+
+    monkeypatch.setattr("hvp.metrics.lpips_weights.weights_folder", absent)
+    find_lpips(load_config("demo"))  # asks for none
+    find_lpips(load_config("motion_gan_demo"))  # a generator is not measured by it
+    with pytest.raises(UserError, match=r"cannot download LPIPS; without LPIPS: --set evaluation"):
+        find_lpips(load_config("kth"))
 
 
 def test_the_command_names_its_mistakes(tmp_path, capsys):
