@@ -12,6 +12,7 @@ import tensorflow as tf
 from hvp.metrics.statistics import RunningMoments
 
 ACTIVE = 0.01  # nats per tick: a latent dimension below carries nothing
+UNUSED = 1.0  # nats per video: a level below carries next to nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +79,11 @@ def quality_loss(
                 "prediction's: so much is lost in encoding and decoding, the rest in predicting."
             )
     for number, level in enumerate(levels):
-        if level["active"] == 0:
+        if level["nats"] < UNUSED:
             which = f"Level {number} is" if len(levels) > 1 else "The latents are"
             sentences.append(
                 f"{which} unused: {level['nats']:.2g} nats a video, so what is drawn there says "
-                "nothing of the video. Fewer latents would do as well, or a lower weight of the KL "
+                "next to nothing of it. Fewer latents would do as well; a lower weight of the KL "
                 "divergence (model.beta) may bring them to use."
             )
     return sentences

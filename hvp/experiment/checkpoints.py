@@ -23,6 +23,7 @@ from hvp.experiment.folder import (
     open_run_folder,
 )
 from hvp.experiment.generators import find_generators, generator_variables, save_generator
+from hvp.experiment.presets import find_preset, is_preset
 from hvp.experiment.shared_folder import is_shared, load_weights, require_shared
 from hvp.files import replacing
 from hvp.models.base import VideoModel
@@ -143,7 +144,7 @@ def load_experiment(
     """Rebuilds a run's model from its own `config.yml` and loads a checkpoint's weights.
 
     Args:
-        path: `logs/NAME` or `logs/NAME/model`; or a folder that `hvp share` wrote.
+        path: `logs/NAME` or `logs/NAME/model`; or what `hvp.from_preset` takes.
         checkpoint: `latest`, `best` or the number of one that was kept, of an averaged generator
             alone too: the other networks then keep their initial values.
         overrides: `section.key=value`; the model's shapes must stay.
@@ -159,7 +160,7 @@ def load_experiment(
         >>> config, model, step = hvp.load_experiment("logs/kth", checkpoint="best")
         >>> futures = model.rollout(context, horizon=20, num_samples=3)
     """
-    folder = find_run_folder(path)
+    folder = find_run_folder(find_preset(path) if is_preset(path) else path)
     config = load_config(folder / CONFIG_FILE, overrides)
     if is_shared(folder):
         record = require_shared(folder, config, checkpoint)

@@ -59,6 +59,11 @@ def from_preset(name: str | Path) -> VideoModel:
     return load_experiment(find_preset(name))[1]
 
 
+def is_preset(name: str | Path) -> bool:
+    """Whether `name` is that of a model that comes with hvp or lies on the Hub."""
+    return str(name).startswith(HUB) or (str(name) in presets() and not Path(name).exists())
+
+
 def find_preset(name: str | Path) -> Path:
     """The folder of a preset, fetched from the Hub if it is there.
 

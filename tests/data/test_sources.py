@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvp.config import DataConfig
+from hvp.config import DataConfig, load_config
 from hvp.data.find_clips import find_clips
 from hvp.data.mnist_files import read_idx_images
 from hvp.data.sources import data_set, open_source
@@ -43,6 +43,23 @@ def idx_file(path, count, first=0):
     images[:, 10:18, 10:18] = (np.arange(count) + first + 1)[:, None, None]
     content = struct.pack(">4I", 2051, count, 28, 28) + images.tobytes()
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def test_simpler_moving_digits():
+    """One image of each digit, the same in training and testing, on a smaller canvas."""
+    changes = ["data.num_digits=1", "data.images_per_digit=1", "data.canvas=40"]
+    changes += ["data.height=40", "data.width=40"]
+    config = load_config("base", changes).data
+    found = set()
+    for split in ("train", "test"):
+        source = open_source(config, split, 2, 0)
+        frames = np.concatenate([source.read(i, 0, 2) for i in range(60)])[..., 0]
+        assert frames.shape == (120, 40, 40)
+        inks = {tuple(np.sort(frame[frame > 0])) for frame in frames}
+        assert len(inks) == 10
+        found |= inks
+    assert len(found) == 10
+    assert len(embedded_digits("test", of_each=3)) == 30
 
 
 def test_embedded_digits_are_divided():

@@ -13,13 +13,13 @@ from hvp.digits import embedded_digits, embedded_labels
 from hvp.metrics.digits import digit, read_digits
 
 
-@pytest.fixture(scope="module")
-def frames():
+@pytest.fixture(scope="module", params=[40, 64])
+def frames(request):
     """The test digits somewhere on 32x32 frames, float32 `(n, 32, 32, 1)`."""
     config = load_config("demo").data
     draws = np.random.default_rng(0).uniform(size=(297, 3))
     drawn = [
-        fit_frames(render(image[None], draw[None], 1), config)[0]
+        fit_frames(render(image[None], draw[None], 1, request.param), config)[0]
         for image, draw in zip(embedded_digits("test"), draws, strict=True)
     ]
     return np.stack(drawn).astype(np.float32) / 255

@@ -288,3 +288,14 @@ def test_observations_are_dropped_while_training_only():
             losses[share, training] = float(scalars["kl/level_0"])
     assert losses[0.0, True] == losses[0.0, False] == losses[1.0, False]
     assert losses[1.0, True] < losses[0.0, True]
+
+
+def test_latents_can_start_without_much_noise():
+    """With zeros to see, what the stddev layers give is what their biases say."""
+    videos = np.zeros((1, 2, 32, 32, 1), "float32")
+    for given, expected in ((None, np.log(2)), (0.05, 0.05)):
+        cell = small_model(cell_initial_stddev=given, residual_posterior=False).cells[1]
+        for head in (cell.prior_stddev, cell.posterior_stddev):
+            np.testing.assert_allclose(tf.nn.softplus(head.bias), expected, rtol=1e-5)
+    states = small_model(cell_initial_stddev=0.05).infer(videos, tf.constant([0, 0]))
+    assert 0.02 < float(tf.reduce_mean(states[0].prior_stddev)) < 0.12

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import tensorflow as tf
-from keras import layers
+from keras import initializers, layers
 
 from hvp.models.hierarchical.encoder import RESIDUAL_SCALE
 from hvp.models.hierarchical.latent import Latent
@@ -58,6 +59,7 @@ class RecurrentCell(layers.Layer):
         mean_only: the sample is the mean.
         residual_context: the context passes `relu(dense(c)) + 0.1 c`.
         residual_posterior: posterior mean and stddev are the prior's plus a learned difference.
+        initial_stddev: what the stddev layers give before training; about 0.7 by default.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class RecurrentCell(layers.Layer):
         mean_only: bool,
         residual_context: bool,
         residual_posterior: bool,
+        initial_stddev: float | None = None,
         **kwargs,
     ):
         # The recurrence is small and accumulates rounding over hundreds of ticks, so it stays in
@@ -78,19 +81,27 @@ class RecurrentCell(layers.Layer):
         self.min_stddev, self.mean_only = min_stddev, mean_only
         self.residual_posterior = residual_posterior
 
-        def dense(units: int, name: str, activation: str | None = None) -> layers.Dense:
-            return layers.Dense(units, activation=activation, name=name, dtype="float32")
+        def dense(units: int, name: str, activation: str | None = None, bias: float = 0.0) -> Any:
+            return layers.Dense(
+                units,
+                activation=activation,
+                bias_initializer=initializers.Constant(bias),
+                name=name,
+                dtype="float32",
+            )
+
+        spread = 0.0 if initial_stddev is None else math.log(math.expm1(initial_stddev))
 
         self.context_dense = dense(stoch + deter, "context", "relu") if residual_context else None
         self.prior_input = dense(embed, "prior_input")
         self.gru = layers.GRUCell(deter, reset_after=True, name="gru", dtype="float32")
         self.prior_hidden = dense(embed, "prior_hidden", "relu")
         self.prior_mean = dense(stoch, "prior_mean")
-        self.prior_stddev = dense(stoch, "prior_stddev")
+        self.prior_stddev = dense(stoch, "prior_stddev", bias=spread)
         self.posterior_input = dense(embed, "posterior_input")
         self.posterior_hidden = dense(embed, "posterior_hidden", "relu")
         self.posterior_mean = dense(stoch, "posterior_mean")
-        self.posterior_stddev = dense(stoch, "posterior_stddev")
+        self.posterior_stddev = dense(stoch, "posterior_stddev", bias=spread)
 
     def build(self, context_shape: tuple, features_shape: tuple) -> None:
         context_size, feature_size = context_shape[-1], features_shape[-1]

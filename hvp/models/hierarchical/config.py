@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hvp.config.fields import Depth, Factor, Items, Number, Positive, Share, Size, section
+from hvp.config.fields import NUMBER, Depth, Factor, Items, Number, Positive, Share, Size, section
 
 LONGEST_TICK = 10**5  # frames: shorter videos are padded to it
 
@@ -36,6 +36,8 @@ class HierarchicalConfig:
     """Hidden layers of prior and posterior."""
     cell_min_stddev: Positive = 1e-4
     """The least standard deviation of a latent."""
+    cell_initial_stddev: Annotated[float, Field(gt=0, le=10), NUMBER] | None = None
+    """Of latents before training; null: about 0.7, as published."""
     cell_mean_only: bool = False
     """Latents are means instead of samples."""
     cell_reset_state: bool = False

@@ -19,7 +19,6 @@ from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
-from hvp.models.hierarchical.sampling import decode_in_chunks
 from hvp.models.reconstruction import Reconstruction
 from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, sample_noise
 
@@ -38,7 +37,7 @@ class HierarchicalModel(VideoModel):
         **settings: the keys of `HierarchicalConfig`, with its defaults.
 
     Raises:
-        ValueError: for a frame size or setting that is not valid, naming it.
+        ValueError: for a frame size or setting that is not valid.
 
     Example:
         >>> model = hvp.models.HierarchicalModel(height=64, width=64, channels=1)
@@ -81,6 +80,7 @@ class HierarchicalModel(VideoModel):
                 mean_only=s.cell_mean_only,
                 residual_context=s.residual_context,
                 residual_posterior=s.residual_posterior,
+                initial_stddev=s.cell_initial_stddev,
                 name=f"cell_{level}",
             )
             for level in range(s.levels)
@@ -301,18 +301,16 @@ class HierarchicalModel(VideoModel):
         """
         states = self.open_loop(context, seeds, horizon, num_samples)[0]
         outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
-        frames = decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
+        frames = sampling.decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
         return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
 
     @tf.function
     def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
-        features = self.encoder(videos)
-        noise = [
-            sample_noise(seeds, 1, level, (f.shape[1], self.settings.cell_stoch_size))
-            for level, f in enumerate(features)
-        ]
+        features, size = self.encoder(videos), self.settings.cell_stoch_size
+        noise = [sample_noise(seeds, 1, i, (f.shape[1], size)) for i, f in enumerate(features)]
         states = self.unroll(features, noise)
-        frames = decode_in_chunks(self.decoder, tf.reshape(states[0].output, (-1, self.state_size)))
+        outputs = tf.reshape(states[0].output, (-1, self.state_size))
+        frames = sampling.decode_in_chunks(self.decoder, outputs)
         frames = self.decoder.distribution(tf.reshape(frames, (-1, *videos.shape[1:]))).mean()
         return Reconstruction(frames, [s.posterior.each_kl(s.prior) for s in states])
 
