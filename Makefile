@@ -1,4 +1,5 @@
-# make demo: set up, train and evaluate a small model on embedded data, say where the report is.
+# make demo: set up, show predictions of a trained model, train and evaluate one like it on embedded
+# data, say where the reports are.
 # make test: set up and run linters, type checker and tests.
 # make docs: set up and build the documentation into site/.
 # All need only Python 3.10-3.13; PYTHON=... chooses one.
@@ -14,6 +15,9 @@ unexport PYTHONPATH
 .PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
+	@echo "first, a model that comes with hvp:"
+	$(VENV)/bin/hvp evaluate --preset hierarchical/moving-digits --num-examples 16
+	@echo "now the same from scratch:"
 	$(VENV)/bin/python train.py --config configs/demo.yml --logdir $(LOGDIR)
 	$(VENV)/bin/python eval_with_lpips.py --logdir $(LOGDIR)/demo/model
 
