@@ -11,6 +11,7 @@ from hvp.config.benchmark import load_benchmark
 from hvp.config_files import packaged_configs
 from hvp.errors import UserError
 from hvp.evaluation.benchmark import run_benchmark
+from hvp.evaluation.comparison_run import check_comparable
 
 BENCHMARK = """\
 question: Which is better?
@@ -48,6 +49,7 @@ def test_the_shipped_ones_are_resolved(file):
     benchmark = load_benchmark(file.stem)
     assert len(benchmark.experiments) > 1
     assert all(name == config.name for name, config in benchmark.experiments.items())
+    check_comparable(benchmark.experiments)
 
 
 @pytest.mark.parametrize(
