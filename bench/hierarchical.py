@@ -5,9 +5,8 @@
 Prints one row a case: the train step (sequence length 100, batch 1, 2, 4; graph mode), start-up to
 the first step, and open-loop evaluation (336 frames, context 36, batch 10, with frame metrics).
 `--likelihoods` times the train step at batch 1 with each of the decoder's distributions instead.
-Baseline: the original graph on two CPU cores (TensorFlow 2.4.1, figures measured on another day
-on a machine of this size, good to a factor of 2). Beside it stands the share of the matrix-product
-speed that this machine reaches in the same run.
+Beside them the original graph (TensorFlow 2.15), in matrix products (`timing.py`), and the share of
+the machine's matrix-product speed that the train step reaches.
 """
 
 from __future__ import annotations
@@ -18,16 +17,15 @@ import time
 
 STARTED = time.perf_counter()
 
-from timing import in_own_process, machine_gflops, median_seconds, peak_gib  # noqa: E402
+from timing import HEAD, SIZE, in_own_process, measure, peak_gib, shown  # noqa: E402
 
 TRAIN_FRAMES = 100
 CONTEXT, FRAMES, EXAMPLES = 36, 336, 10
 # Forward; a train step costs about three times as much.
 MFLOP_PER_FRAME = 150
-# Seconds and GiB of the original: train step by batch size, open loop per example.
-ORIGINAL_STEP = {1: (4.95, 1.2), 2: (12.0, 1.5), 4: (36.5, None)}
-ORIGINAL_OPEN_LOOP = (8.3 + 0.43, 0.7)
-ORIGINAL_START_UP = 9 + 21 + 13 + 19
+# The original in products: train step by batch size; open loop, one example without metrics.
+ORIGINAL_STEP = {1: 7.4, 2: 13.5, 4: 25.0}
+ORIGINAL_OPEN_LOOP = 4.8
 LIKELIHOODS = ("normal", "laplace", "bernoulli", "logistic")
 
 
@@ -47,15 +45,10 @@ def train_step(batch: int, repeats: int, likelihood: str = "normal") -> dict[str
     videos = tf.random.stateless_uniform(shape, (0, 0))
     float(step(videos)["loss"])
     start_up = time.perf_counter() - STARTED
-    seconds = median_seconds(lambda: float(step(videos)["loss"]), repeats)
-    memory = peak_gib()
+    row = measure(lambda: float(step(videos)["loss"]), repeats)
     flop = 3 * MFLOP_PER_FRAME * 1e6 * batch * TRAIN_FRAMES
-    return {
-        "seconds": seconds,
-        "start_up": start_up,
-        "gib": memory,
-        "share": flop / seconds / 1e9 / machine_gflops(),
-    }
+    share = flop / (row["products"] * 2 * SIZE**3)
+    return {**row, "start_up": start_up, "gib": peak_gib(), "share": share}
 
 
 def open_loop(repeats: int) -> dict[str, float]:
@@ -81,17 +74,17 @@ def open_loop(repeats: int) -> dict[str, float]:
         for values in metrics(predicted[0]):
             values.numpy()
 
-    seconds = median_seconds(run, repeats) / EXAMPLES
-    memory = peak_gib()
-    return {"seconds": seconds, "gib": memory}
+    row = measure(run, repeats)
+    times = ("seconds", "least", "most", "products")
+    return {**{name: row[name] / EXAMPLES for name in times}, "gib": peak_gib()}
 
 
 def compare_likelihoods(repeats: int) -> None:
-    print("train step, batch 1            ours      GiB")
+    print(f"{'train step, batch 1':26}{HEAD}")
     for likelihood in LIKELIHOODS:
         case = {"kind": "train", "batch": 1, "repeats": repeats, "likelihood": likelihood}
         row = in_own_process(__file__, case)
-        print(f"{likelihood:26}{row['seconds']:9.3f} s {row['gib']:6.2f}")
+        print(f"{likelihood:26}{shown(row, None)}", flush=True)
 
 
 def main() -> None:
@@ -109,26 +102,17 @@ def main() -> None:
     if arguments.likelihoods:
         compare_likelihoods(repeats)
         return
-    print("case                           ours      GiB   original  ratio")
+    print(f"{'case':26}{HEAD}   GiB")
     for batch in (1,) if arguments.quick else (1, 2, 4):
         row = in_own_process(__file__, {"kind": "train", "batch": batch, "repeats": repeats})
-        original, _ = ORIGINAL_STEP[batch]
-        print(
-            f"train step, batch {batch}        {row['seconds']:8.3f} s {row['gib']:6.2f} "
-            f"{original:8.1f} s {original / row['seconds']:6.1f}   "
-            f"({row['share']:.0%} of this machine's matrix-product speed)"
+        line = (
+            f"{f'train step, batch {batch}':26}{shown(row, ORIGINAL_STEP[batch])} {row['gib']:5.2f}"
         )
+        print(f"{line}  ({row['share']:.0%} of the matrix-product speed)", flush=True)
         if batch == 1:
-            print(
-                f"start-up to the first step  {row['start_up']:8.1f} s        "
-                f"{ORIGINAL_START_UP:8.1f} s {ORIGINAL_START_UP / row['start_up']:6.1f}"
-            )
+            print(f"{'start-up to the first step':26}{row['start_up']:8.1f} s")
     row = in_own_process(__file__, {"kind": "open_loop", "repeats": min(repeats, 3)})
-    original, _ = ORIGINAL_OPEN_LOOP
-    print(
-        f"open loop, per example      {row['seconds']:8.3f} s {row['gib']:6.2f} "
-        f"{original:8.1f} s {original / row['seconds']:6.1f}"
-    )
+    print(f"{'open loop, per example':26}{shown(row, ORIGINAL_OPEN_LOOP)} {row['gib']:5.2f}")
 
 
 if __name__ == "__main__":
