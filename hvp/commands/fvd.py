@@ -19,14 +19,7 @@ from hvp.commands.options import (
     progress_bar,
 )
 from hvp.commands.parser import size
-from hvp.distances.embedding import (
-    FORMS,
-    check_embedding,
-    load_embedding,
-    min_frames,
-    read_features,
-)
-from hvp.distances.protocols import VIDEO_PROTOCOLS, find_video_protocol
+from hvp.distances.protocols import FORMS, VIDEO_PROTOCOLS, find_video_protocol
 from hvp.errors import UserError
 
 if TYPE_CHECKING:
@@ -83,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures, writes the record and prints the distance."""
+    from hvp.distances.embedding import check_embedding, load_embedding, min_frames
+
     if _computed_elsewhere(arguments):
         return _compare_features(arguments)
     experiment = _experiment(arguments)
@@ -127,6 +122,8 @@ def _computed_elsewhere(arguments: argparse.Namespace) -> bool:
 
 def _compare_features(arguments: argparse.Namespace) -> None:
     """The distances of two files of features."""
+    from hvp.distances.embedding import read_features
+
     real, fake = (read_features(path) for path in (arguments.real, arguments.fake))
     if real.shape[1] != fake.shape[1]:
         raise UserError(

@@ -11,12 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from hvp.data.array_files import ARRAY_ERRORS
-from hvp.distances.protocols import MIN_FRAMES
+from hvp.distances.protocols import FORMS, MIN_FRAMES
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.text import one_line
 
-FORMS = "i3d, small, a .keras file, the folder of a SavedModel, or module:function"
 # Fewest frames of a clip; of one's own features it is for them to say.
 _MIN_FRAMES = {"i3d": MIN_FRAMES, "small": 4}
 

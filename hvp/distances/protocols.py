@@ -13,6 +13,8 @@ from typing import Literal
 from hvp.errors import UserError
 
 MIN_FRAMES = 9  # with fewer, less than the two steps in time are left that I3D's last pooling takes
+FORMS = "i3d, small, a .keras file, the folder of a SavedModel, or module:function"
+"""What `--features` takes; see `hvp.distances.embedding`."""
 _NAME = re.compile(r"fvd(\d+)_(\d+)f(?:_subsample(\d+)f)?")
 _FORM = "fvdN_Ff or fvdN_Ff_subsampleSf: N videos, F frames, every S-th of them"
 
