@@ -89,7 +89,9 @@ def test_two_workers_equal_one_and_are_resumed_bit_for_bit(job, tmp_path, settin
     one = tiny_family.start(tmp_path / "tiny.yml", tmp_path / "one", *words)
     assert outcome(one)[0] == 0
     assert largest_difference(tmp_path / "parts", tmp_path / "whole") == 0
-    assert largest_difference(tmp_path / "whole", tmp_path / "one") < 1e-6
+    # Sums are added in another order; batch normalisation divides their rounding by a deviation.
+    tolerance = 1e-5 if "training.sync_batch_norm=true" in settings else 1e-6
+    assert largest_difference(tmp_path / "whole", tmp_path / "one") < tolerance
 
 
 @pytest.mark.slow

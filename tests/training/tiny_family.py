@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def start(
 ) -> subprocess.Popen:
     """`train.py` on the tiny family in a process of its own; `options` go to `Popen`."""
     command = [sys.executable, __file__, str(cpus), "--config", config, "--logdir", logdir]
+    options.setdefault("preexec_fn", _hear_interrupts)
     environment = {**os.environ, **options.pop("environment", {})}
     return subprocess.Popen(
         [*map(str, command), *arguments],
@@ -62,6 +64,11 @@ def start(
         text=True,
         **options,
     )
+
+
+def _hear_interrupts() -> None:
+    """Tests that run in the background ignore SIGINT, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def main(arguments: list[str]) -> int:
