@@ -49,6 +49,23 @@ SLOW_CASES = (
     "test_snippets.py::test_snippets_run[docs/predicting.md]",
     "test_snippets.py::test_snippets_run[docs/generation.md]",
     "test_hierarchical_training_parity.py::test_four_steps[clockwork_vae-fresh_optimizer]",
+    "test_motion_gan.py::test_a_resumed_run_equals_an_uninterrupted_one",
+    "test_motion_gan.py::test_generate_with_other_motion",
+    "test_contract.py::test_config_round_trip[dfdnet]",
+    "test_contract.py::test_a_resumed_run_ends_as_one_that_was_not[hierarchical]",
+    "test_contract.py::test_overfits_two_clips[fusion]",
+    "test_contract.py::test_overfits_two_clips[motion_gan]",
+    "test_contract.py::test_overfits_two_clips[sdfnet]",
+    "test_benchmark.py::test_what_is_finished_is_not_done_again",
+    "test_experiments_compared.py::test_a_killed_ablation_goes_on_where_it_was",
+    "test_experiments_compared.py::test_other_settings_are_scored_anew",
+    "test_updates.py::test_a_call_makes_as_many_as_one_function_does[1-expected0]",
+    "test_updates.py::test_the_first_number_that_is_not_finite_is_known_later[1]",
+    "test_motion_gan_model.py::test_keras_fit_and_evaluation",
+    "test_schedules.py::test_epsilon_where_pytorch_adds_it[1000]",
+    "test_frequency_filter.py::test_initial_thresholds_remove_what_the_originals_do",
+    "test_report.py::test_border_tells_context_from_prediction",
+    "test_report.py::test_without_gallery_the_curves_stay",
 )
 
 
@@ -123,7 +140,7 @@ def small_run(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("small_run")
     (folder / "small.yml").write_text(SMALL_EXPERIMENT)
-    return quiet_train(load_config(folder / "small.yml", ["training.gifs_every=3"]), folder)
+    return quiet_train(load_config(folder / "small.yml", ["training.gifs_every=6"]), folder)
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
     import av
 
     count, declared, last = 0, 0, None  # the true last frame may be another one
-    _refuse_text(path)
     try:
+        _refuse_text(path)
         stored = _count_stored(path)
         with _listening:
             for frame, declared in _decode(path):  # noqa: B007  the last value counts

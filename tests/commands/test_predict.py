@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from run_files import eager_functions
 
 import hvp
 from hvp.__main__ import main
@@ -50,7 +51,8 @@ def videos(tmp_path):
 
 def predict(logs, inputs, out, *flags):
     arguments = ["--logdir", str(logs), "--input", *map(str, inputs), "--out", str(out)]
-    return main(["predict", *arguments, *map(str, flags)])
+    with eager_functions():
+        return main(["predict", *arguments, *map(str, flags)])
 
 
 def test_a_folder_with_good_and_bad_videos(logs, videos, tmp_path, capsys):
