@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvp.errors import UserError
-from hvp.files import file_sha256, replacing
+from hvp.files import file_sha256, replacing, require_regular
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -87,11 +87,18 @@ class CheckpointFiles:
         TensorFlow keeps a checksum of every tensor.
         """
         try:
+            require_regular(self._seal(step))
             content = json.loads(self._seal(step).read_text(encoding="utf-8"))
             expected = {name: (facts["bytes"], facts["sha256"]) for name, facts in content.items()}
-        except FileNotFoundError:
-            return self._read_problem(step)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (
+            UserError,
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ):
             return self._read_problem(step)  # the checksums are lost, not what they are of
         for name, (size, sha256) in expected.items():
             path = self.folder / name
@@ -172,6 +179,7 @@ class CheckpointFiles:
 def read_json(path: Path) -> Any:
     """The content of a small JSON file; None if it is not there or cannot be read."""
     try:
+        require_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (UserError, OSError, ValueError, RecursionError):
         return None

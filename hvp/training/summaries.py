@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.data.video_io import encode_gif
-from hvp.files import replacing
+from hvp.files import replacing, require_regular
 
 GIF_FPS = 10
 
@@ -93,6 +93,7 @@ def drop_events_after(folder: Path, step: int) -> None:
     both. A truncated last record, as a killed process leaves it, is dropped too.
     """
     for path in sorted(folder.glob("events.out.tfevents.*")):
+        require_regular(path)
         kept, dropped = [], False
         records = iter(tf.data.TFRecordDataset(str(path)))
         while True:

@@ -129,7 +129,7 @@ def check_broken_inputs(workplace, capsys, count):
     for path in broken:
         if "single" in path.name:
             assert [
-                line for line in source.skipped if f"{path}: has 1 frames, 5 are needed" in line
+                line for line in source.skipped if f"{path}: is a single picture, 5 are" in line
             ]
     refusals = [line for line in refused.values() if line]
     assert len(refusals) > 0.5 * len(refused)
