@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,10 @@ class CheckpointFiles:
     def break_seal(self, step: int) -> None:
         """To be called before the files of `step` are written anew."""
         self._seal(step).unlink(missing_ok=True)
+        for path in self._files(step):
+            # TensorFlow would write into what a link leads to, and wait for a pipe's reader.
+            if not stat.S_ISREG(path.lstat().st_mode) and not path.is_dir():
+                path.unlink()
 
     def _seal(self, step: int) -> Path:
         return self.folder / f"{PREFIX}-{step}.json"
