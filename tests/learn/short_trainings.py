@@ -51,9 +51,7 @@ class Short(NamedTuple):
 
 
 TRAININGS = {
-    "hierarchical": Short(
-        "demo", 60, 20, ("data.seq_len=16", "training.batch_size=8", "training.learning_rate=2e-3")
-    ),
+    "hierarchical": Short("demo", 60, 20, ("training.batch_size=8", "training.schedule=constant")),
     "sdfnet": Short("sdfnet_demo", 60, 20, (*SMALL, "model.involution_kernels=[1,3,5,5]")),
     "dfdnet": Short("dfdnet_demo", 45, 15, SMALL),
     "simvp": Short("simvp_demo", 100, 25, (*SMALL, "model.translator_width=64")),

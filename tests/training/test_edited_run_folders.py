@@ -23,18 +23,26 @@ OVERRIDES = ["training.checkpoint_every=1", "training.validate_every=1"]
 OUTSIDE = Path("/etc/hostname")
 
 
-@pytest.fixture
-def runs(tmp_path, monkeypatch) -> Path:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
     """A folder with `tiny.yml`, `part` of 3 steps and `whole` of 4."""
     from hvp.families import FAMILIES
 
-    monkeypatch.setattr(FAMILIES._others, "_registered", dict(FAMILIES._others._registered))
-    tiny_family.register()
-    (tmp_path / "tiny.yml").write_text(tiny_family.CONFIG)
-    for name, steps in (("part", 3), ("whole", 4)):
-        settings = [*OVERRIDES, f"training.steps={steps}"]
-        quiet_train(load_config(tmp_path / "tiny.yml", settings), tmp_path / name)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "tiny.yml").write_text(tiny_family.CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FAMILIES._others, "_registered", dict(FAMILIES._others._registered))
+        tiny_family.register()
+        for name, steps in (("part", 3), ("whole", 4)):
+            settings = [*OVERRIDES, f"training.steps={steps}"]
+            quiet_train(load_config(folder / "tiny.yml", settings), folder / name)
+        yield folder
+
+
+@pytest.fixture
+def runs(trained, tmp_path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(trained, tmp_path / "runs"))
 
 
 def edit(folder: Path, random: np.random.Generator) -> str:
@@ -89,6 +97,24 @@ def try_edits(runs: Path, capsys, count: int, seed: int) -> Counter:
         shutil.rmtree(logs)
     assert OUTSIDE.read_bytes() == outside
     return outcomes
+
+
+@pytest.mark.parametrize("way", [os.mkfifo, lambda path: path.symlink_to(OUTSIDE)])
+@pytest.mark.parametrize(
+    "name", ["model/ckpt-3.index", "model/ckpt-3.json", "model/best/score.json"]
+)
+def test_a_pipe_or_link_in_a_files_place(runs, capsys, name, way):
+    path = runs / "part/tiny" / name
+    path.unlink()
+    way(path)
+    outside = OUTSIDE.read_bytes()
+    settings = [word for o in (*OVERRIDES, "training.steps=4") for word in ("--set", o)]
+    command = ["train", "--config", str(runs / "tiny.yml"), "--logdir", str(runs / "part")]
+    with no_hang(), eager_functions():
+        assert main([*command, *settings]) == 0
+    expected, values = all_values(runs / "whole/tiny"), all_values(runs / "part/tiny")
+    assert all((values[name] == expected[name]).all() for name in expected)
+    assert OUTSIDE.read_bytes() == outside
 
 
 @pytest.mark.slow
