@@ -51,7 +51,28 @@ class Short(NamedTuple):
 
 
 TRAININGS = {
-    "hierarchical": Short("demo", 60, 20, ("training.batch_size=8", "training.schedule=constant")),
+    "hierarchical": Short(
+        "demo",
+        60,
+        20,
+        (
+            # All residual paths, on more than the demo's ten images.
+            "data.seq_len=16",
+            "data.canvas=64",
+            "data.images_per_digit=null",
+            "model.levels=3",
+            "model.tmp_abs_factor=2",
+            "model.cell_stoch_size=10",
+            "model.cell_initial_stddev=null",
+            "model.observation_dropout=0",
+            "model.residual_encoder_cell=true",
+            "model.residual_decoder_cell=true",
+            "training.batch_size=8",
+            "training.learning_rate=2e-3",
+            "training.schedule=constant",
+            "training.warmup_steps=0",
+        ),
+    ),
     "sdfnet": Short("sdfnet_demo", 60, 20, (*SMALL, "model.involution_kernels=[1,3,5,5]")),
     "dfdnet": Short("dfdnet_demo", 45, 15, SMALL),
     "simvp": Short("simvp_demo", 100, 25, (*SMALL, "model.translator_width=64")),

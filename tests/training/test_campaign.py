@@ -99,7 +99,8 @@ class Scheduler:
             processes = self.start()
             if kills > 0:
                 before = self.newest()
-                wait = chance.randrange(20, max(21, STEPS // (kills + 1)))
+                # Half of what is left for each: they go on until the kill is noticed.
+                wait = chance.randrange(20, max(21, (STEPS - before) // (2 * kills + 2)))
                 while self.newest() < before + wait and processes[0].poll() is None:
                     time.sleep(0.02)
                 chance.choice(processes).kill()
