@@ -40,6 +40,8 @@ def only_process(folder: Path, work: str) -> Iterator[None]:
     """
     path = folder / LOCK_FILE
     with writing(folder):
+        if path.is_symlink() or path.is_fifo():  # what it leads to is not ours to write to
+            path.unlink()
         file = path.open("a+", encoding="utf-8", errors="replace")
     with file:
         if _locked(file) is False:

@@ -20,7 +20,7 @@ from hvp.__main__ import main
 from hvp.config import load_config
 
 OVERRIDES = ["training.checkpoint_every=1", "training.validate_every=1"]
-OUTSIDE = Path("/etc/hostname")
+OUTSIDE = Path(__file__).with_name("outside.txt")  # that links lead to; nobody writes there
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def try_edits(runs: Path, capsys, count: int, seed: int) -> Counter:
 
 @pytest.mark.parametrize("way", [os.mkfifo, lambda path: path.symlink_to(OUTSIDE)])
 @pytest.mark.parametrize(
-    "name", ["model/ckpt-3.index", "model/ckpt-3.json", "model/best/score.json"]
+    "name", ["model/ckpt-3.index", "model/ckpt-3.json", "model/best/score.json", ".lock"]
 )
 def test_a_pipe_or_link_in_a_files_place(runs, capsys, name, way):
     path = runs / "part/tiny" / name
