@@ -26,6 +26,7 @@ HELP = (
 )
 ALIASES = {"toy": "moving_shapes"}
 CROPS = ("center", "none")
+SIXTEEN_BIT = ("error", "scale")
 NUM_VIDEOS = 10000  # that are generated, as many as the motion GAN's paper stores
 NUM_FRAMES = 16  # of each
 
@@ -66,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sequences", help="kth: the official 00sequences.txt; one clip for each range in it")
     add("--workers", type=COUNT, default=os.cpu_count(), help="shards made at a time")
     add("--salvage", action="store_true", help="use what decodes of damaged videos, and name them")
+    add(
+        "--sixteen-bit",
+        type=choice(SIXTEEN_BIT),
+        choices=SIXTEEN_BIT,
+        default="error",
+        help="scale: take 16-bit grey pictures and arrays, 0 to 65535 as 0 to 255; default: refuse",
+    )
     add("--overwrite", action="store_true", help="start afresh instead of going on")
     add("--check", action="store_true", help="only verify what is in --out")
 
@@ -160,6 +168,7 @@ def _options(arguments: argparse.Namespace, chosen: DataSet) -> Options:
         max_frames=arguments.max_frames,
         sequences=file_sha256(Path(listing)) if listing and Path(listing).is_file() else None,
         salvage=arguments.salvage,
+        sixteen_bit=arguments.sixteen_bit,
     )
 
 

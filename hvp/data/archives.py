@@ -23,7 +23,7 @@ from hvp.files import require_regular
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz")
 CANNOT_UNPACK = (".rar", ".7z")
-WANTED_SUFFIXES = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *FRAME_SUFFIXES, ".txt")
+WANTED_SUFFIXES = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *FRAME_SUFFIXES, ".txt", ".tfrecords")
 DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,

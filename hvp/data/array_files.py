@@ -19,7 +19,10 @@ NUMPY_SUFFIXES = (".npy", ".npz")
 MAX_FRAME_PIXELS = 2**26  # that files may ask for: an 8K frame has 2**25
 HDF5_SUFFIXES = (".h5", ".hdf5")
 MOST_16_BIT = 65535
-SCALING = "--set data.sixteen_bit=scale takes 0 to 65535 for 0 to 255; or convert it to 8 bits"
+SCALING = (
+    "--set data.sixteen_bit=scale (of prepare: --sixteen-bit scale) takes 0 to 65535 for 0 to 255; "
+    "or convert it to 8 bits"
+)
 # What numpy and h5py raise for damaged files.
 ARRAY_ERRORS = (
     OSError,

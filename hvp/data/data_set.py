@@ -31,6 +31,7 @@ class Clip(NamedTuple):
         parts: frame ranges `[first, end)` that become clips of their own, `NAME_1`, `NAME_2`, ...;
             `None` for the whole video.
         read: gives the uint8 frames of what `read_video` cannot read, in the size of the config.
+        files: gives those that hold the frames, where they are not `path`, or in it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Clip(NamedTuple):
     path: Path
     parts: tuple[tuple[int, int], ...] | None = None
     read: Callable[[Path, DataConfig], np.ndarray] | None = None
+    files: Callable[[Path], list[Path]] | None = None
 
 
 class Preparation(NamedTuple):

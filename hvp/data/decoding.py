@@ -202,8 +202,6 @@ def folder_frames(folder: Path, scale: bool = False) -> Iterator[np.ndarray]:
     Args:
         scale: take 16-bit grey pictures, 0 to 65535 becoming 0 to 255.
     """
-    from PIL import Image
-
     try:
         files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
     except OSError as error:
@@ -211,17 +209,28 @@ def folder_frames(folder: Path, scale: bool = False) -> Iterator[np.ndarray]:
     if not files:
         raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
     for file in sorted(files, key=natural_key):
-        require_regular(file)
-        try:
-            with Image.open(file) as image:
-                check_size(file, *image.size)
-                deep = image.mode.startswith(("I", "F"))
-                frame = _eight_bits(image) if deep and scale else np.asarray(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
-        if deep and not scale:  # Pillow would clip all that is above 255
-            raise UserError(f"{file}: has more than 8 bits a pixel; {SCALING}")
-        yield frame
+        yield read_picture(file, scale)
+
+
+def read_picture(file: Path, scale: bool = False) -> np.ndarray:
+    """A picture file as uint8 `(height, width, 3)`; see `folder_frames`.
+
+    Raises:
+        UserError: naming the file, if it cannot be read.
+    """
+    from PIL import Image
+
+    require_regular(file)
+    try:
+        with Image.open(file) as image:
+            check_size(file, *image.size)
+            deep = image.mode.startswith(("I", "F"))
+            frame = _eight_bits(image) if deep and scale else np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{file}: cannot be decoded as an image: {error}") from error
+    if deep and not scale:  # Pillow would clip all that is above 255
+        raise UserError(f"{file}: has more than 8 bits a pixel; {SCALING}")
+    return frame
 
 
 def _eight_bits(image: Any) -> np.ndarray:

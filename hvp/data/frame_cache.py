@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from hvp.files import cache_folder, replacing
 VERSION = 3  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
 Reader = Callable[[Path, DataConfig], np.ndarray]
+FilesOf = Callable[[Path], list[Path]]  # a video's, by its path
 
 
 def frame_cache_folder(config: DataConfig) -> Path:
@@ -51,14 +52,28 @@ def _read(path: Path, config: DataConfig, strict: bool) -> np.ndarray:
     )
 
 
-def cached_frames(path: Path, config: DataConfig, folder: Path, read: Reader = read_frames) -> Path:
+def files_of(path: Path) -> list[Path]:
+    """A video file itself, or the frames in a folder."""
+    if not path.is_dir():
+        return [path]
+    return sorted(p for p in path.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+
+
+def cached_frames(
+    path: Path,
+    config: DataConfig,
+    folder: Path,
+    read: Reader = read_frames,
+    files: FilesOf = files_of,
+) -> Path:
     """The `.npy` with the frames of the video `path`, decoded now if it is not there yet.
 
     Args:
         read: gives the array to keep; its name is part of the cache's key.
+        files: those that it reads.
     """
     try:
-        target = folder / f"{_fingerprint(path, config, read)}.npy"
+        target = folder / f"{_fingerprint(path, config, read, files)}.npy"
     except OSError as error:  # such as a link that leads nowhere
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if _is_whole(target):
@@ -82,14 +97,17 @@ def _is_whole(frames: Path) -> bool:
 
 
 def decode_all(
-    paths: list[Path], config: DataConfig, read: Reader = read_frames
+    paths: list[Path],
+    config: DataConfig,
+    read: Reader = read_frames,
+    files: FilesOf = files_of,
 ) -> list[Path | UserError]:
     """The cached frames of every video, or why it cannot be read, in order."""
     folder = frame_cache_folder(config)
 
     def decode(path: Path) -> Path | UserError:
         try:
-            return cached_frames(path, config, folder, read)
+            return cached_frames(path, config, folder, read, files)
         except UserError as error:
             if isinstance(error.__cause__, OSError) and str(error).startswith("cannot write"):
                 raise  # the cache is the problem, not the video
@@ -101,11 +119,11 @@ def decode_all(
         return list(tqdm(decoded, "decoding", len(paths), unit="video", disable=quiet))
 
 
-def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
+def _fingerprint(path: Path, config: DataConfig, read: Reader, files: FilesOf) -> str:
     """Changes whenever the file or the wanted frames do."""
     facts = {
         "path": os.path.realpath(path),
-        "files": file_facts(path),
+        "files": file_facts(files(path)),
         "frames": (config.height, config.width, config.channels, config.crop),
         "version": VERSION,
     }
@@ -116,14 +134,11 @@ def _fingerprint(path: Path, config: DataConfig, read: Reader) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def file_facts(path: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of a video file, or of each frame in a folder.
+def file_facts(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of files.
 
     Raises:
         OSError: if they cannot be looked at.
     """
-    files = [path]
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
     stats = [(file.name, file.stat()) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

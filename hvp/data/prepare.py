@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from hvp.config import DataConfig
 from hvp.data.data_set import Clip
-from hvp.data.frame_cache import file_facts
+from hvp.data.frame_cache import file_facts, files_of
 from hvp.data.prepare_state import finish, keep_options, note_shard, shards_made
 from hvp.data.prepared_folder import FORMAT, MAX_CLIPS, Options, Shard, SplitName
 from hvp.data.records import MAX_CLIP_BYTES, write_shard
@@ -119,6 +119,7 @@ def _decoded(path: Path, options: Options, strict: bool) -> np.ndarray:
         every=options.every,
         fps=options.fps,
         strict=strict,
+        sixteen_bit=options.sixteen_bit,
     )
 
 
@@ -140,8 +141,8 @@ def _made_from(clips: list[Clip], options: Options) -> str:
     facts: list[Any] = [FORMAT, options.to_dict()]
     for clip in clips:
         try:
-            files = file_facts(clip.path)
-        except OSError:
+            files = file_facts((clip.files or files_of)(clip.path))
+        except (OSError, UserError):
             files = None  # reading it says what is wrong
         facts.append((clip.name, clip.parts, files))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

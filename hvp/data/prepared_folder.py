@@ -44,6 +44,7 @@ class Options:
     Attributes:
         sequences: SHA-256 of KTH's list of ranges, where it was used.
         salvage: whether damaged videos gave what decodes of them.
+        sixteen_bit: `scale` took 16-bit grey pictures and arrays.
     """
 
     height: Side
@@ -55,12 +56,15 @@ class Options:
     max_frames: Positive | None = None
     sequences: str | None = None
     salvage: Annotated[bool, Field(strict=True)] = False
+    sixteen_bit: Literal["error", "scale"] = "error"
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored. What came later is left out where it is not used: older folders fit."""
         stored = dataclasses.asdict(self)
         if not self.salvage:
             del stored["salvage"]
+        if self.sixteen_bit == "error":
+            del stored["sixteen_bit"]
         return stored
 
     @property

@@ -8,7 +8,6 @@ any order. Equal clips give equal bytes, on any machine.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ import numpy as np
 
 from hvp.data.prepared_folder import ClipEntry, Shard, read_info, shard_problem
 from hvp.data.raw_frames import RawFrames
+from hvp.data.tf_records import HEAD, TAIL, read_record, record_starts
 from hvp.errors import UserError
 from hvp.files import file_sha256, replacing
 from hvp.text import valid_text
 
 MAX_CLIP_BYTES = 2**31 - 2**16  # a tf.train.Example cannot hold more
-# A record: its length (8 bytes), a checksum of that, the content, a checksum of the content.
-HEAD, TAIL = 12, 4
 AGAIN = "run python -m hvp prepare again, it makes it anew"
 
 
@@ -104,24 +102,18 @@ class CheckedShard:
         """Raises a `UserError`, naming the shard, unless a clip is what was written."""
         import tensorflow as tf
         from google.protobuf.message import DecodeError
-        from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
         entry = self._shard.clips[clip]
         try:
             start = self._record_starts()[clip]
-            reader = tf_record_random_reader(str(self._path))
-            try:
-                record, _ = reader.read(start)
-            finally:
-                reader.close()
+            record = read_record(self._path, start)
             features = tf.train.Example.FromString(record).features.feature
             name = features["name"].bytes_list.value[0].decode()
             shape = tuple(features["shape"].int64_list.value)
             frames = features["frames"].bytes_list.value[0]
-        except (tf.errors.OpError, DecodeError, IndexError, ValueError, OSError) as error:
-            reason = getattr(error, "message", None) or error
+        except (DecodeError, IndexError, ValueError, OSError) as error:
             raise UserError(
-                f"{self._path}: record {clip}, {entry.name}, is damaged: {reason}; {AGAIN}"
+                f"{self._path}: record {clip}, {entry.name}, is damaged: {error}; {AGAIN}"
             ) from error
         if name != entry.name or shape != (entry.length, *self._frame):
             raise UserError(
@@ -136,16 +128,9 @@ class CheckedShard:
     def _record_starts(self) -> list[int]:
         """Where each record begins, in bytes. A `ValueError` if their lengths do not add up."""
         if self._starts is None:
-            starts: list[int] = []
-            position = 0
-            with self._path.open("rb") as file:
-                while position < self._shard.bytes and len(starts) < len(self._shard.clips):
-                    starts.append(position)
-                    file.seek(position)
-                    (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-                    position += HEAD + length + TAIL
-            if position != self._shard.bytes or len(starts) != len(self._shard.clips):
-                raise ValueError("the lengths of its records do not add up")
+            starts = record_starts(self._path)
+            if len(starts) != len(self._shard.clips):
+                raise ValueError("the number of its records is not as info.json says")
             self._starts = starts
         return self._starts
 

@@ -11,7 +11,14 @@ from typing import TypeVar
 import numpy as np
 
 from hvp.config import DataConfig
-from hvp.data.frame_cache import decode_all, salvaged_frames
+from hvp.data.frame_cache import (
+    FilesOf,
+    Reader,
+    decode_all,
+    files_of,
+    read_frames,
+    salvaged_frames,
+)
 from hvp.data.raw_frames import RawFrames
 from hvp.data.unusable import report_skipped, some_of, too_short
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video
@@ -32,16 +39,27 @@ class VideoFiles:
         config: frame size, channels, `max_video_len`, `unusable_videos`, cache.
         seq_len: videos with fewer frames are unusable.
         root: names are relative to this folder.
+        read, files: give the frames of what `read_video` cannot read, and the files that they are
+            in; nothing of it is salvaged.
     """
 
-    def __init__(self, paths: Sequence[Path], config: DataConfig, seq_len: int, root: Path):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        config: DataConfig,
+        seq_len: int,
+        root: Path,
+        read: Reader = read_frames,
+        files: FilesOf = files_of,
+    ):
         self.names: list[str] = []
         self.lengths: list[int] = []
         self.skipped: list[str] = []
         self._frames: list[RawFrames] = []
         short: list[int] = []
-        decoded = decode_all(list(paths), config)
-        if config.unusable_videos == "salvage":
+        decoded = decode_all(list(paths), config, read, files)
+        plain = read is read_frames
+        if plain and config.unusable_videos == "salvage":
             decoded = _salvaged(paths, decoded, config)
         for path, result in zip(paths, decoded, strict=True):
             if isinstance(result, UserError):
@@ -59,7 +77,7 @@ class VideoFiles:
         broken = [p for p, e in zip(paths, decoded, strict=True) if isinstance(e, UserError)]
 
         def salvaged() -> bool:
-            again = decode_all(broken[:TRIED], config, salvaged_frames)
+            again = decode_all(broken[:TRIED], config, salvaged_frames) if plain else []
             return any(isinstance(found, Path) and _length(found) >= seq_len for found in again)
 
         report_skipped(self, len(paths), config.unusable_videos, root, short, salvaged)

@@ -23,12 +23,14 @@ class StandIn(NamedTuple):
         build: makes its files in a folder; `None` for data that are generated.
         train, test: names of its videos, in order.
         frames: of each video.
+        val: as `train`, where it has a split of its own for it.
     """
 
     build: Callable[[Path], None] | None
     train: list[str]
     test: list[str]
     frames: int = FRAMES
+    val: list[str] | None = None
 
 
 def video(path: Path, level: int = 100, frames: int = FRAMES) -> None:
@@ -92,6 +94,79 @@ def taxibj(folder: Path) -> None:
     taxi_file(folder / "BJ16_M32x32_T30_InOut.h5", ["20160301"])
 
 
+def robot_frames(seed: int, frames: int = 30) -> np.ndarray:
+    """A square that moves over a grey level: uint8 `(frames, 64, 64, 3)`."""
+    video = np.full((frames, 64, 64, 3), 20 + 30 * seed, np.uint8)
+    for time, frame in enumerate(video):
+        frame[20:30, time : time + 10] = (250, 120, 7 * time)
+    return video
+
+
+def bair_example(frames: np.ndarray) -> bytes:
+    """A record as BAIR's authors write them: raw frames, a feature for each."""
+    import tensorflow as tf
+
+    features = {}
+    for time, frame in enumerate(frames):
+        for camera, picture in (("image_aux1", frame), ("image_main", 255 - frame)):
+            content = tf.train.BytesList(value=[picture.tobytes()])
+            features[f"{time}/{camera}/encoded"] = tf.train.Feature(bytes_list=content)
+        position = tf.train.FloatList(value=[0.1 * time, 0.2, 0.3])
+        features[f"{time}/endeffector_pos"] = tf.train.Feature(float_list=position)
+        action = tf.train.FloatList(value=[0.0, 0.1, 0.2, 0.3])
+        features[f"{time}/action"] = tf.train.Feature(float_list=action)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def write_records(path: Path, records: list[bytes]) -> None:
+    import tensorflow as tf
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def bair(folder: Path) -> None:
+    names = ["train/traj_0_to_1", "train/traj_10_to_11", "test/traj_0_to_1"]
+    for number, name in enumerate(names):
+        records = [bair_example(robot_frames(2 * number + i)) for i in range(2)]
+        write_records(folder / f"softmotion30_44k/{name}.tfrecords", records)
+
+
+def snippet(folder: Path, city: str, sequence: int, first: int, level: int) -> None:
+    """30 pictures of a snippet of Cityscapes, 64x32 for 2048x1024."""
+    (folder / city).mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + 30):
+        frame = np.full((32, 64, 3), level + number - first, np.uint8)
+        name = f"{city}_{sequence:06}_{number:06}_leftImg8bit.png"
+        Image.fromarray(frame).save(folder / city / name)
+
+
+CITY_SNIPPETS = [
+    ("train", "aachen", 0, 0, 20),
+    ("train", "aachen", 1, 0, 60),
+    ("train", "hamburg", 0, 12, 100),
+    ("train", "hamburg", 0, 42, 130),  # it follows without a gap
+    ("val", "munster", 0, 0, 160),
+    ("test", "bonn", 0, 275, 200),
+]
+
+
+def cityscapes(folder: Path) -> None:
+    for split, *what in CITY_SNIPPETS:
+        snippet(folder / "leftImg8bit_sequence" / split, *what)
+
+
+def city_names(split: str) -> list[str]:
+    """First frames of the snippets, as they are named."""
+    return [
+        f"leftImg8bit_sequence/{split}/{city}/{city}_{sequence:06}_{first:06}_leftImg8bit.png"
+        for own, city, sequence, first, _ in CITY_SNIPPETS
+        if own == split
+    ]
+
+
 def prepared(folder: Path) -> None:
     source = folder.with_name(f"{folder.name}-source")
     videos(["train/a.mp4", "train/b.mp4", "test/c.mp4"])(source)
@@ -137,6 +212,15 @@ STAND_INS: dict[str, StandIn] = {
     ),
     "davis": StandIn(
         davis, ["JPEGImages/480p/camel", "JPEGImages/480p/bear"], ["JPEGImages/480p/bus"]
+    ),
+    "bair": StandIn(
+        bair,
+        [f"train/traj_{name}.tfrecords/{i}" for name in ("0_to_1", "10_to_11") for i in range(2)],
+        [f"test/traj_0_to_1.tfrecords/{i}" for i in range(2)],
+        30,
+    ),
+    "cityscapes": StandIn(
+        cityscapes, city_names("train"), city_names("test"), 30, city_names("val")
     ),
     "moving_shapes": StandIn(None, *SHAPES),
     "forking_shapes": StandIn(None, *SHAPES),

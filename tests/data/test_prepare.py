@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from hvp.__main__ import main
 from hvp.config import DataConfig
@@ -424,3 +425,28 @@ def test_a_full_disk_is_one_line(official, tmp_path, capsys, monkeypatch):
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith(f"error: cannot write to {tmp_path / 'kth'}")
     assert "No space left" in message
+
+
+def test_sixteen_bits(tmp_path, capsys):
+    """Refused with the flag that takes them, in arrays and in pictures; its use is recorded."""
+    levels = np.linspace(0, 65535, 6).round().astype(np.uint16)
+    (tmp_path / "raw/train").mkdir(parents=True)
+    np.save(tmp_path / "raw/train/a.npy", levels[:, None, None] * np.ones((8, 8), np.uint16))
+    (tmp_path / "raw/test/b").mkdir(parents=True)
+    for number, level in enumerate(levels):
+        picture = np.full((8, 8), level, np.uint16)
+        Image.fromarray(picture).save(tmp_path / f"raw/test/b/{number}.png")
+    command = ["prepare", "folder", "--source", str(tmp_path / "raw"), "--size", "8"]
+    command += ["--channels", "1", "--out"]
+    assert main([*command, str(tmp_path / "refused")]) == 2
+    told = capsys.readouterr().err
+    assert told.count("of prepare: --sixteen-bit scale) takes 0 to 65535") >= 2
+    assert main([*command, str(tmp_path / "made"), "--sixteen-bit", "scale"]) == 0
+    info = json.loads((tmp_path / "made/info.json").read_text())
+    assert info["options"]["sixteen_bit"] == "scale"
+    settings = {"height": 8, "width": 8, "channels": 1, "datadir": str(tmp_path / "made")}
+    for split in ("train", "test"):
+        source = open_source(DataConfig(dataset="folder", **settings), split, 6, 0)
+        assert source.read(0, 0, 6)[:, 4, 4, 0].tolist() == [0, 51, 102, 153, 204, 255]
+    assert main([*command, str(tmp_path / "made")]) == 2
+    assert "made of another data set or with other options" in capsys.readouterr().err

@@ -32,6 +32,8 @@ DATA_SETS = Registry(
         "minerl": "hvp.data.sources.minerl:MineRL",
         "ucf101": "hvp.data.sources.ucf101:UCF101",
         "sky": "hvp.data.sources.sky:Sky",
+        "bair": "hvp.data.sources.bair:BAIR",
+        "cityscapes": "hvp.data.sources.cityscapes:Cityscapes",
         "davis": "hvp.data.sources.davis:DAVIS",
         "moving_shapes": "hvp.data.sources.moving_shapes:MovingShapes",
         "forking_shapes": "hvp.data.sources.forking_shapes:ForkingShapes",
