@@ -24,7 +24,7 @@ from hvp.evaluation.comparison_rows import (
     table_cells,
 )
 from hvp.evaluation.comparison_run import Outcome
-from hvp.evaluation.plain import number
+from hvp.evaluation.plain import fact, number
 from hvp.evaluation.scores import Scores
 from hvp.metrics.statistics import CONFIDENCE
 from hvp.provenance import made_with
@@ -67,13 +67,34 @@ def write_comparison(
         (folder / f"{stem}.json").write_text(text, encoding="utf-8")
         _write_table(rows, outcomes, folder / f"{stem}.csv")
         table = markdown_table(outcomes, rows, reported)
-        (folder / f"{stem}.md").write_text(table, encoding="utf-8")
+        origin = _origin(outcomes, about, made_by) if made_by else ""
+        (folder / f"{stem}.md").write_text(table + origin, encoding="utf-8")
         _write_curves(scored, folder / "curves.csv")
         save_panels(_panels(scored), folder / "curves.png")
         _draw_examples(scored, folder / "examples.png")
         page = folder / f"{stem}.html"
         page.write_text(_page(outcomes, rows, title, about, stem, reported), encoding="utf-8")
     return page
+
+
+def _origin(
+    outcomes: Sequence[Outcome],
+    about: Mapping[str, Mapping[str, Any]],
+    made_by: Mapping[str, str],
+) -> str:
+    """Below the table in Markdown: protocol, intervals, and what each row is of."""
+    scores = baseline_scores(outcomes)
+    keys = list(next(iter(about.values())))
+    lines = [["", *keys, "updates made"], ["---"] * (len(keys) + 2)]
+    for outcome in outcomes:
+        facts = about.get(outcome.name, {})
+        lines.append([outcome.name, *(str(facts.get(key, "")) for key in keys), str(outcome.step)])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    made = ", ".join(f"{key} `{value}`" for key, value in made_by.items())
+    return (
+        f"\n{scores.protocol}. In brackets: differences from {outcomes[0].name}. Intervals: "
+        f"{CONFIDENCE}.\n\n{table}\n{made}.\n"
+    )
 
 
 def _record(
@@ -127,6 +148,9 @@ def _write_table(
             for key, row in measures.items():
                 values = [_finite(value) for value in dataclasses.astuple(row)]
                 writer.writerow([name, steps[name], key, *values])
+        for outcome in outcomes:
+            for key, value in outcome.scores.facts.items() if outcome.scores else ():
+                writer.writerow([outcome.name, outcome.step, key, value])
 
 
 def _write_curves(scored: Mapping[str, Scores], path: Path) -> None:
@@ -197,7 +221,7 @@ def _page(
                 "parameters": f"{outcome.parameters:,}",
                 "problem": outcome.problem,
                 "cells": table_cells(rows.get(outcome.name, {}), scores.measures),
-                "facts": [f"{outcome.scores.facts[key]:.3f}" for key in facts]
+                "facts": [fact(outcome.scores.facts.get(key)) for key in facts]
                 if outcome.scores
                 else [],
             }

@@ -10,7 +10,7 @@ import numpy as np
 
 from hvp.errors import UserError
 from hvp.evaluation.comparison_run import Outcome
-from hvp.evaluation.plain import with_interval
+from hvp.evaluation.plain import fact, with_interval
 from hvp.evaluation.scores import Measure, Scores
 from hvp.metrics.statistics import mean_and_interval
 
@@ -115,7 +115,7 @@ def markdown_table(
             continue
         cells = table_cells(rows[outcome.name], scores.measures)
         shown = [cell.mean + (f" ({cell.marked})" if cell.difference else "") for cell in cells]
-        facts = [f"{outcome.scores.facts[fact]:.3f}" for fact in scores.facts]
+        facts = [fact(outcome.scores.facts.get(key)) for key in scores.facts]
         lines.append([outcome.name, *shown, *facts])
     lines.append([scores.reference, *reference_cells(scores), *[""] * len(scores.facts)])
     for row in reported:

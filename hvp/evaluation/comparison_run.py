@@ -19,6 +19,7 @@ import keras
 from hvp.config import ExperimentConfig
 from hvp.data.video_split import VideoSplit, evaluation_split
 from hvp.errors import UserError
+from hvp.evaluation.cost import CostMeter
 from hvp.evaluation.generated_motion import scores_of_generator
 from hvp.evaluation.open_loop import OpenLoopSettings, evaluate
 from hvp.evaluation.scores import Scores, read_scores, scores_of_predictions
@@ -32,7 +33,7 @@ FREE_DATA = {
     "seq_len", "random_start", "clips_per_video", "max_video_len", "unusable_videos", "masks",
     "cache_dir", "train_videos", "validation_share",
 }  # fmt: skip
-SCORES_VERSION = 1  # raise it whenever scores are made in another way
+SCORES_VERSION = 2  # raise it whenever scores are made in another way
 
 Train = Callable[[ExperimentConfig, Path], Path]
 
@@ -150,7 +151,7 @@ def _told(config: ExperimentConfig) -> dict[str, Any]:
 
 def _as_outcome(name: str, scores: Scores) -> Outcome:
     facts = dict(scores.facts)
-    step, parameters = (int(facts.pop(key)) for key in ("step", "parameters"))
+    step, parameters = (int(facts.pop(key) or 0) for key in ("step", "parameters"))
     return Outcome(name, dataclasses.replace(scores, facts=facts), step, parameters)
 
 
@@ -190,4 +191,4 @@ def score(config: ExperimentConfig, model: VideoModel) -> Scores:
     )
     windows = split.choose_windows(wanted.num_examples, wanted.windows)
     batches = split.evaluation_batches(wanted.batch_size, windows=windows)
-    return scores_of_predictions(evaluate(model, batches, settings))
+    return scores_of_predictions(evaluate(model, batches, settings, cost=CostMeter(model)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -71,6 +72,7 @@ class CostMeter:
 
     def __init__(self, model: VideoModel) -> None:
         self._model = model
+        _forget_peak()
         self._gpus = tf.config.list_logical_devices("GPU")
         for gpu in self._gpus:
             tf.config.experimental.reset_memory_stats(_memory_name(gpu))
@@ -144,6 +146,12 @@ class CostMeter:
             return None, "process"
         unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "process"
+
+
+def _forget_peak() -> None:
+    """Has the system count the process's peak memory from here on, where it can."""
+    with contextlib.suppress(OSError):  # Linux alone has the file
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def device_name() -> str:

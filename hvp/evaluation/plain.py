@@ -40,3 +40,8 @@ def with_interval(mean: float | None, interval: float | None, decimals: int, sig
     if interval is None or not math.isfinite(interval):
         return text
     return f"{text} ± {interval:.{decimals}f}"
+
+
+def fact(value: float | None) -> str:
+    """A number without an interval, in four digits; a dash where there is none."""
+    return "–" if value is None else f"{value:.4g}"

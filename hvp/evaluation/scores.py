@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 
 from hvp.drawing.examples import Example
+from hvp.evaluation.cost import Cost
 from hvp.evaluation.open_loop import OpenLoopResult
+from hvp.evaluation.plain import number
 from hvp.evaluation.recursion import high_frequency_energy
 from hvp.files import replacing
+from hvp.metrics.ensemble.registry import SCORES
 from hvp.metrics.registry import METRICS
 
+FORECAST_SCORES, RATIOS = ("crps", "energy"), ("spread_skill", "diversity")
+POINT_FORECASTS = (
+    "CRPS and energy score judge the samples as a forecast; those of a deterministic model, or of "
+    "one sample, are its mean absolute and root mean squared error"
+)
 SCORES_FILE = "scores.json"
 EXAMPLE_FILE = "example.npz"
 
@@ -53,7 +61,7 @@ class Scores:
         reference: what the measures' references are of.
         videos: that the examples are of; those of one video follow each other.
         measures: key -> `Measure`.
-        facts: further numbers by their label, without interval.
+        facts: further numbers by their label, without interval; None where one does not apply.
         protocol: what decides the numbers, in words.
         example: for pictures.
     """
@@ -61,7 +69,7 @@ class Scores:
     reference: str
     videos: list[str]
     measures: dict[str, Measure]
-    facts: dict[str, float]
+    facts: dict[str, float | None]
     protocol: str
     example: Example
 
@@ -92,7 +100,10 @@ def read_scores(folder: Path, fingerprint: str) -> Scores | None:
 
 
 def scores_of_predictions(result: OpenLoopResult) -> Scores:
-    """Of an open-loop evaluation: every metric, over the samples' mean and the best of several."""
+    """Of an open-loop evaluation: every metric, over the samples' mean and the best of several.
+
+    And the scorecard: CRPS and energy score of the samples as a forecast, spread against skill.
+    """
     kinds = {"mean": ""}
     if result.settings.num_samples > 1:
         kinds["best"] = f", best of {result.settings.num_samples}"
@@ -101,6 +112,7 @@ def scores_of_predictions(result: OpenLoopResult) -> Scores:
         for metric in result.curves
         for kind, words in kinds.items()
     }
+    measures |= {score: _of_samples(result, score) for score in FORECAST_SCORES}
     spectrum = result.spectra["spatial"]
     energy = {kind: high_frequency_energy(spectrum, kind) for kind in ("truth", "prediction")}
     settings = result.settings
@@ -108,12 +120,16 @@ def scores_of_predictions(result: OpenLoopResult) -> Scores:
         reference="copy last frame",
         videos=result.videos,
         measures=measures,
-        facts={"high frequencies / truth's": energy["prediction"] / energy["truth"]},
+        facts={
+            "high frequencies / truth's": energy["prediction"] / energy["truth"],
+            **{f"{SCORES[ratio].label} (1: honest)": _ratio(result, ratio) for ratio in RATIOS},
+            **_cost_facts(result.cost),
+        },
         protocol=(
             f"{settings.context} frames of context, {settings.horizon} predicted, "
             f"{settings.num_samples} sample{'s' * (settings.num_samples > 1)}; "
             f"{result.num_examples} contexts of {result.num_videos} test videos; protocol "
-            f"{settings.protocol}"
+            f"{settings.protocol}; {POINT_FORECASTS}"
         ),
         example=result.gallery[0],
     )
@@ -135,3 +151,40 @@ def _measure(result: OpenLoopResult, metric: str, kind: str, words: str) -> Meas
         reference=columns["copy_last"],
         reference_curve=result.curves[metric]["copy_last"].mean.tolist(),
     )
+
+
+def _of_samples(result: OpenLoopResult, score: str) -> Measure:
+    """A score of the scorecard; between the frames that were scored its curve is straight."""
+    card, frames = result.scorecard, np.arange(result.settings.horizon)
+    parts, steps = card.scores[score], card.steps[score]
+
+    def over_horizon(values: np.ndarray) -> list[float]:
+        return np.interp(frames, steps, values).tolist()
+
+    return Measure(
+        label=f"{SCORES[score].label}, samples",
+        higher_is_better=False,
+        decimals=4,
+        axis="predicted frame",
+        values=card.examples[score]["score"],
+        curve=over_horizon(parts["score"].mean),
+        interval=over_horizon(parts["score"].interval),
+        reference=card.examples[score]["copy_last"],
+        reference_curve=over_horizon(parts["copy_last"].mean),
+    )
+
+
+def _ratio(result: OpenLoopResult, name: str) -> float | None:
+    found = result.scorecard.ratios.get(name)
+    return None if found is None else number(found.overall)
+
+
+def _cost_facts(cost: Cost | None) -> dict[str, float | None]:
+    if cost is None:
+        return {}
+    flops = cost.flops_per_frame
+    return {
+        "GFLOP a frame": None if flops is None else flops / 1e9,
+        "frames a second": 1000 / cost.milliseconds_per_frame,
+        f"GiB, peak of the {cost.memory_of}": cost.peak_memory_gib,
+    }

@@ -99,8 +99,8 @@ def test_what_is_no_video_has_its_own_line(tmp_path):
     for name, message in (
         ("page.mp4", "is a text file, not a video; it begins with '<!DOCTYPE html> <title>404"),
         ("sound.mp4", "holds sound and no pictures"),
-        ("deep", "more than 8 bits a pixel; --set data.sixteen_bit=scale takes"),
-        ("deep.npy", "holds uint16; --set data.sixteen_bit=scale takes"),
+        ("deep", "more than 8 bits a pixel; --set data.sixteen_bit=scale"),
+        ("deep.npy", "holds uint16; --set data.sixteen_bit=scale"),
     ):
         with pytest.raises(UserError, match=message):
             read_video(tmp_path / name)

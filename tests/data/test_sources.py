@@ -197,8 +197,8 @@ def test_folder_without_splits(tmp_path, config):
 
 
 def test_unknown_data_set(config):
-    with pytest.raises(UserError, match=r"data.dataset is 'cars'; valid: moving_mnist, kth"):
-        open_source(config(dataset="cars"), "train", 5, 0)
+    with pytest.raises(UserError, match=r"data.dataset is 'xylophones'; valid: moving_mnist, kth"):
+        open_source(config(dataset="xylophones"), "train", 5, 0)
     with pytest.raises(UserError, match=r"data.dataset is 'maze'; did you mean 'mazes'\?"):
         open_source(config(dataset="maze"), "train", 5, 0)
 

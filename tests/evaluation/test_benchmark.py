@@ -20,7 +20,7 @@ settings:
   data: {dataset: forking_shapes, datadir: null, height: 16, width: 16, seq_len: 20, test_videos: 3,
          train_videos: 8, validation_share: 0.0}
   training: {batch_size: 2, gifs_every: 0, validate_every: 0}
-  evaluation: {context: 10, seq_len: 20, num_examples: 3, num_samples: 1, metrics: [mse]}
+  evaluation: {context: 10, seq_len: 20, num_examples: 3, num_samples: 1, metrics: [mse, mae]}
 models:
   small:
     base: convlstm_demo
@@ -91,6 +91,16 @@ def test_what_is_finished_is_not_done_again(path, tmp_path):
     table = page.with_suffix(".md").read_text()
     assert "theirs, reported: a paper | 0.5" in table
     assert "training (minutes)" in table
+    # A deterministic model's CRPS is its mean absolute error, and the table says so.
+    for row in record["experiments"].values():
+        assert row["results"]["crps"]["mean"] == pytest.approx(row["results"]["mae"]["mean"], 1e-5)
+        assert row["facts"]["GFLOP a frame"] > 0
+        assert row["facts"]["frames a second"] > 0
+        assert row["facts"]["spread / skill (1: honest)"] is None
+    assert "CRPS, samples" in table
+    assert "are its mean absolute and root mean squared error" in table
+    assert all(row["changes"]["sha256"] in table for row in record["experiments"].values())
+    assert "command `hvp benchmark`" in table
     assert "theirs, reported: a paper" in page.read_text()
     law = json.loads((page.parent / "law/law.json").read_text())
     assert {"small", "longer", "oracle"} <= set(law["forecasts"])

@@ -18,6 +18,7 @@ from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import ClusteredMean, Curve, CurveTally, RatioTally
 
 PARTS = ("score", "spread", "reliability")
+PARTS_OF_EXAMPLES = ("score", "copy_last")
 # Of the horizon, evenly: long ones need no curve of every frame. Of each context at most this many
 # predicted frames are kept until all its samples are there, whatever N is.
 STEPS = 32
@@ -69,6 +70,8 @@ class Scorecard:
         best_of: metric -> its curve over n; `squared_error` is of the scored steps, with the
             calibrated model's; empty for a point forecast.
         regions: `None` for a point forecast.
+        examples: score -> `score` and, where it is known, `copy_last` -> means over the steps, one
+            an example.
     """
 
     num_samples: int
@@ -79,6 +82,7 @@ class Scorecard:
     ranks: dict[str, RankHistogram]
     best_of: dict[str, BestOf]
     regions: Regions | None
+    examples: dict[str, dict[str, list[float]]] = dataclasses.field(default_factory=dict)
 
 
 class ScorecardTally:
@@ -114,6 +118,7 @@ class ScorecardTally:
         self._best_of: dict[str, ClusteredMean] = {}
         self._calibrated = ClusteredMean()
         self._maps: np.ndarray | None = None  # (2, height, width)
+        self._examples: dict[str, dict[str, list[float]]] = {}
         self._frames = 0
 
     def keep(self, predicted: tf.Tensor) -> None:
@@ -175,8 +180,11 @@ class ScorecardTally:
 
     def _add(self, name: str, parts: Mapping[str, np.ndarray], videos: Sequence[str]) -> None:
         tallies = self._scores.setdefault(name, {part: CurveTally() for part in parts})
+        of_examples = self._examples.setdefault(name, {})
         for part, values in parts.items():
             tallies[part].update(np.asarray(values), videos)
+            if part in PARTS_OF_EXAMPLES:
+                of_examples.setdefault(part, []).extend(np.asarray(values).mean(1).tolist())
 
     def result(self) -> Scorecard:
         """Of all batches so far, at least one."""
@@ -199,6 +207,7 @@ class ScorecardTally:
             ranks={name: tally.histogram() for name, tally in self._ranks.items()},
             best_of={name: self._curve_over_n(name) for name in self._best_of},
             regions=None if self._maps is None else Regions(*np.sqrt(self._maps / self._frames)),
+            examples=self._examples,
         )
 
     def _curve_over_n(self, name: str) -> BestOf:
