@@ -88,35 +88,47 @@ def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _timed(train: Train) -> Train:
-    """`train`, which adds up the minutes of all its sessions beside the run."""
+    """`train`, which adds up the time of all its sessions beside the run.
+
+    On a machine that does other work as well, only the processors' time says what it cost.
+    """
 
     def timed(config: ExperimentConfig, logdir: Path) -> Path:
-        start = time.monotonic()
+        clocks = {"minutes": time.monotonic, "cpu_minutes": time.process_time}
+        start = {name: clock() for name, clock in clocks.items()}
         try:
             return train(config, logdir)
         finally:
-            minutes = _minutes(logdir / config.name) + (time.monotonic() - start) / 60
-            if (logdir / config.name).is_dir():
-                with replacing(logdir / config.name / TIME_FILE) as temporary:
-                    temporary.write_text(json.dumps({"minutes": minutes}))
+            folder = logdir / config.name
+            spent = _time_spent(folder)
+            for name, clock in clocks.items():
+                spent[name] += (clock() - start[name]) / 60
+            if folder.is_dir():
+                with replacing(folder / TIME_FILE) as temporary:
+                    temporary.write_text(json.dumps(spent))
 
     return timed
 
 
-def _minutes(folder: Path) -> float:
+def _time_spent(folder: Path) -> dict[str, float]:
+    """Minutes of training, on the clock and of the processors."""
+    spent = {"minutes": 0.0, "cpu_minutes": 0.0}
     try:
-        return float(json.loads((folder / TIME_FILE).read_text())["minutes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        stored = json.loads((folder / TIME_FILE).read_text())
+        return {name: float(stored.get(name, 0.0)) for name in spent}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return spent
 
 
 def _with_facts(outcome: Outcome, logdir: Path) -> Outcome:
     if outcome.scores is None:
         return outcome
+    spent = _time_spent(logdir / outcome.name)
     facts = {
         **outcome.scores.facts,
         "million parameters": outcome.parameters / 1e6,
-        "training (minutes)": _minutes(logdir / outcome.name),
+        "training (minutes)": spent["minutes"],
+        "training (CPU minutes)": spent["cpu_minutes"],
     }
     return dataclasses.replace(outcome, scores=dataclasses.replace(outcome.scores, facts=facts))
 

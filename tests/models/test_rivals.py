@@ -90,9 +90,9 @@ def test_scheduled_sampling_falls_with_the_updates():
 
 
 def test_stages_of_svg_follow_the_size():
-    assert stage_filters(64) == [64, 128, 256, 512]
-    assert stage_filters(32) == [64, 128, 256]
-    assert stage_filters(128) == [64, 128, 256, 512, 512]
+    assert stage_filters(64, 64) == [64, 128, 256, 512]
+    assert stage_filters(32, 16) == [16, 32, 64]
+    assert stage_filters(128, 64) == [64, 128, 256, 512, 512]
     with pytest.raises(ValueError, match="power of two"):
         hvp.models.SVGLP(height=48, width=48)
 

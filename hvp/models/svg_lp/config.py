@@ -17,6 +17,8 @@ class SVGLPConfig:
     """Frames after which training keeps the skips as they are."""
     backbone: Literal["dcgan", "vgg"] = "dcgan"
     """Encoder and decoder: dcgan (strided convolutions) or vgg (pooling)."""
+    filters: Size = 64
+    """Features of the encoder's first stage; later ones have up to eight times as many."""
     code_size: Size = 128
     """Values of a frame's code."""
     latent_size: Size = 10

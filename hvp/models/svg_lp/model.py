@@ -65,8 +65,8 @@ class SVGLP(VideoModel):
                 f"{SMALLEST_FRAME}, received height={size}, width={self.width}"
             )
         latents = [s.latent_size, s.latent_size]  # means and logarithms of variances
-        self.encoder = FrameEncoder(size, s.code_size, s.backbone, name="encoder")
-        self.decoder = FrameDecoder(size, self.channels, s.backbone, name="decoder")
+        self.encoder = FrameEncoder(size, s.code_size, s.backbone, s.filters, name="encoder")
+        self.decoder = FrameDecoder(size, self.channels, s.backbone, s.filters, name="decoder")
         self.predictor = Recurrent(
             s.recurrent_size, s.predictor_cells, [s.code_size], name="predictor"
         )

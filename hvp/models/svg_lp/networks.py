@@ -17,16 +17,16 @@ from keras import layers
 
 from hvp.layers.convolution import batch_norm
 
-BASE_FILTERS, MOST_FILTERS = 64, 512
+WIDEST = 8  # times the first stage's features
 LEAKY_SLOPE = 0.2
 WEIGHT_STDDEV = 0.02  # of all weights at the start, and of norm gains around 1
 SMALLEST = 4  # height and width that the last stage leaves
 
 
-def stage_filters(size: int) -> list[int]:
-    """Features of each stage of a frame's encoder; 64, 128, 256, 512 for 64x64 frames."""
+def stage_filters(size: int, first: int) -> list[int]:
+    """Features of each stage of a frame's encoder; 64, 128, 256, 512 for 64x64 frames and 64."""
     stages = int(math.log2(size // SMALLEST))
-    return [min(BASE_FILTERS * 2**i, MOST_FILTERS) for i in range(stages)]
+    return [first * min(2**i, WIDEST) for i in range(stages)]
 
 
 def _normal(mean: float = 0.0) -> keras.initializers.Initializer:
@@ -101,9 +101,11 @@ class FrameEncoder(layers.Layer):
     The skips are the stages' outputs, the largest first.
     """
 
-    def __init__(self, size: int, code_size: int, backbone: str, **kwargs: Any) -> None:
+    def __init__(
+        self, size: int, code_size: int, backbone: str, first_filters: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        filters = stage_filters(size)
+        filters = stage_filters(size, first_filters)
         self.pooled = backbone == "vgg"
         if self.pooled:
             self.stages = [
@@ -131,9 +133,11 @@ class FrameEncoder(layers.Layer):
 class FrameDecoder(layers.Layer):
     """The mirror image: a code and the encoder's skips to a frame in (0, 1)."""
 
-    def __init__(self, size: int, channels: int, backbone: str, **kwargs: Any) -> None:
+    def __init__(
+        self, size: int, channels: int, backbone: str, first_filters: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        filters = stage_filters(size)
+        filters = stage_filters(size, first_filters)
         self.pooled = backbone == "vgg"
         self.foot = Normalised(_transposed(filters[-1], SMALLEST, padding="valid"), name="foot")
         self.stages = []
