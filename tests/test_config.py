@@ -169,8 +169,7 @@ def test_what_is_saved_loads_equal(tmp_path):
         ("data: {channels: 1.0}", "'data.channels' must be one of 1, 3, found 1.0"),
         (r'data: {datadir: "a\0b"}', "data: datadir must be the name of a file"),
         (
-            "a0: &a0 {x: 1}\n"
-            + "".join(f"a{i + 1}: &a{i + 1} {{<<: [{f'*a{i}, ' * 10}]}}\n" for i in range(12)),
+            f"model: {{{', '.join(f'a{i}: 1' for i in range(10001))}}}",
             "more than 10000 keys in one place",
         ),
         ("model: {levels: 12}", "the slowest level would tick every 3.6e+08 frames"),
@@ -195,6 +194,15 @@ def test_mistakes_are_one_line_that_names_file_and_key(tmp_path, text, expected)
     assert expected in message
     assert message.startswith(str(tmp_path))
     assert "\n" not in message
+
+
+def test_merged_keys_do_not_multiply(tmp_path):
+    """Ten to the twelve of them before PyYAML 6.0.4, which counts equal ones once."""
+    text = "a0: &a0 {x: 1}\n"
+    for i in range(12):
+        text += f"a{i + 1}: &a{i + 1} {{<<: [{', '.join([f'*a{i}'] * 10)}]}}\n"
+    with pytest.raises(UserError, match=r"more than 10000 keys in one place|unknown key 'a0'"):
+        load_config(written(tmp_path, text))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hvp.commands.options import (
 )
 from hvp.commands.parser import choice, choices, words
 from hvp.commands.predict import FORMATS
+from hvp.distances.protocols import FORMS
 from hvp.errors import UserError
 from hvp.files import require_writable
 from hvp.metrics.protocols import PROTOCOLS, find_protocol
@@ -48,6 +49,7 @@ FLAGS = {
     "metrics": "evaluation.metrics",
     "unusable_videos": "evaluation.unusable_videos",
     "fvd_weights": "evaluation.fvd_weights",
+    "features": "evaluation.fvd_features",
     "fvd_context": "evaluation.fvd_context",
     "use_obs": "model.use_obs",
 }
@@ -79,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fvd-weights",
         metavar="PATH",
         help="I3D, a Hub module's folder or a checkpoint: measures FVD (evaluation.fvd_weights)",
+    )
+    add(
+        "--features",
+        metavar="WHOSE",
+        help=f"measures distances of predictions on these: {FORMS} (evaluation.fvd_features)",
     )
     in_or_out = ("in", "out")
     add(
@@ -170,11 +177,18 @@ def _check(config: ExperimentConfig) -> None:
             "evaluation.metrics (--metrics): digit reads the one digit of each frame of "
             "data.dataset moving_mnist with data.num_digits 1 and data.datadir null; leave it out"
         )
-    if settings.fvd_weights is not None:
-        from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
+    features = _features(config)
+    if features is not None:
+        from hvp.distances.embedding import check_embedding
 
-        find_i3d_checkpoint(settings.fvd_weights, "--fvd-weights")
+        check_embedding(features, settings.fvd_weights, "--fvd-weights")
         _require_two(settings.num_examples, "--num-examples")
+
+
+def _features(config: ExperimentConfig) -> str | None:
+    """Whose features distances of predictions go by; `None` where they are not asked for."""
+    settings = config.evaluation
+    return settings.fvd_features or ("i3d" if settings.fvd_weights is not None else None)
 
 
 def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> Path:
@@ -217,7 +231,7 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     _print_summary(result)
     print(f"cost: {result.cost}")
     if fvd is not None:
-        print(f"{fvd['metric']}: {fvd['value']:.3f}")
+        print(f"{fvd['metric']}: {fvd['value']:.4g}")
     return page
 
 
@@ -269,22 +283,26 @@ def _about(config: ExperimentConfig, split: VideoSplit) -> dict[str, Any]:
 
 
 def _prediction_distance(config: ExperimentConfig, num_clips: int) -> PredictionDistance | None:
-    """What gathers FVD, if its weights are named; reads them before any frame is predicted."""
-    settings = config.evaluation
-    if settings.fvd_weights is None:
+    """What gathers FVD, if it is asked for; reads its network before any frame is predicted."""
+    settings, features = config.evaluation, _features(config)
+    if features is None:
         return None
-    from hvp.distances.i3d import I3D
+    from hvp.distances.embedding import load_embedding, min_frames
     from hvp.distances.of_predictions import PredictionDistance
 
     _require_two(num_clips, f"{SPLIT} split")
     horizon = settings.seq_len - settings.context
-    network = I3D(settings.fvd_weights)
-    return PredictionDistance(network, settings.context, horizon, settings.fvd_context)
+    network = load_embedding(features, settings.fvd_weights)
+    return PredictionDistance(
+        network, settings.context, horizon, settings.fvd_context, min_frames(features)
+    )
 
 
 def _require_two(contexts: int, of: str) -> None:
     if contexts < 2:
-        raise UserError(f"FVD (--fvd-weights) needs at least 2 contexts, found {contexts} ({of})")
+        raise UserError(
+            f"FVD (--features, --fvd-weights) needs at least 2 contexts, found {contexts} ({of})"
+        )
 
 
 def _fvd_record(distance: PredictionDistance, result: OpenLoopResult) -> dict[str, Any]:

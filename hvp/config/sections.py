@@ -214,5 +214,7 @@ class EvaluationConfig:
     """Broken or too short ones: error, skip, or salvage what decodes; with a report."""
     fvd_weights: Location | None = None
     """I3D's checkpoint: evaluation measures FVD; null: HVP_I3D_WEIGHTS."""
+    fvd_features: str | None = None
+    """Whose features FVD goes by: i3d, small, a .keras file, a SavedModel, module:function."""
     fvd_context: Literal["in", "out"] = "out"
     """Whether a prediction's FVD sees the context frames: in or out."""

@@ -82,8 +82,12 @@ def min_frames(spec: str) -> int:
     return _MIN_FRAMES.get(spec, 1)
 
 
-def check_embedding(spec: str, weights: str | Path | None) -> None:
+def check_embedding(spec: str, weights: str | Path | None, asked_by: str = "--weights") -> None:
     """What can be known of `load_embedding` before TensorFlow is imported.
+
+    Args:
+        spec, weights: as of `load_embedding`.
+        asked_by: the flag or key of `weights`, for messages.
 
     Raises:
         UserError: for features that are not there.
@@ -91,7 +95,7 @@ def check_embedding(spec: str, weights: str | Path | None) -> None:
     if spec == "i3d":
         from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
 
-        find_i3d_checkpoint(weights)
+        find_i3d_checkpoint(weights, asked_by)
     elif spec != "small":
         _kind(spec)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from hvp.config import ExperimentConfig
 from hvp.distances.clips import GeneratedClips, generates, training_clips
 from hvp.distances.distance import VideoDistance, record_of, record_path, write_record
-from hvp.distances.i3d import I3D
-from hvp.distances.i3d_checkpoint import find_i3d_checkpoint
+from hvp.distances.embedding import check_embedding, load_embedding, min_frames
 from hvp.distances.protocols import find_video_protocol
 from hvp.errors import UserError
 from hvp.models.base import VideoModel
@@ -19,10 +18,16 @@ def check_training_distance(config: ExperimentConfig) -> None:
     """Raises a `UserError` if FVD is asked for and cannot be measured; reads no weights yet."""
     if config.training.fvd_every:
         try:
-            find_video_protocol(config.training.fvd_protocol)
-            find_i3d_checkpoint(config.evaluation.fvd_weights, "evaluation.fvd_weights")
+            features = _features(config)
+            find_video_protocol(config.training.fvd_protocol, min_frames(features))
+            weights = config.evaluation.fvd_weights
+            check_embedding(features, weights, "evaluation.fvd_weights")
         except UserError as error:
             raise UserError(f"training.fvd_every is {config.training.fvd_every}: {error}") from None
+
+
+def _features(config: ExperimentConfig) -> str:
+    return config.evaluation.fvd_features or "i3d"
 
 
 class TrainingDistance:
@@ -54,8 +59,10 @@ class TrainingDistance:
                 "predictions with python eval_with_lpips.py --fvd-weights"
             )
         self.config, self.model, self.folder, self.report = config, model, folder, report
-        protocol = find_video_protocol(config.training.fvd_protocol)
-        self.distance = VideoDistance(I3D(config.evaluation.fvd_weights), protocol)
+        features = _features(config)
+        protocol = find_video_protocol(config.training.fvd_protocol, min_frames(features))
+        network = load_embedding(features, config.evaluation.fvd_weights)
+        self.distance = VideoDistance(network, protocol)
         real = training_clips(config, protocol, config.seed)
         self.about_real = dict(real.about)
         report(f"FVD: {self.distance.label}, every {config.training.fvd_every} steps")
@@ -78,5 +85,5 @@ class TrainingDistance:
             {"real": self.about_real, "fake": fake.about},
         )
         write_record(record, record_path(self.folder, step, self.distance.label))
-        self.report(f"step {step}  {record['metric']} {record['value']:.3f}")
+        self.report(f"step {step}  {record['metric']} {record['value']:.4g}")
         return {f"fvd/{record['metric']}": record["value"]}

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.distances.distance import record_of
+from hvp.distances.embedding import Embedding
 from hvp.distances.frechet import FeatureStatistics
-from hvp.distances.i3d import I3D
-from hvp.distances.protocols import VideoProtocol, check_frames
+from hvp.distances.protocols import MIN_FRAMES, VideoProtocol, check_frames
 from hvp.distances.sets import compare_sets
 from hvp.pixels import to_uint8
 
@@ -24,6 +24,7 @@ class PredictionDistance:
         context, horizon: frames shown and frames predicted.
         where: `in` compares whole videos, whose context frames are the same in both sets; `out`
             the predicted frames alone. The two are different measures: the name states which.
+        min_frames: that the network needs.
 
     Raises:
         UserError: if the clips are too short for the network.
@@ -35,10 +36,15 @@ class PredictionDistance:
     """
 
     def __init__(
-        self, network: I3D, context: int, horizon: int, where: Literal["in", "out"]
+        self,
+        network: Embedding,
+        context: int,
+        horizon: int,
+        where: Literal["in", "out"],
+        min_frames: int = MIN_FRAMES,
     ) -> None:
         self.network, self.context, self.horizon, self.where = network, context, horizon, where
-        check_frames(self.num_frames)
+        check_frames(self.num_frames, min_frames)
         self._real: list[np.ndarray] = []
         self._fake: list[np.ndarray] = []
 

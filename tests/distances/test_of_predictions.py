@@ -1,6 +1,7 @@
 """FVD of a predictor, alone and through `eval_with_lpips.py`."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -86,7 +87,29 @@ def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, ca
     assert fvd["metric"] in page
     assert "Kernel distance" in page
     assert "without the 2 of" in " ".join(page.split())
-    assert f"{fvd['metric']}: {fvd['value']:.3f}" in capsys.readouterr().out
+    assert f"{fvd['metric']}: {fvd['value']:.4g}" in capsys.readouterr().out
+
+
+def test_other_features_work_without_weights(run, monkeypatch, capsys):
+    """The small network, and a function of one's own, whose clips may be shorter than I3D's."""
+    monkeypatch.syspath_prepend(str(run))
+    (run / "means.py").write_text("def means(clips):\n    return clips.mean((1, 2, 4))\n")
+    arguments = ["evaluate", "--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
+    short = ["--eval-seq-len", "6", "--num-samples", "1"]
+    for features, ending in (("small", "_small"), ("means:means", "_features_")):
+        before = set(run.glob("eval_*"))
+        assert main([*arguments, *short, "--features", features]) == 0
+        (folder,) = set(run.glob("eval_*")) - before
+        fvd = json.loads((folder / "metrics.json").read_text())["fvd"]
+        assert fvd["metric"].startswith(f"fvd3_4f_context2out{ending}")
+        assert fvd["value"] > 0
+        page = " ".join((folder / "report.html").read_text().split())
+        assert "compare with nobody else" in page
+        shutil.rmtree(folder)
+    assert main([*arguments, "--features", "small", "--eval-seq-len", "5"]) == 2
+    assert "at least 4 frames, found 3" in capsys.readouterr().err
+    assert main([*arguments, "--features", "smal"]) == 2
+    assert "--features smal: there is no such thing; valid: i3d, small" in capsys.readouterr().err
 
 
 def test_missing_weights_and_too_few_contexts_are_errors(run, i3d_checkpoint, tmp_path, capsys):
