@@ -32,7 +32,8 @@ class BenchmarkConfig:
     settings: dict[str, Any] = field(default_factory=dict)
     """Sections of keys that differ from their bases in all models alike: data and evaluation."""
     reported: list[Any] = field(default_factory=list)
-    """Rows of the literature: model, source, protocol (section.key: value) and values."""
+    """Rows of the literature: model, source, protocol (section.key: value, or {not: value}) and
+    values."""
     law: bool = False
     """Whether samples are read against the law of forking_shapes, too."""
 
@@ -103,11 +104,13 @@ def _reported(row: Any, config: ExperimentConfig, origin: str) -> dict[str, Any]
     for key, value in row["protocol"].items():
         name, _, setting = str(key).partition(".")
         ours = getattr(getattr(config, name, None), setting, None)
-        if ours is None:
+        if not hasattr(getattr(config, name, None), setting):
             raise UserError(f"{origin}: protocol: unknown key {shown(key)}")
-        if ours != value:
+        excluded = isinstance(value, Mapping) and list(value) == ["not"]
+        if (ours == value["not"]) if excluded else (ours != value):
+            reported = f"not {value['not']!r}" if excluded else repr(value)
             raise UserError(
-                f"{origin}: was reported with {key} {value!r}, this benchmark has {ours!r}; "
+                f"{origin}: was reported with {key} {reported}, this benchmark has {ours!r}; "
                 "numbers of other protocols do not compare"
             )
     return dict(row)

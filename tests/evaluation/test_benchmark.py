@@ -72,6 +72,29 @@ def test_mistakes(path, old, new, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [
+        ("moving_mnist_published", "data.datadir=null"),
+        ("moving_mnist_published", "evaluation.protocol=default"),
+        ("moving_mnist_published", "evaluation.num_examples=100"),
+        ("moving_mnist_published", "data.num_digits=3"),
+        ("kth_published", "data.division=hierarchical"),
+        ("kth_published", "evaluation.seq_len=50"),
+        ("kth_published", "evaluation.windows=spread"),
+    ],
+)
+def test_reported_numbers_are_refused_beside_another_protocol(name, override):
+    reported = load_benchmark(name, ["data.datadir=/somewhere/else"]).reported
+    assert {row["model"] for row in reported} >= {"SimVP with gSTA", "TAU", "ConvLSTM-S", "PredRNN"}
+    assert all("video_benchmarks.md" in row["source"] for row in reported)
+    with pytest.raises(
+        UserError, match=rf"was reported with {override.partition('=')[0]} "
+    ) as caught:
+        load_benchmark(name, [override])
+    assert str(caught.value).endswith("numbers of other protocols do not compare")
+
+
 def test_what_is_finished_is_not_done_again(path, tmp_path):
     benchmark, trained = load_benchmark(path), []
 
