@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
+from tensorflow.python.distribute import cross_device_utils
 
 from hvp.errors import UserError
 
@@ -19,6 +20,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         UserError: `gpu` without one.
     """
+    _keep_collective_keys()
     if name == "multiworker":
         # First of all: listing devices starts TensorFlow, and its workers cannot connect after.
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -38,6 +40,16 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     # Keys of collectives are remembered for the process: a second model must not use the first's.
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _keep_collective_keys() -> None:
+    """Lets a collective keep the key that it got when its function was traced.
+
+    By default TensorFlow draws a key for every collective of every call and remembers each, so that
+    a worker grew by some 10 KiB a step. Keys of tracing ask that all workers trace the same
+    functions in the same order, as they do: every worker runs the same loop from the same step.
+    """
+    cross_device_utils.CollectiveReplicaLauncher._prefer_unique_instance_key = False
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -20,6 +20,8 @@ from hvp.training.peers import SILENCE, Peers
 from hvp.training.signals import Interrupted
 
 WORKER_GONE = 75  # EX_TEMPFAIL: start again later
+# What TensorFlow's collectives raise after it heard nothing of a worker for too long.
+LOST_TOUCH = (tf.errors.AbortedError, tf.errors.UnavailableError, tf.errors.DeadlineExceededError)
 
 
 def find_cluster(config: ExperimentConfig, cluster: Cluster | None) -> Cluster | None:
@@ -59,6 +61,10 @@ def together(
         hidden = WITHIN_TENSORFLOW.search(str(error))
         if hidden is None:
             time.sleep(SILENCE)  # a collective fails before its worker is known to be gone
+        if hidden is None and isinstance(error, LOST_TOUCH):
+            reason = "the workers lost touch with each other: suspended, or without a network"
+            peers.fail(reason)
+            _end(reason, folder)
         peers.fail(one_line(hidden[1] if hidden else error.message)[:300])
         raise
     except BaseException as error:

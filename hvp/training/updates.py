@@ -77,7 +77,8 @@ class _Program:
         self._run = tf.function(self._several if looped else self._one, reduce_retracing=True)
 
     def run(self, batches: Any, step: int, count: int) -> None:
-        first, count = (tf.constant(number, tf.int64) for number in (step + 1, count))
+        # Arrays: TensorFlow keeps every Python number that it ever made a tensor of.
+        first, count = (tf.constant(np.array(number, np.int64)) for number in (step + 1, count))
         # As long after the first call as before it, so that it is traced once.
         self._values, self._wrong = self._run(batches, first, count, self._wrong)
 

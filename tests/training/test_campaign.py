@@ -141,4 +141,6 @@ def test_two_workers_that_are_killed_end_as_if_nothing_had_been(tmp_path):
     assert_equal_runs(tmp_path / "killed", tmp_path / "whole")
     growth = (whole.memory[-1] - whole.memory[0]) / 2**20
     print(f"memory grew by {growth:.1f} MiB in the second half of {STEPS} steps")
-    assert growth < 30
+    assert (
+        growth < 12
+    )  # of the heap's pieces, by checkpoints; test_memory.py sees what is left behind

@@ -72,6 +72,24 @@ def test_a_dead_worker_ends_the_other_one(job, tmp_path):
 
 
 @pytest.mark.slow
+def test_workers_that_were_suspended_are_to_be_started_again(job, tmp_path):
+    """As a scheduler suspends a job, or a laptop sleeps: TensorFlow gives up after 10 s."""
+    processes = job("run", *ENDLESS)
+    wait_for_step(tmp_path / "run", 1)
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    time.sleep(25)
+    for process in processes:
+        process.send_signal(signal.SIGCONT)
+    for process in processes:
+        code, errors = outcome(process)
+        assert code == 75, errors
+        assert "Traceback" not in errors
+        step = newest_step(tmp_path / "run/tiny")
+        assert errors.endswith(f"start all workers again, the run goes on from step {step}\n")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
