@@ -14,6 +14,7 @@ import hvp
 from hvp.__main__ import main
 from hvp.commands.ablate import find_lpips
 from hvp.config import load_config
+from hvp.data.video_split import VideoSplit
 from hvp.drawing.examples import Example
 from hvp.errors import UserError
 from hvp.evaluation.comparison_report import write_comparison
@@ -241,6 +242,37 @@ def test_generated_videos_that_stand_still_show_it(configs):
     assert change.higher_is_better is None
     assert (change.axis, scores.measures["variety"].axis) == ("frames apart", "frame")
     assert scores.measures["variety"].values == [0.0] * 3
+    assert set(scores.facts.values()) == {None}  # three videos are no set
+
+
+class Honest:
+    """Generates videos of the law that the real ones are drawn from."""
+
+    def __init__(self, data):
+        self.split = VideoSplit(data, "train", seed=5)
+
+    def generate(self, count, frames, seed):
+        return next(iter(self.split.training_batches(count, start=seed[1])))
+
+
+class Frozen(Honest):
+    """The same videos' first frames, for ever."""
+
+    def generate(self, count, frames, seed):
+        return np.repeat(super().generate(count, frames, seed)[:, :1], frames, axis=1)
+
+
+def test_distances_tell_generators_apart_whose_frames_look_alike():
+    overrides = ["data.test_videos=16", "evaluation.num_examples=16", "data.seq_len=8"]
+    config = load_config("motion_gan_demo", overrides)
+    split = VideoSplit(config.data, "test", seed=config.seed)
+    honest, frozen = (
+        scores_of_generator(kind(config.data), split, config) for kind in (Honest, Frozen)
+    )
+    for label, factor in (("Fréchet distance", 2), ("kernel distance x 10⁶", 3)):
+        assert factor * honest.facts[label] < frozen.facts[label]
+    assert frozen.facts["precision"] < honest.facts["precision"]
+    assert "for 16 real videos of the training split" in honest.protocol
 
 
 def test_lpips_is_looked_for_where_it_is_measured_before_anything_is_trained(monkeypatch):
