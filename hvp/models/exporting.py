@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError, writing
 from hvp.models.arguments import check_counts
+from hvp.models.onnx_files import check_onnx, converting
 from hvp.models.seeds import example_seeds
 
 if TYPE_CHECKING:
@@ -118,7 +120,10 @@ class _Called(keras.Model):
 def _convert(model: VideoModel, program: Program, path: Path, format: str, verbose: bool) -> None:
     called, signature = _Called(model, program), program.inputs
     try:
-        keras.Model.export(called, path, format, verbose=verbose, input_signature=signature)
+        with converting() if format == "onnx" else nullcontext():
+            keras.Model.export(called, path, format, verbose=verbose, input_signature=signature)
+        if format == "onnx":
+            check_onnx(path)
     except ImportError as error:
         raise UserError(f"{path}: {format} needs a converter that is not here: {error}") from error
     except OSError:

@@ -25,8 +25,8 @@ from hvp.models.base import VideoModel
 KNOWN = {
     "CSVLogger": ("keras.callbacks:CSVLogger", ""),
     "ReduceLROnPlateau": ("keras.callbacks:ReduceLROnPlateau", ""),
-    "wandb": ("wandb.integration.keras:WandbMetricsLogger", "wandb"),
-    "mlflow": ("mlflow.keras:MlflowCallback", "mlflow"),
+    "wandb": ("hvp.training.trackers:wandb_logger", "wandb"),
+    "mlflow": ("hvp.training.trackers:mlflow_logger", "mlflow"),
 }
 RECORD_FILE = "validation.json"
 
@@ -40,23 +40,28 @@ def make_callbacks(training: TrainingConfig, folder: Path) -> list[keras.callbac
     Raises:
         UserError: for arguments that a callback does not take, and a package that is not here.
     """
-    return [_made(name, dict(given), folder) for name, given in training.callbacks.items()]
+    return [
+        _made(name, dict(given), folder, training) for name, given in training.callbacks.items()
+    ]
 
 
-def _made(name: str, given: dict[str, Any], folder: Path) -> keras.callbacks.Callback:
+def _made(
+    name: str, given: dict[str, Any], folder: Path, training: TrainingConfig
+) -> keras.callbacks.Callback:
     reference, package = KNOWN[name]
     module, _, attribute = reference.partition(":")
-    try:
-        callback = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"training.callbacks: {name} needs {package}: pip install {package} ({error})"
-        ) from error
+    callback = getattr(importlib.import_module(module), attribute)
     if name == "CSVLogger":
         given["filename"] = str(folder / given.get("filename", "log.csv"))
         given.setdefault("append", True)
+    if package:
+        given |= {"folder": folder, "training": training}
     try:
         return callback(**given)
+    except ImportError as error:
+        raise UserError(
+            f"training.callbacks: {name} needs {package}: pip install {package} ({error})"
+        ) from error
     except Exception as error:  # those of other packages raise anything
         raise UserError(f"training.callbacks: {name}: {' '.join(str(error).split())}") from error
 
