@@ -3,7 +3,7 @@
     python bench/frequency_nets.py [--only sdfnet]
 
 Moving MNIST sizes, 10 -> 10 frames of 64x64: the published width (64) at batch 1, 2 and 4, and the
-width 16 at batch 4. Beside them the originals in PyTorch, in matrix products (`timing.py`).
+width 16 at batch 4. Beside them the originals in PyTorch, in matrix products (`hvp.timing.clock`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import argparse
 import json
 from typing import Any
 
-from timing import HEAD, in_own_process, measure, peak_gib, shown
+from originals import HEAD, peak_gib, row_of, shown
+
+from hvp.timing.clock import measure
 
 FRAMES = 10
 # (family, width, batch) -> the original's train step and inference in products, peak GiB.
@@ -62,7 +64,7 @@ def main() -> None:
         if arguments.only not in (None, family):
             continue
         case = {"family": family, "width": width, "batch": batch, "repeats": arguments.repeats}
-        row = in_own_process(__file__, case)
+        row = row_of(__file__, case)
         for what, original in zip(("train step", "inference"), originals, strict=True):
             line = f"{family:7} {width:5} {batch:6}  {what:10}{shown(row[what], original)}"
             print(f"{line}   {row['gib']:5.2f} ({gib or '-'})", flush=True)

@@ -5,8 +5,8 @@
 Prints one row a case: the train step (sequence length 100, batch 1, 2, 4; graph mode), start-up to
 the first step, and open-loop evaluation (336 frames, context 36, batch 10, with frame metrics).
 `--likelihoods` times the train step at batch 1 with each of the decoder's distributions instead.
-Beside them the original graph (TensorFlow 2.15), in matrix products (`timing.py`), and the share of
-the machine's matrix-product speed that the train step reaches.
+Beside them the original graph (TensorFlow 2.15), in matrix products (`hvp.timing.clock`), and the
+share of the machine's matrix-product speed that the train step reaches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import time
 
 STARTED = time.perf_counter()
 
-from timing import HEAD, SIZE, in_own_process, measure, peak_gib, shown  # noqa: E402
+from originals import HEAD, peak_gib, row_of, shown  # noqa: E402
+
+from hvp.timing.clock import PRODUCT_FLOP, measure  # noqa: E402
 
 TRAIN_FRAMES = 100
 CONTEXT, FRAMES, EXAMPLES = 36, 336, 10
@@ -47,7 +49,7 @@ def train_step(batch: int, repeats: int, likelihood: str = "normal") -> dict[str
     start_up = time.perf_counter() - STARTED
     row = measure(lambda: float(step(videos)["loss"]), repeats)
     flop = 3 * MFLOP_PER_FRAME * 1e6 * batch * TRAIN_FRAMES
-    share = flop / (row["products"] * 2 * SIZE**3)
+    share = flop / (row["products"] * PRODUCT_FLOP)
     return {**row, "start_up": start_up, "gib": peak_gib(), "share": share}
 
 
@@ -83,7 +85,7 @@ def compare_likelihoods(repeats: int) -> None:
     print(f"{'train step, batch 1':26}{HEAD}")
     for likelihood in LIKELIHOODS:
         case = {"kind": "train", "batch": 1, "repeats": repeats, "likelihood": likelihood}
-        row = in_own_process(__file__, case)
+        row = row_of(__file__, case)
         print(f"{likelihood:26}{shown(row, None)}", flush=True)
 
 
@@ -104,14 +106,14 @@ def main() -> None:
         return
     print(f"{'case':26}{HEAD}   GiB")
     for batch in (1,) if arguments.quick else (1, 2, 4):
-        row = in_own_process(__file__, {"kind": "train", "batch": batch, "repeats": repeats})
+        row = row_of(__file__, {"kind": "train", "batch": batch, "repeats": repeats})
         line = (
             f"{f'train step, batch {batch}':26}{shown(row, ORIGINAL_STEP[batch])} {row['gib']:5.2f}"
         )
         print(f"{line}  ({row['share']:.0%} of the matrix-product speed)", flush=True)
         if batch == 1:
             print(f"{'start-up to the first step':26}{row['start_up']:8.1f} s")
-    row = in_own_process(__file__, {"kind": "open_loop", "repeats": min(repeats, 3)})
+    row = row_of(__file__, {"kind": "open_loop", "repeats": min(repeats, 3)})
     print(f"{'open loop, per example':26}{shown(row, ORIGINAL_OPEN_LOOP)} {row['gib']:5.2f}")
 
 

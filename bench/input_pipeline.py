@@ -22,7 +22,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from timing import in_own_process, median_seconds, peak_gib
+from originals import peak_gib, row_of
+
+from hvp.timing.clock import median_seconds
 
 BATCH, FRAMES = 4, 100
 CLIPS, CLIP_FRAMES, HEIGHT, WIDTH, SIZE = 40, 200, 240, 320, 64
@@ -163,9 +165,7 @@ def main() -> None:
         return
 
     def run(case: str, folder: str) -> dict[str, float]:
-        return in_own_process(
-            __file__, {"case": case, "folder": folder, "repeats": arguments.repeats}
-        )
+        return row_of(__file__, {"case": case, "folder": folder, "repeats": arguments.repeats})
 
     if "decode" in arguments.only:
         print("decoding of 320x240                frames/s   GiB")

@@ -4,7 +4,7 @@
 
 64x64, 16 frames, video batch 2 and image batch 4, the 3-D patch and the image discriminator at full
 resolution. Beside sampling at published widths stands the original in PyTorch, in matrix products
-(`timing.py`); its other figures were taken under load and are not used.
+(`hvp.timing.clock`); its other figures were taken under load and are not used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import argparse
 import json
 from typing import Any
 
-from timing import HEAD, in_own_process, measure, peak_gib, shown
+from originals import HEAD, peak_gib, row_of, shown
+
+from hvp.timing.clock import measure
 
 FRAMES = 16
 WIDTHS = {
@@ -70,7 +72,7 @@ def main() -> None:
         if arguments.narrow and widths != "narrow":
             continue
         case = {"widths": widths, "what": what, "videos": videos, "repeats": arguments.repeats}
-        row = in_own_process(__file__, case)
+        row = row_of(__file__, case)
         line = f"{widths:10} {what:17} {videos:6}   {shown(row, original)}"
         print(f"{line}   {videos * FRAMES / row['seconds']:8.1f} {row['gib']:5.2f}", flush=True)
 

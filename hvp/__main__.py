@@ -38,6 +38,7 @@ COMMANDS = {
     "ablate": "train and compare variants of an experiment",
     "validate-metrics": "show where traditional and frequency metrics disagree",
     "import-weights": "make an experiment of a published checkpoint",
+    "bench": "measure how fast an experiment trains, predicts and reads its data",
     "config-schema": "print the JSON schema of configuration files, for editors",
 }
 

@@ -13,6 +13,8 @@ from pathlib import Path
 def import_tensorflow() -> None:
     """Imports TensorFlow and lists its devices without showing its notes; see `quiet_import`."""
     with quiet_import():
+        # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
+        import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401
 
 

@@ -31,7 +31,7 @@ def tensorflow_gan() -> types.ModuleType:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # deprecation of distutils and the like
         # TF-GAN imports it too. It gives tf.compat.v1 another module, so it must come first.
-        importlib.import_module("tensorflow_probability")
+        dir(importlib.import_module("tensorflow_probability").distributions)  # it loads lazily
         if not hasattr(tf, "estimator"):
             stand_in = _estimator_stand_in()
             # tf.compat.v1 is a wrapper that refuses new attributes; what it wraps takes them.

@@ -14,6 +14,7 @@ from hvp.quiet import import_tensorflow
 import_tensorflow()
 import tensorflow as tf
 import tensorflow_probability
+tensorflow_probability.distributions.Normal  # loaded, with tf_keras, when it is used
 before = set(dir(tf)), set(dir(tf.compat.v1)), "pkg_resources" in sys.modules
 from hvp.tf_gan import tensorflow_gan
 package = tensorflow_gan()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from hvp.commands.options import (
     Experiment,
     add_count,
+    add_devices,
     add_experiment,
     add_seed,
+    devices_of,
     open_experiment,
     progress_bar,
     seed_of,
@@ -25,6 +27,8 @@ from hvp.metrics.protocols import PROTOCOLS, find_protocol
 from hvp.metrics.registry import METRICS
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from hvp.config import ExperimentConfig
     from hvp.data.video_split import VideoSplit
     from hvp.distances.of_predictions import PredictionDistance
@@ -76,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_count(parser, "--batch-size", "contexts at once; results do not depend on it")
     add_seed(parser, "of the samples")
+    add_devices(parser)
     add("--weights-dir", help="folder of the LPIPS weights (HVP_WEIGHTS_DIR, else a download)")
     add(
         "--fvd-weights",
@@ -122,9 +127,7 @@ def run(arguments: argparse.Namespace) -> None:
     experiment = open_experiment(arguments, require_predictor, FLAGS)
     _check(experiment.config)
 
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+    devices = devices_of(arguments)
     from hvp.experiment.lock import clear_unfinished, whole_folder
 
     results = experiment.results
@@ -134,7 +137,7 @@ def run(arguments: argparse.Namespace) -> None:
     stamp = f"eval_{datetime.datetime.now():%Y%m%d-%H%M%S}"
     # Made before the work, so that an unwritable place shows at once.
     with whole_folder(results, stamp) as folder:
-        page = _evaluate(arguments, experiment, folder.path)
+        page = _evaluate(arguments, experiment, folder.path, devices)
     print(f"report: {folder.path / page.name}")
 
 
@@ -191,7 +194,12 @@ def _features(config: ExperimentConfig) -> str | None:
     return settings.fvd_features or ("i3d" if settings.fvd_weights is not None else None)
 
 
-def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Path) -> Path:
+def _evaluate(
+    arguments: argparse.Namespace,
+    experiment: Experiment,
+    folder: Path,
+    devices: tf.distribute.Strategy,
+) -> Path:
     """Loads model and data, predicts, and writes the report into `folder`; returns its page."""
     from hvp.data.video_split import evaluation_split
     from hvp.evaluation.cost import CostMeter
@@ -204,9 +212,9 @@ def _evaluate(arguments: argparse.Namespace, experiment: Experiment, folder: Pat
     if "lpips" in wanted.metrics:
         _find_lpips(arguments.weights_dir, wanted.metrics)
     split = evaluation_split(config, SPLIT)
-    distance = _prediction_distance(config, split.num_windows)
+    distance = _prediction_distance(config, split.num_windows, devices)
     checkpoint = experiment.find_checkpoint()
-    model, step = experiment.load()
+    model, step = experiment.load(devices)
     windows = split.choose_windows(wanted.num_examples, wanted.windows)
     print(f"model: {config.model.family}, checkpoint {checkpoint} (step {step})")
     print(
@@ -282,7 +290,9 @@ def _about(config: ExperimentConfig, split: VideoSplit) -> dict[str, Any]:
     }
 
 
-def _prediction_distance(config: ExperimentConfig, num_clips: int) -> PredictionDistance | None:
+def _prediction_distance(
+    config: ExperimentConfig, num_clips: int, devices: tf.distribute.Strategy
+) -> PredictionDistance | None:
     """What gathers FVD, if it is asked for; reads its network before any frame is predicted."""
     settings, features = config.evaluation, _features(config)
     if features is None:
@@ -292,7 +302,7 @@ def _prediction_distance(config: ExperimentConfig, num_clips: int) -> Prediction
 
     _require_two(num_clips, f"{SPLIT} split")
     horizon = settings.seq_len - settings.context
-    network = load_embedding(features, settings.fvd_weights)
+    network = load_embedding(features, settings.fvd_weights, devices)
     return PredictionDistance(
         network, settings.context, horizon, settings.fvd_context, min_frames(features)
     )

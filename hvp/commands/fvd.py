@@ -12,9 +12,11 @@ from hvp.commands.options import (
     Experiment,
     add_checkpoint,
     add_count,
+    add_devices,
     add_out,
     add_preset,
     add_seed,
+    devices_of,
     open_experiment,
     progress_bar,
 )
@@ -24,6 +26,7 @@ from hvp.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import tensorflow as tf
 
     from hvp.distances.distance import Clips, RealClips
     from hvp.distances.protocols import VideoProtocol
@@ -71,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_count(parser, "--batch-size", "videos generated at a time", default=8)
     add_seed(parser, "of the choice of clips and of the generator", default=0)
+    add_devices(parser)
     add_out(parser, "JSON file (beside the generated videos, or in the experiment)")
 
 
@@ -87,17 +91,15 @@ def run(arguments: argparse.Namespace) -> None:
     weights = arguments.weights or (config.evaluation.fvd_weights if config else None)
     check_embedding(arguments.features, weights)  # before anything that takes time
 
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+    devices = devices_of(arguments)
     from hvp.distances.distance import VideoDistance, measure_features
 
     if experiment is None:
         real, fake, place = _folder_clips(arguments, protocol)
     else:
-        real, fake, place = _experiment_clips(arguments, experiment, protocol)
+        real, fake, place = _experiment_clips(arguments, experiment, protocol, devices)
     with progress_bar(2 * protocol.num_videos, "clip") as progress:
-        network = load_embedding(arguments.features, weights)
+        network = load_embedding(arguments.features, weights, devices)
         distance = VideoDistance(network, protocol, on_clips=progress.update)
         record, of_real, of_fake = measure_features(distance, real, fake)
     _finish(arguments, record, of_real, of_fake, Path(arguments.out or place(distance.label)))
@@ -220,7 +222,10 @@ def _folder_clips(
 
 
 def _experiment_clips(
-    arguments: argparse.Namespace, experiment: Experiment, protocol: VideoProtocol
+    arguments: argparse.Namespace,
+    experiment: Experiment,
+    protocol: VideoProtocol,
+    devices: tf.distribute.Strategy,
 ) -> tuple[RealClips, Clips, Callable[[str], Path]]:
     """As `_folder_clips`, of a generator and its training data or `--real`."""
     from hvp.distances.clips import FolderClips, GeneratedClips, training_clips
@@ -228,7 +233,7 @@ def _experiment_clips(
 
     config, data = experiment.config, experiment.config.data
     checkpoint = experiment.find_checkpoint()
-    model, step = experiment.load()
+    model, step = experiment.load(devices)
     about: dict[str, Any] = {
         "experiment": config.name,
         "model": config.model.family,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import re
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_formats(parser, FORMATS, default="gif")
     options.add_fps(parser)
     options.add_seed(parser, "of the codes")
+    options.add_devices(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -90,7 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out or experiment.results / "generated")
     require_writable(out)
     _check_leftovers(out, arguments.num_videos)
-    model, step = experiment.load()
+    devices = options.devices_of(arguments)
+    model, step = experiment.load(devices)
 
     from hvp.drawing.video_files import write_video
     from hvp.pixels import to_uint8
@@ -98,11 +101,15 @@ def run(arguments: argparse.Namespace) -> None:
     generator = cast("MotionGAN", model)  # whose codes, bands and times these are
     time_range = tuple(arguments.range) if arguments.range else None
     all_codes = _codes(model, arguments, seed, exchange)
-    for number, codes in enumerate(options.watched(all_codes, arguments.num_videos, "video")):
-        videos = generator.generate(1, frames, time_range=time_range, bands=bands, codes=codes)
-        video = to_uint8(videos[0])
-        for kind in arguments.format:
-            write_video(out / f"video_{number:05d}", video, arguments.fps, kind)
+    number = 0
+    watched = options.watched(all_codes, arguments.num_videos, "video")
+    for codes in _together(watched, devices.num_replicas_in_sync):
+        count = len(codes.content)
+        videos = generator.generate(count, frames, time_range=time_range, bands=bands, codes=codes)
+        for video in to_uint8(videos):
+            for kind in arguments.format:
+                write_video(out / f"video_{number:05d}", video, arguments.fps, kind)
+            number += 1
     about = {
         "experiment": str(experiment.folder),
         "checkpoint_step": step,
@@ -145,6 +152,14 @@ def _codes(
             }
             motion = [others.get(code, motion) for code in exchange]
         yield Codes(held.content, motion, held.noise)
+
+
+def _together(codes: Iterator[Codes], count: int) -> Iterator[Codes]:
+    """Those of up to `count` videos in one, as many as there are devices."""
+    import tensorflow as tf
+
+    while some := list(itertools.islice(codes, count)):
+        yield tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *some)
 
 
 def _check_leftovers(out: Path, num_videos: int) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hvp.commands.parser import choices, place, real, whole
+from hvp.commands.parser import choice, choices, place, real, whole
 from hvp.errors import UserError
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from hvp.config import ExperimentConfig, Override
     from hvp.models.base import VideoModel
 
@@ -104,6 +106,23 @@ def add_new_runs(parser: argparse.ArgumentParser, default: str = "logs") -> None
     parser.add_argument(
         "--logdir", default=default, help="experiments go to LOGDIR/NAME (%(default)s)"
     )
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Declares `--strategy` of a command that predicts or generates; `devices_of` reads it."""
+    names = ("auto", "cpu", "gpu", "mirrored")
+    text = "devices: auto (all GPUs, or the CPU), gpu (the first one), cpu, mirrored (all)"
+    parser.add_argument("--strategy", type=choice(names), choices=names, default="auto", help=text)
+
+
+def devices_of(arguments: argparse.Namespace) -> tf.distribute.Strategy:
+    """The devices that `--strategy` names. Imports TensorFlow; call it before it computes."""
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from hvp.training.distribution import use_devices
+
+    return use_devices(arguments.strategy)
 
 
 def add_out(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
@@ -208,14 +227,18 @@ class Experiment:
             return str(self.folder / WEIGHTS_FILE)
         return find_checkpoint(self.folder, self.which)
 
-    def load(self) -> tuple[VideoModel, int]:
-        """The trained model and its step. Imports TensorFlow."""
+    def load(self, devices: tf.distribute.Strategy | None = None) -> tuple[VideoModel, int]:
+        """The trained model, which predicts on `devices`, and its step. Imports TensorFlow."""
         from hvp.quiet import import_tensorflow
 
         import_tensorflow()
         from hvp.experiment.checkpoints import load_experiment
 
-        _, model, step = load_experiment(self.folder, self.which, self.overrides)
+        if devices is None or devices.num_replicas_in_sync == 1:
+            return load_experiment(self.folder, self.which, self.overrides)[1:]
+        with devices.scope():
+            _, model, step = load_experiment(self.folder, self.which, self.overrides)
+        model.share_out(devices)
         return model, step
 
 

@@ -125,6 +125,8 @@ class TrainingConfig:
     """Seconds that a worker waits for the others to come."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """float32 or mixed_bfloat16."""
+    tf32: bool = True
+    """NVIDIA GPUs: float32 products of 10-bit mantissas, as TensorFlow does."""
     xla: bool = False
     """Compile the step."""
     steps_per_call: Count = 1

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from hvp.distances.protocols import FORMS, MIN_FRAMES
 from hvp.errors import UserError
 from hvp.files import file_sha256
 from hvp.text import one_line
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Fewest frames of a clip; of one's own features it is for them to say.
 _MIN_FRAMES = {"i3d": MIN_FRAMES, "small": 4}
@@ -100,13 +103,16 @@ def check_embedding(spec: str, weights: str | Path | None, asked_by: str = "--we
         _kind(spec)
 
 
-def load_embedding(spec: str, weights: str | Path | None = None) -> Embedding:
+def load_embedding(
+    spec: str, weights: str | Path | None = None, devices: tf.distribute.Strategy | None = None
+) -> Embedding:
     """The features of a name.
 
     Args:
         spec: one of `FORMS`. Keras files are read in safe mode, so that they cannot bring code of
             their own; a SavedModel is a program, and a function is: use only those you trust.
         weights: of I3D.
+        devices: that I3D runs on, each for some of the clips; one of them by default.
 
     Raises:
         UserError: for features that are not there or cannot be loaded.
@@ -114,7 +120,12 @@ def load_embedding(spec: str, weights: str | Path | None = None) -> Embedding:
     if spec == "i3d":
         from hvp.distances.i3d import I3D
 
-        return I3D(weights)
+        if devices is None:
+            return I3D(weights)
+        with devices.scope():
+            network = I3D(weights)
+        network.share_out(devices)
+        return network
     if spec == "small":
         from hvp.distances.small_network import SmallVideoNetwork
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from hvp.distances.i3d_checkpoint import NAME_PREFIX, Source, find_i3d_checkpoint, values_sha256
 from hvp.distances.protocols import check_frames
+from hvp.models.replicas import Replicas
 from hvp.named_weights import assign_by_name
 
 NUM_CLASSES = 400
@@ -107,6 +108,7 @@ class I3D(keras.Model):
             self.source, self.sha256 = checkpoint.source, checkpoint.file_sha256()
             weights = checkpoint.read()
         self._units: dict[str, Unit] = {}
+        self._replicas: Replicas | None = None
         self._add("Conv3d_1a_7x7", 3, 64, size=7, stride=2)
         self._add("Conv3d_2b_1x1", 64, 64)
         channels = self._add("Conv3d_2c_3x3", 64, 192, size=3)
@@ -118,8 +120,14 @@ class I3D(keras.Model):
         assign_by_name(self.named_variables(), weights)
         self.values_sha256 = values_sha256(weights)
         self._embedding = tf.function(
-            self._embed_some, input_signature=[tf.TensorSpec([None] * 4 + [3], tf.float32)]
+            self._embed_some,
+            input_signature=[tf.TensorSpec([None] * 4 + [3], tf.float32)],
+            autograph=False,
         )
+
+    def share_out(self, strategy: tf.distribute.Strategy) -> None:
+        """Has every replica of `strategy`, in whose scope it was made, embed some of the clips."""
+        self._replicas = Replicas(strategy)
 
     def named_variables(self) -> dict[str, Any]:
         """All variables by their original names."""
@@ -185,14 +193,18 @@ class I3D(keras.Model):
                 f"{tuple(videos.shape)}"
             )
         check_frames(videos.shape[1])
-        at_once = max(1, FRAMES_AT_ONCE // videos.shape[1])
+        count = 1 if self._replicas is None else self._replicas.count
+        at_once = count * max(1, FRAMES_AT_ONCE // videos.shape[1])
         parts = [np.zeros((0, NUM_CLASSES), np.float32)]
         for first in range(0, videos.shape[0], at_once):
             some = tf.convert_to_tensor(videos[first : first + at_once])
             some = tf.image.convert_image_dtype(some, tf.float32)
             if some.shape[-1] == 1:
                 some = tf.repeat(some, 3, -1)
-            parts.append(self._embedding(some).numpy())
+            if self._replicas is None:
+                parts.append(self._embedding(some).numpy())
+            else:
+                parts.append(self._replicas.run(self._embedding, (some,), 0, "embed").numpy())
         return np.concatenate(parts)
 
     def _embed_some(self, videos: tf.Tensor) -> tf.Tensor:

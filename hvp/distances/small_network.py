@@ -57,6 +57,7 @@ class SmallVideoNetwork:
         self._features = tf.function(
             functools.partial(features, weights),
             input_signature=[tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)],
+            autograph=False,
         )
 
     def embed(self, videos: np.ndarray | tf.Tensor) -> np.ndarray:

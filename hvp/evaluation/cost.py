@@ -72,10 +72,7 @@ class CostMeter:
 
     def __init__(self, model: VideoModel) -> None:
         self._model = model
-        _forget_peak()
-        self._gpus = tf.config.list_logical_devices("GPU")
-        for gpu in self._gpus:
-            tf.config.experimental.reset_memory_stats(_memory_name(gpu))
+        forget_memory()
         self._warm: set[tuple[int, ...]] = set()  # shapes whose program is compiled
         self._seconds, self._frames = 0.0, 0
         self._again: Callable[[], tf.Tensor] | None = None  # the last rollout
@@ -116,7 +113,7 @@ class CostMeter:
             raise ValueError("nothing was predicted")
         if not self._frames:  # all of them were compiled
             self._timed(self._again)
-        memory, memory_of = self._peak_memory()  # before the count, which takes some itself
+        memory, memory_of = peak_memory_gib()  # before the count, which takes some itself
         return Cost(
             parameters=int(self._model.count_params()),
             flops_per_frame=self._flops_per_frame(self._example),
@@ -136,22 +133,27 @@ class CostMeter:
             to_stderr(f"note: operations are not counted: {type(error).__name__}: {reason}")
             return None
 
-    def _peak_memory(self) -> tuple[float | None, str]:
-        if self._gpus:
-            peaks = [tf.config.experimental.get_memory_info(_memory_name(g)) for g in self._gpus]
-            return max(peak["peak"] for peak in peaks) / 2**30, "GPU"
-        try:
-            import resource
-        except ImportError:  # Windows
-            return None, "process"
-        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "process"
 
-
-def _forget_peak() -> None:
-    """Has the system count the process's peak memory from here on, where it can."""
+def forget_memory() -> None:
+    """Makes `peak_memory_gib` begin anew, where the system can."""
     with contextlib.suppress(OSError):  # Linux alone has the file
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    for gpu in tf.config.list_logical_devices("GPU"):
+        tf.config.experimental.reset_memory_stats(_memory_name(gpu))
+
+
+def peak_memory_gib() -> tuple[float | None, str]:
+    """The most memory so far, of a GPU or, without one, of the process, and which it is of."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus:
+        peaks = [tf.config.experimental.get_memory_info(_memory_name(gpu)) for gpu in gpus]
+        return max(peak["peak"] for peak in peaks) / 2**30, "GPU"
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, "process"
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "process"
 
 
 def device_name() -> str:

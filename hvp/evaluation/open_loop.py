@@ -258,7 +258,9 @@ class OpenLoopScores:
         """The horizon of videos that are seen whole, by name; empty for a model without latents."""
         first = len(self._examples)
         seeds = [fold_in(self.settings.seed, first + i) for i in range(len(video))]
-        found = self.model.reconstruct(video, tf.stack(seeds))
+        found = self.model.shared(
+            self.model.reconstruct, (video, tf.stack(seeds)), key="reconstruct"
+        )
         if found is None:
             return {}
         self._latents.update(found.kl)

@@ -20,6 +20,15 @@ REDUCTIONS = frozenset(("L2Loss", "Mean", "Prod", "Sum"))
 NORMALISATIONS = frozenset(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"))
 CONVOLUTIONS = frozenset(("Conv2D", "Conv3D"))
 TRANSPOSED = frozenset(("Conv2DBackpropInput", "Conv3DBackpropInputV2"))
+KERNEL_GRADIENTS = frozenset(("Conv2DBackpropFilter", "Conv3DBackpropFilterV2"))
+DEPTHWISE_GRADIENTS = frozenset((
+    "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter",
+))  # fmt: skip
+# One a value, as what they are the gradients of.
+GRADIENTS = frozenset((
+    "BiasAddGrad", "EluGrad", "LeakyReluGrad", "ReciprocalGrad", "Relu6Grad", "ReluGrad",
+    "RsqrtGrad", "SigmoidGrad", "SoftplusGrad", "SqrtGrad", "TanhGrad",
+))  # fmt: skip
 
 
 def count_operations(run: Callable[[], Any]) -> int:
@@ -67,7 +76,7 @@ def _operations(
     size = math.prod(outputs[0]) if outputs else 0
     if kind in ELEMENTWISE:
         return size
-    if kind in REDUCTIONS:
+    if kind in REDUCTIONS or kind in GRADIENTS:
         return math.prod(inputs[0])
     if kind == "AddN":
         return (len(inputs) - 1) * size
@@ -77,6 +86,11 @@ def _operations(
         return 2 * size * math.prod(inputs[1][:-1])
     if kind in TRANSPOSED:  # each value that goes in reaches a kernel's share of the result
         return 2 * math.prod(inputs[2]) * math.prod(inputs[1][:-1])
+    if kind in KERNEL_GRADIENTS:
+        return 2 * math.prod(inputs[2]) * math.prod(outputs[0][:-1])
+    if kind in DEPTHWISE_GRADIENTS:
+        kernel = outputs[0] if kind.endswith("Filter") else inputs[1]
+        return 2 * math.prod(inputs[2]) * math.prod(kernel[:2])
     if kind == "DepthwiseConv2dNative":
         return 2 * size * math.prod(inputs[1][:2])
     if kind == "MatMul":

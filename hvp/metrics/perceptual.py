@@ -59,7 +59,7 @@ class LPIPS:
             self._slices.append((tf.constant(kernel.swapaxes(0, 1)), tf.constant(bias)))
             (lin,) = _arrays(folder / f"lin{index}.keras", "conv_layer/layers/conv2d/vars/0")
             self._lins.append(tf.constant(lin[0, 0, :, 0]))  # (channels,)
-        self._distances = tf.function(self._all_frames, reduce_retracing=True)
+        self._distances = tf.function(self._all_frames, reduce_retracing=True, autograph=False)
 
     def __call__(self, true: tf.Tensor, pred: tf.Tensor, convention: str = "default") -> tf.Tensor:
         """Distance of every frame, in the resolution given.
@@ -96,10 +96,14 @@ class LPIPS:
         pixels = tf.shape(true)[1] * tf.shape(true)[2] * (1 + samples)
         step = tf.maximum(1, _PIXELS_AT_ONCE // pixels)
         parts = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False)
-        for start in tf.range(0, frames, step):
-            part = self._some_frames(true[start : start + step], pred[:, start : start + step])
-            parts = parts.write(parts.size(), tf.transpose(part))  # (some, samples)
-        return tf.transpose(parts.concat())
+
+        def add(i: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            start, stop = i * step, (i + 1) * step
+            part = self._some_frames(true[start:stop], pred[:, start:stop])
+            return i + 1, parts.write(i, tf.transpose(part))  # (some, samples)
+
+        loop = tf.while_loop(lambda i, _: i * step < frames, add, (tf.constant(0), parts))
+        return tf.transpose(loop[1].concat())
 
     def features(self, frames: tf.Tensor) -> list[tf.Tensor]:
         """A feature map of each layer; the squared Euclidean distance of all together is LPIPS.

@@ -59,6 +59,7 @@ def _uniform_function(
         input_signature=[
             tf.TensorSpec([None] * rank, tf.float32) for rank in (rank_true, rank_pred)
         ],
+        autograph=False,
         jit_compile=not tf.config.list_logical_devices("GPU"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from hvp.models.arguments import (
     check_videos,
 )
 from hvp.models.reconstruction import Reconstruction
+from hvp.models.replicas import Replicas
 from hvp.models.seeds import Seed, as_seed, example_seeds
 
 
@@ -38,6 +40,30 @@ class Inference:
     # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
     # and `rollout` takes the context's as `masks`.
     needs_masks = False
+    _replicas: Replicas | None = None
+
+    def share_out(self, strategy: tf.distribute.Strategy) -> None:
+        """Has predictions and generated videos made on all replicas, each some of the examples.
+
+        The numbers do not change, but for the rounding of another batch size.
+
+        Args:
+            strategy: of one process; the model must have been made in its scope.
+
+        Example:
+            >>> with strategy.scope():
+            ...     _, model, _ = hvp.load_experiment("logs/kth")
+            >>> model.share_out(strategy)
+        """
+        self._replicas = Replicas(strategy)
+
+    def shared(
+        self, function: Callable[..., Any], examples: Any, axis: int = 0, key: Hashable = None
+    ) -> Any:
+        """`function(*examples)`, by all replicas of `share_out`; see `Replicas.run`."""
+        if self._replicas is None:
+            return function(*examples)
+        return self._replicas.run(function, examples, axis, key)
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -78,8 +104,12 @@ class Inference:
             UserError: if masks are needed and missing.
             NotImplementedError: if the family does not predict.
         """
-        checked = self._checked(context, horizon, num_samples, seed, masks)
-        return self.samples(*checked, clip)
+        frames, *sizes, seeds, masks = self._checked(context, horizon, num_samples, seed, masks)
+
+        def samples(frames: tf.Tensor, seeds: tf.Tensor, masks: tf.Tensor | None) -> tf.Tensor:
+            return self.samples(frames, horizon, num_samples, seeds, masks, clip)
+
+        return self.shared(samples, (frames, seeds, masks), 1, ("rollout", *sizes, clip))
 
     def samples(
         self,

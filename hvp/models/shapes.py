@@ -55,7 +55,7 @@ def output_shapes(model: VideoModel) -> dict[int, Any]:
     masks = tf.TensorSpec([None, time, *model.frame_shape[:2]], tf.uint8)
     batch = {"video": video, "masks": masks} if model.needs_masks else video
     with mock.patch.object(keras.layers.Layer, "__call__", recording):
-        tf.function(model.test_step).get_concrete_function(batch)
+        tf.function(model.test_step, autograph=False).get_concrete_function(batch)
     return shapes | _twins(model, shapes)
 
 

@@ -81,6 +81,6 @@ class WindowPredictor(VideoModel):
             window = tf.clip_by_value(predictions[-1], 0.0, 1.0)
         return tf.concat(predictions, axis=1)[:, :horizon][None]
 
-    @tf.function
+    @tf.function(autograph=False)
     def _predict(self, context: tf.Tensor) -> tf.Tensor:
         return self(context, training=False)

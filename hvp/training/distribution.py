@@ -32,14 +32,29 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "gpu":
         if not gpus:
             raise UserError(
-                "training.strategy is gpu, but TensorFlow sees no GPU; HVP_VERBOSE=1 shows why, "
-                "training.strategy=cpu goes without"
+                "training.strategy (--strategy) is gpu, but TensorFlow sees no GPU; HVP_VERBOSE=1 "
+                "shows why, training.strategy=cpu goes without"
             )
         return tf.distribute.OneDeviceStrategy("/GPU:0")
     devices = gpus or tf.config.list_logical_devices("CPU")
     # Keys of collectives are remembered for the process: a second model must not use the first's.
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def use_devices(name: str) -> tf.distribute.Strategy:
+    """The strategy of a process that predicts or generates; other devices are hidden from it.
+
+    Args:
+        name: `auto`, `cpu`, `gpu` or `mirrored`, as of `make_strategy`.
+
+    Raises:
+        UserError: `gpu` without one.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and name in ("cpu", "gpu"):
+        tf.config.set_visible_devices(gpus[:1] if name == "gpu" else [], "GPU")
+    return make_strategy(name)
 
 
 def _keep_collective_keys() -> None:

@@ -89,7 +89,7 @@ def worker_sum(strategy: tf.distribute.Strategy) -> Callable[[float], float]:
     if resolver is None or not resolver.task_type:
         return float
 
-    @tf.function
+    @tf.function(autograph=False)
     def total(number: tf.Tensor) -> tf.Tensor:
         numbers = strategy.run(tf.identity, args=(number,))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, numbers, axis=None)

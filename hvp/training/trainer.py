@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from hvp.config import ExperimentConfig
+from hvp.config import ExperimentConfig, TrainingConfig
 from hvp.data.sources import validation_videos
 from hvp.data.video_split import VideoSplit
 from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
@@ -66,7 +66,7 @@ def train(
     config = resolved(config, folder, report)
     check_settings(config)
     cluster = find_cluster(config, cluster)
-    with _own_folder(folder, cluster), _precision(config.training.precision):
+    with _own_folder(folder, cluster), numerics(config.training):
         open_run_folder(config, logdir, write=_is_chief(cluster))
         with together(cluster, folder, config.training.worker_timeout, report):
             _train(config, folder, report, checkpoint, cluster, callbacks)
@@ -159,10 +159,14 @@ def _describe(run: Run) -> None:
 
 
 @contextmanager
-def _precision(policy: str) -> Iterator[None]:
+def numerics(training: TrainingConfig) -> Iterator[None]:
+    """The precision that `training` asks for, of models that are made and run in it."""
     before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(policy)
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    keras.mixed_precision.set_global_policy(training.precision)
+    tf.config.experimental.enable_tensor_float_32_execution(training.tf32)
     try:
         yield
     finally:
         keras.mixed_precision.set_global_policy(before)
+        tf.config.experimental.enable_tensor_float_32_execution(tf32)

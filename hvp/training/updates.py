@@ -70,16 +70,20 @@ class _Program:
     which it was not finite, or 0.
     """
 
-    def __init__(self, step: Callable[[Any], dict[str, tf.Tensor]], looped: bool):
+    def __init__(self, step: Any, looped: bool):
         self.names: list[str] = []
         self._step = step
         self._values, self._wrong = tf.zeros([0]), tf.zeros([0], tf.int64)
-        self._run = tf.function(self._several if looped else self._one, reduce_retracing=True)
+        self._run = tf.function(self._several if looped else self._one, autograph=False)
 
     def run(self, batches: Any, step: int, count: int) -> None:
+        if not self.names:
+            # The step is traced before it runs: with its numbers known, the calls' shapes are too,
+            # and none of them is traced, nor optimised, twice.
+            self.names = list(self._step.get_concrete_function(batches.element_spec).output_shapes)
+            self._wrong = tf.zeros([len(self.names)], tf.int64)
         # Arrays: TensorFlow keeps every Python number that it ever made a tensor of.
         first, count = (tf.constant(np.array(number, np.int64)) for number in (step + 1, count))
-        # As long after the first call as before it, so that it is traced once.
         self._values, self._wrong = self._run(batches, first, count, self._wrong)
 
     def scalars(self) -> dict[str, float]:
@@ -94,19 +98,14 @@ class _Program:
 
     def _one(self, batches: Any, number: Any, count: Any, wrong: Any) -> Any:
         scalars = self._step(next(batches))
-        self.names = list(scalars)
-        values = tf.stack([tf.cast(value, tf.float32) for value in scalars.values()])
-        # Empty before the first update, when nobody knows how many scalars there are.
-        wrong = tf.pad(wrong, [[0, len(self.names) - tf.shape(wrong)[0]]])
+        values = tf.stack([tf.cast(scalars[name], tf.float32) for name in self.names])
         new = (wrong == 0) & ~tf.math.is_finite(values)
         return values, tf.where(new, number, wrong)
 
     def _several(self, batches: Any, number: Any, count: Any, wrong: Any) -> Any:
-        any_length = tf.TensorShape([None])
-        values = tf.zeros([0])
-        for update in tf.range(count):
-            tf.autograph.experimental.set_loop_options(
-                shape_invariants=[(values, any_length), (wrong, any_length)]
-            )
-            values, wrong = self._one(batches, number + update, count, wrong)
-        return values, wrong
+        def update(done: Any, values: Any, wrong: Any) -> Any:
+            return done + 1, *self._one(batches, number + done, count, wrong)
+
+        start = (tf.constant(0, tf.int64), tf.zeros([len(self.names)]), wrong)
+        every = tf.while_loop(lambda done, *_: done < count, update, start, parallel_iterations=1)
+        return every[1:]

@@ -36,6 +36,7 @@ NEEDED = {
     "ablate": ["--config", "fusion_demo"],
     "validate-metrics": ["--logdir", "LOGDIR"],
     "import-weights": ["--checkpoint", "model.ckpt"],
+    "bench": ["--config", "demo"],
 }
 # They read neither one nor a configuration of their own, or (share) take it as it is.
 NO_EXPERIMENT = {"prepare", "fuse", "config-schema", "launch", "share"}

@@ -26,6 +26,14 @@ def looped(x):
     return x
 
 
+def gradients(function, x, w):
+    """Of the inputs of a layer without an activation: thrice what it takes itself."""
+    with tf.GradientTape() as tape:
+        tape.watch((x, w))
+        y = function(x, w)
+    return tape.gradient(y, (x, w))
+
+
 @pytest.mark.parametrize(
     ("run", "operations"),
     [
@@ -37,6 +45,15 @@ def looped(x):
          2 * 64 * 3 * 9),
         (lambda: tf.nn.conv2d_transpose(ones(1, 4, 4, 6), ones(3, 3, 2, 6), (1, 8, 8, 2), 2),
          2 * 16 * 6 * 9 * 2),
+        (lambda: gradients(lambda x, w: tf.matmul(x, w), ones(2, 3), ones(3, 4)),
+         3 * 2 * 2 * 3 * 4),
+        (lambda: gradients(lambda x, w: tf.nn.conv2d(x, w, 2, "SAME"),
+                           ones(1, 8, 8, 3), ones(3, 3, 3, 6)), 3 * 2 * 16 * 6 * 27),
+        (lambda: gradients(lambda x, w: tf.nn.conv3d(x, w, [1] * 5, "VALID"),
+                           ones(1, 3, 4, 4, 2), ones(3, 3, 3, 2, 5)), 3 * 2 * 4 * 5 * 54),
+        (lambda: gradients(lambda x, w: tf.nn.depthwise_conv2d(x, w, [1] * 4, "SAME"),
+                           ones(1, 8, 8, 3), ones(3, 3, 3, 1)), 3 * 2 * 64 * 3 * 9),
+        (lambda: gradients(lambda x, w: tf.nn.relu(x), ones(4), ones(1)), 8),
         (lambda: tf.einsum("...ij,jk->...ik", ones(7, 2, 3), ones(3, 4)), 2 * 7 * 2 * 3 * 4),
         (lambda: tf.einsum("ij->ji", ones(2, 3)), 0),
         (lambda: tf.signal.fft3d(tf.complex(ones(2, 4, 4, 4), ones(2, 4, 4, 4))), 5 * 128 * 6),

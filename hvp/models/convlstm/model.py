@@ -116,7 +116,7 @@ class ConvLSTM(VideoModel):
         del num_samples, seeds, masks
         return self._open_loop(context, tf.constant(horizon))[None]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _open_loop(self, context: tf.Tensor, horizon: tf.Tensor) -> tf.Tensor:
         """`(batch, horizon, height, width, channels)`; predictions are read as they are."""
         seen, states = self._patches(context), self._start(tf.shape(context)[0])
@@ -125,9 +125,15 @@ class ConvLSTM(VideoModel):
             step, states = self._step(seen[:, t], states)
         predicted = tf.TensorArray(tf.float32, size=horizon, element_shape=step.shape)
         predicted = predicted.write(0, step)
-        for t in tf.range(1, horizon):
+
+        def predict(
+            t: tf.Tensor, step: tf.Tensor, states: list[State], predicted: tf.TensorArray
+        ) -> tuple:
             step, states = self._step(step, states)
-            predicted = predicted.write(t, step)
+            return t + 1, step, states, predicted.write(t, step)
+
+        start = (tf.constant(1), step, states, predicted)
+        predicted = tf.while_loop(lambda t, *_: t < horizon, predict, start)[3]
         return self._frames(tf.einsum("tbhwc->bthwc", predicted.stack()))
 
     def _start(self, batch: tf.Tensor) -> list[State]:

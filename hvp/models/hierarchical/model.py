@@ -290,7 +290,7 @@ class HierarchicalModel(VideoModel):
     ) -> Any:
         return self.decoder.distribution(self._decode_rollout(context, horizon, num_samples, seeds))
 
-    @tf.function
+    @tf.function(autograph=False)
     def _decode_rollout(
         self, context: tf.Tensor, horizon: int, num_samples: int, seeds: tf.Tensor
     ) -> tf.Tensor:
@@ -304,7 +304,7 @@ class HierarchicalModel(VideoModel):
         frames = sampling.decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
         return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
 
-    @tf.function
+    @tf.function(autograph=False)
     def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
         features, size = self.encoder(videos), self.settings.cell_stoch_size
         noise = [sample_noise(seeds, 1, i, (f.shape[1], size)) for i, f in enumerate(features)]

@@ -17,9 +17,12 @@ def decode_in_chunks(decoder: layers.Layer, states: tf.Tensor) -> tf.Tensor:
     rows = tf.shape(states)[0]
     chunks = -(-rows // DECODER_CHUNK)
     frames = tf.TensorArray(tf.float32, size=chunks, infer_shape=False)
-    for i in tf.range(chunks):
-        frames = frames.write(i, decoder(states[i * DECODER_CHUNK : (i + 1) * DECODER_CHUNK]))
-    return frames.concat()
+
+    def decode(i: tf.Tensor, frames: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        chunk = states[i * DECODER_CHUNK : (i + 1) * DECODER_CHUNK]
+        return i + 1, frames.write(i, decoder(chunk))
+
+    return tf.while_loop(lambda i, _: i < chunks, decode, (tf.constant(0), frames))[1].concat()
 
 
 def frames_seen(videos: tf.Tensor, share: float, seed: tf.Tensor) -> tf.Tensor | None:

@@ -328,17 +328,19 @@ class MotionGAN(VideoModel):
             codes = self.draw_codes(num_videos, seed)
         times = time_grid(num_frames, start, stop)
         at_once = max(1, PIXELS_AT_ONCE // (self.height * self.width))
-        videos = []
-        for i in range(num_videos):
-            one = tf.nest.map_structure(lambda code, i=i: code[i : i + 1], codes)
-            parts = [
-                self._render(one, times[first : first + at_once], bands)
-                for first in range(0, num_frames, at_once)
-            ]
-            videos.append(tf.concat(parts, axis=1))
-        return tf.concat(videos, axis=0)
 
-    @tf.function(reduce_retracing=True)
+        def render(codes: Codes) -> tf.Tensor:
+            videos = []
+            for i in range(codes.content.shape[0]):
+                one = tf.nest.map_structure(lambda code, i=i: code[i : i + 1], codes)
+                firsts = range(0, num_frames, at_once)
+                parts = [self._render(one, times[f : f + at_once], bands) for f in firsts]
+                videos.append(tf.concat(parts, axis=1))
+            return tf.concat(videos, axis=0)
+
+        return self.shared(render, (codes,), key=("generate", num_frames, start, stop, bands))
+
+    @tf.function(reduce_retracing=True, autograph=False)
     def _render(self, codes: Codes, times: tf.Tensor, bands: Bands | None) -> tf.Tensor:
         return (self.average(codes.content, codes.motion, times, codes.noise, bands) + 1.0) / 2.0
 

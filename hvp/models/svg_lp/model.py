@@ -132,13 +132,13 @@ class SVGLP(VideoModel):
         frames = self.open_loop(context, noise)
         return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
 
-    @tf.function
+    @tf.function(autograph=False)
     def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
         noise = sample_noise(seeds, 1, part=0, shape=(videos.shape[1], self.settings.latent_size))
         bound = self.elbo(videos, noise, training=False)
         return Reconstruction(bound.decoded, [bound.latent_kl])
 
-    @tf.function
+    @tf.function(autograph=False)
     def open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Frames after `context`: its latents from the posterior, later ones from the prior.
 

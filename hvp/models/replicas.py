@@ -1,0 +1,64 @@
+"""Examples shared out among the devices of a machine, for predicting and generating."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import tensorflow as tf
+
+
+class Replicas:
+    """Runs functions of examples on all replicas of a strategy, each on some of them.
+
+    Args:
+        strategy: of one process, in whose scope the variables of the functions were made.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._strategy = strategy
+        self._programs: dict[Hashable, Callable[..., Any]] = {}
+
+    @property
+    def count(self) -> int:
+        """Of replicas."""
+        return int(self._strategy.num_replicas_in_sync)
+
+    def run(self, function: Callable[..., Any], examples: Any, axis: int, key: Hashable) -> Any:
+        """`function(*examples)`, a share of the examples on each replica, all at the same time.
+
+        Args:
+            function: of what can be traced; its results for an example follow from that alone.
+            examples: nested tensors `(examples, ...)` and `None`.
+            axis: of the examples in the results, which may be nested too.
+            key: of `function`: it is traced once for each, and the shapes of examples.
+        """
+        count = next(x.shape[0] for x in tf.nest.flatten(examples) if x is not None)
+        if count == 1 or self.count == 1:
+            return function(*examples)
+        each = -(-count // self.count)
+        # Equal shares, so that all have the same program; the last example fills them.
+        places = tf.minimum(tf.range(self.count * each), count - 1)
+
+        def share(context: tf.distribute.ReplicaContext) -> Any:
+            first = context.replica_id_in_sync_group * each
+            own = places[first : first + each]
+            return tf.nest.map_structure(
+                lambda x: None if x is None else tf.gather(x, own), tuple(examples)
+            )
+
+        shares = self._strategy.experimental_distribute_values_from_function(share)
+        if key not in self._programs:
+            self._programs[key] = tf.function(
+                # Another function around it: a method that is compiled itself loses its object.
+                lambda shares: self._strategy.run(lambda *own: function(*own), args=shares),
+                autograph=False,
+            )
+        results = self._programs[key](shares)
+        return tf.nest.map_structure(lambda value: self._together(value, axis, count), results)
+
+    def _together(self, value: Any, axis: int, count: int) -> tf.Tensor | None:
+        if value is None:  # such as the reconstruction of a model without latents
+            return None
+        parts = self._strategy.experimental_local_results(value)
+        return tf.gather(tf.concat(parts, axis), tf.range(count), axis=axis)

@@ -1,0 +1,3 @@
+"""How fast an experiment trains, predicts and reads its data on this machine: `hvp bench`."""
+
+KINDS = ("train", "rollout", "input")
