@@ -9,6 +9,7 @@ import yaml
 
 import hvp
 from hvp.__main__ import main
+from hvp.distances.embedding import load_embedding, min_frames
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import save_experiment
@@ -90,6 +91,7 @@ def test_evaluation_reports_it(run, i3d_checkpoint, i3d_network, monkeypatch, ca
     assert f"{fvd['metric']}: {fvd['value']:.4g}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_features_work_without_weights(run, monkeypatch, capsys):
     """The small network, and a function of one's own, whose clips may be shorter than I3D's."""
     monkeypatch.syspath_prepend(str(run))
@@ -106,10 +108,21 @@ def test_other_features_work_without_weights(run, monkeypatch, capsys):
         page = " ".join((folder / "report.html").read_text().split())
         assert "compare with nobody else" in page
         shutil.rmtree(folder)
+
+
+def test_features_that_are_not_there_and_clips_too_short_for_them(run, capsys):
+    arguments = ["evaluate", "--logdir", str(run), "--metrics", "mse", "--no-save-grid"]
     assert main([*arguments, "--features", "small", "--eval-seq-len", "5"]) == 2
     assert "at least 4 frames, found 3" in capsys.readouterr().err
     assert main([*arguments, "--features", "smal"]) == 2
     assert "--features smal: there is no such thing; valid: i3d, small" in capsys.readouterr().err
+    random = np.random.default_rng(0)
+    context, future = (random.uniform(size=(3, n, 16, 16, 1)).astype(np.float32) for n in (2, 4))
+    distance = PredictionDistance(load_embedding("small"), 2, 4, "out", min_frames("small"))
+    distance.update(context, future, 1 - future)
+    record = distance.record({})
+    assert record["metric"] == "fvd3_4f_context2out_small"
+    assert record["value"] > 0
 
 
 def test_missing_weights_and_too_few_contexts_are_errors(run, i3d_checkpoint, tmp_path, capsys):
