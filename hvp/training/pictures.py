@@ -65,6 +65,8 @@ class RunPictures:
         videos, masks = self._videos[split]["video"], self._videos[split].get("masks")
         context = gif_context(self.config.evaluation.context, videos.shape[1])
         samples, seed = self.config.training.gif_samples, self.config.seed
+        if not self.model.stochastic:  # they are all the same
+            samples = 1
         frames = prediction_frames(self.model, videos, context, samples, seed, masks)
         self._write(split, "truth_predictions_error", labelled(frames, samples, context), step)
 

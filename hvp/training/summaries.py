@@ -13,6 +13,7 @@ from hvp.data.video_io import encode_gif
 from hvp.files import replacing, require_regular
 
 GIF_FPS = 10
+OF_OPTIMIZER = ("gradient_norm", "learning_rate")
 
 
 class RunSummaries:
@@ -54,7 +55,7 @@ class RunSummaries:
     def scalars(self, split: str, values: Mapping[str, float], step: int) -> None:
         with self.writers[split].as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(shown_tag(name), value)
 
     def histograms(self, split: str, values: Mapping[str, np.ndarray], step: int) -> None:
         with self.writers[split].as_default(step=step):
@@ -79,6 +80,14 @@ class RunSummaries:
     def flush(self) -> None:
         for writer in self.writers.values():
             writer.flush()
+
+
+def shown_tag(name: str) -> str:
+    """A scalar's name in TensorBoard, which opens the first groups of the alphabet.
+
+    What says little of how a run is doing is grouped as `optimizer`, behind the loss.
+    """
+    return f"optimizer/{name}" if name.startswith(OF_OPTIMIZER) else name
 
 
 def gif_context(context: int, frames: int) -> int:
