@@ -73,7 +73,9 @@ def write_comparison(
         save_panels(_panels(scored), folder / "curves.png")
         _draw_examples(scored, folder / "examples.png")
         page = folder / f"{stem}.html"
-        page.write_text(_page(outcomes, rows, title, about, stem, reported), encoding="utf-8")
+        page.write_text(
+            _page(outcomes, rows, title, about, stem, reported, made_by or {}), encoding="utf-8"
+        )
     return page
 
 
@@ -192,6 +194,7 @@ def _page(
     about: Mapping[str, Mapping[str, Any]],
     stem: str,
     reported: Sequence[Mapping[str, Any]],
+    made_by: Mapping[str, str],
 ) -> str:
     scores = baseline_scores(outcomes)
     facts = list(scores.facts)
@@ -209,6 +212,7 @@ def _page(
         reference=scores.reference,
         reference_cells=reference_cells(scores),
         stem=stem,
+        made_by=made_by,
         reported=[
             {**row, "cells": [row["values"].get(key, "") for key in scores.measures]}
             for row in reported

@@ -126,5 +126,7 @@ def test_what_is_finished_is_not_done_again(path, tmp_path):
     assert all(row["changes"]["sha256"] in table for row in record["experiments"].values())
     assert "command `hvp benchmark`" in table
     assert "theirs, reported: a paper" in page.read_text()
+    assert "Made by command <code>hvp benchmark</code>" in page.read_text()
+    assert page.read_text().count('<th class="number">GFLOP a frame</th>') == 1
     law = json.loads((page.parent / "law/law.json").read_text())
     assert {"small", "longer", "oracle"} <= set(law["forecasts"])
