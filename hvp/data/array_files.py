@@ -183,7 +183,10 @@ def _checked_frames(
         elif 0 <= frame.min() <= frame.max() <= 1:
             yield to_uint8(frame.astype(np.float32))
         else:
+            bytes_as_floats = (
+                "; divide by 255" if 1 < frame.max() <= 255 and frame.min() >= 0 else ""
+            )
             raise UserError(
                 f"{path}: holds {frame.dtype} from {frame.min()} to {frame.max()}; expected uint8, "
-                "or floating point in [0, 1]"
+                f"or floating point in [0, 1]{bytes_as_floats}"
             )

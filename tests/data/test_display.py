@@ -96,11 +96,13 @@ def test_what_is_no_video_has_its_own_line(tmp_path):
     for number in range(2):
         Image.fromarray(levels).save(tmp_path / f"deep/{number}.png")
     np.save(tmp_path / "deep.npy", np.stack([levels, levels]))
+    np.save(tmp_path / "bytes.npy", np.full((2, 8, 8), 200, np.float32))
     for name, message in (
         ("page.mp4", "is a text file, not a video; it begins with '<!DOCTYPE html> <title>404"),
         ("sound.mp4", "holds sound and no pictures"),
         ("deep", "more than 8 bits a pixel; --set data.sixteen_bit=scale"),
         ("deep.npy", "holds uint16; --set data.sixteen_bit=scale"),
+        ("bytes.npy", r"holds float32 from 200.0 to 200.0; .* in \[0, 1\]; divide by 255$"),
     ):
         with pytest.raises(UserError, match=message):
             read_video(tmp_path / name)
