@@ -80,6 +80,8 @@ class MotionGANConfig:
     """Of a discriminator's own step: published is after, which takes more memory."""
     augment_once: bool = False
     """The generator is judged by what the discriminators saw, as published, not augmented anew."""
+    recompute_from: Annotated[int, Field(ge=0, le=1024)] = 64
+    """Stages of this resolution and above are computed anew for their gradient; 0: none."""
     average_half_life: Positive = 10000.0
     """Of the averaged generator, in clips."""
     adam_beta_1: Decay = 0.0

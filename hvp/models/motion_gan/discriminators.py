@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import tensorflow as tf
 from keras import layers
 
-from hvp.models.motion_gan.generator import resolutions
-from hvp.models.motion_gan.layers import EqualConvolution, EqualDense, resample
+from hvp.layers.recompute import recomputed
+from hvp.models.motion_gan.convolutions import resample
+from hvp.models.motion_gan.generator import frames_at_once, resolutions
+from hvp.models.motion_gan.layers import EqualConvolution, EqualDense
 from hvp.models.motion_gan.motion import FourierFeatures
 
 GROUP = 4  # examples whose spread the minibatch standard deviation measures
@@ -30,10 +33,10 @@ class ResidualBlock(layers.Layer):
         super().__init__(**kwargs)
         ones = (1,) * len(strides)
         self.strides, self.middle = strides, middle
-        self.first = EqualConvolution(middle, 3, ones, padding=1, name="first")
-        self.second = EqualConvolution(filters, 3, strides, padding=0, name="second")
+        self.first = EqualConvolution(middle, 3, ones, name="first")
+        self.second = EqualConvolution(filters, 3, strides, blur=True, name="second")
         self.shortcut = EqualConvolution(
-            filters, 1, (*strides[:-2], 1, 1), padding=0, activate=False, name="shortcut"
+            filters, 1, (*strides[:-2], 1, 1), activate=False, name="shortcut"
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -43,13 +46,7 @@ class ResidualBlock(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        y = self.first(x)
-        if len(self.strides) == 3:
-            # The original pads behind only, where time is halved. Done before resampling, as
-            # TensorFlow's remapper stumbles over a padding next to a 3-D convolution.
-            padding = (0, 2) if self.strides[0] == 2 else (1, 1)
-            y = tf.pad(y, ((0, 0), padding, (0, 0), (0, 0), (0, 0)))
-        y = self.second(resample(y, 2, 2))
+        y = self.second(self.first(x))
         return (y + self.shortcut(resample(x, 1, 1, down=2))) / math.sqrt(2.0)
 
 
@@ -64,6 +61,8 @@ class Discriminator(layers.Layer):
         patch: one logit a patch and their mean, any number of frames; else one for the whole,
             which also sees how much examples of the batch differ.
         channels: of the frames.
+        recompute_from: blocks whose input is of this size and above keep it alone for the
+            gradient; 0: none.
 
     Returns `(batch, 1)`, the patch versions `(batch,)`.
     """
@@ -78,15 +77,17 @@ class Discriminator(layers.Layer):
         frames: int | None = None,
         patch: bool = False,
         channels: int = 3,
+        recompute_from: int = 0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # its layers cast
+        self.recompute_from = recompute_from
         self.size, self.frames, self.patch, self.channels = size, frames, patch, channels
         video = frames is not None
         one = (1, 1, 1) if video else (1, 1)
         sizes = resolutions(size)[::-1]  # size, ... 8, 4
         self.widths = [widths[r] for r in sizes]
-        self.first = EqualConvolution(self.widths[0], 1, one, padding=0, name="first")
+        self.first = EqualConvolution(self.widths[0], 1, one, name="first")
         self.blocks = []
         for i, (before, after) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
             in_time = 2 if i < HALVINGS_IN_TIME else 1
@@ -99,7 +100,7 @@ class Discriminator(layers.Layer):
                 )
             )
         last = self.widths[-1]
-        self.last = EqualConvolution(1 if patch else last, 3, one, padding=1, name="last")
+        self.last = EqualConvolution(1 if patch else last, 3, one, name="last")
         if not patch:
             self.hidden = EqualDense(last, activate=True, name="hidden")
             self.head = EqualDense(self.outputs, name="head")
@@ -133,14 +134,24 @@ class Discriminator(layers.Layer):
         return self.channels
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        x = self.first(x)
-        for block in self.blocks:
-            x = block(x)
+        x = self._features(x)
         if self.patch:
             y = self.last(x)
             return tf.reduce_mean(y, axis=list(range(1, len(y.shape))))
         y = self.last(tf.concat([x, _spread(x)], axis=-1))
         return self.head(self.hidden(tf.reshape(y, (-1, self.hidden.kernel.shape[0]))))
+
+    def _features(self, x: tf.Tensor) -> tf.Tensor:
+        """What the blocks make of frames or videos."""
+        for i, block in enumerate(self.blocks):
+            size = self.size // 2**i
+            stage = [self.first, block] if i == 0 else [block]
+            if self.recompute_from and size >= self.recompute_from:
+                at_once = frames_at_once(size) if self.frames is None else 1
+                (x,) = recomputed(partial(_chain, stage), stage, [x], at_once)
+            else:
+                x = _chain(stage, x)
+        return x
 
 
 class PairDiscriminator(Discriminator):
@@ -178,6 +189,12 @@ class PairDiscriminator(Discriminator):
         embedding = self.embedding(self.distance(distance[:, 0]))
         y = tf.reduce_sum(super().call(x) * embedding, axis=1, keepdims=True)
         return y / math.sqrt(PAIR_EMBEDDING)
+
+
+def _chain(stage: Sequence[layers.Layer], x: tf.Tensor) -> tf.Tensor:
+    for layer in stage:
+        x = layer(x)
+    return x
 
 
 def _spread(x: tf.Tensor) -> tf.Tensor:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import tensorflow as tf
 from keras import initializers, layers
 
+from hvp.layers.recompute import recomputed
 from hvp.models.motion_gan.bands import Bands
+from hvp.models.motion_gan.convolutions import resample
 from hvp.models.motion_gan.layers import (
     EqualDense,
     ModulatedConvolution,
     leaky_relu,
     pixel_norm,
-    resample,
 )
 from hvp.models.motion_gan.motion import MotionBranch, frequency_ranges
 
 MAPPING_RATE = 0.01
+PIXELS_AT_ONCE = 2**14  # of stages that are computed anew
 
 
 class CodeMapping(layers.Layer):
@@ -88,10 +91,20 @@ class Renderer(layers.Layer):
         size: of the square frames, a power of two from 8.
         widths: resolution -> features, from 4 to `size`.
         channels: of the frames.
+        recompute_from: stages of this resolution and above keep their inputs alone for the
+            gradient; 0: none.
     """
 
-    def __init__(self, size: int, widths: Mapping[int, int], channels: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        size: int,
+        widths: Mapping[int, int],
+        channels: int,
+        recompute_from: int = 0,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)  # its layers cast
+        self.recompute_from = recompute_from
         self.size, self.widths = size, {r: widths[r] for r in resolutions(size)}
         self.first = StyledConvolution(self.widths[4], name="first")
         self.first_frame = ToFrame(channels, name="first_frame")
@@ -140,14 +153,33 @@ class Renderer(layers.Layer):
 
     def call(self, style: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
         """`style` `(n, dim)` and noise `(n or 1, h, w, 1)` to frames `(n, size, size, channels)`"""
-        x = tf.repeat(tf.convert_to_tensor(self.constant), tf.shape(style)[0], axis=0)
+        count = tf.shape(style)[0]
+        x = tf.repeat(tf.convert_to_tensor(self.constant), count, axis=0)
         x = self.first(x, style, noise[0])
         frame = self.first_frame(x, style, None)
-        for i, (up, same, to_frame) in enumerate(self.stages):
-            x = up(x, style, noise[2 * i + 1])
-            x = same(x, style, noise[2 * i + 2])
-            frame = to_frame(x, style, frame)
+        for i, (size, stage) in enumerate(zip(list(self.widths)[1:], self.stages, strict=True)):
+            inputs = [x, frame, style, noise[2 * i + 1], noise[2 * i + 2]]
+            if self.recompute_from and size >= self.recompute_from:
+                inputs[3:] = [tf.broadcast_to(n, (count, size, size, 1)) for n in inputs[3:]]
+                run, at_once = partial(_run_stage, stage), frames_at_once(size)
+                x, frame = recomputed(run, stage, inputs, at_once)
+            else:
+                x, frame = _run_stage(stage, *inputs)
         return frame
+
+
+def _run_stage(
+    stage: tuple[StyledConvolution, StyledConvolution, ToFrame],
+    x: tf.Tensor,
+    frame: tf.Tensor,
+    style: tf.Tensor,
+    noise_up: tf.Tensor,
+    noise_same: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """From features and frames of half the size to features and frames."""
+    up, same, to_frame = stage
+    x = same(up(x, style, noise_up), style, noise_same)
+    return x, to_frame(x, style, frame)
 
 
 class Generator(layers.Layer):
@@ -160,6 +192,7 @@ class Generator(layers.Layer):
         widths: resolution -> features of the renderer, from 4 to `size`.
         content_layers, motion_layers: dense layers of either mapping.
         channels: of the frames.
+        recompute_from: as of the renderer.
 
     Example:
         >>> generator = hvp.models.MotionGAN(height=64, width=64).generator
@@ -179,6 +212,7 @@ class Generator(layers.Layer):
         content_layers: int = 8,
         motion_layers: int = 2,
         channels: int = 3,
+        recompute_from: int = 0,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # styles are float32 whatever the precision
@@ -191,7 +225,7 @@ class Generator(layers.Layer):
             MotionBranch(motion_dim, content_dim, low, high, name=f"motion_{i}")
             for i, (low, high) in enumerate(frequency_ranges(frequencies))
         ]
-        self.renderer = Renderer(size, widths, channels, name="renderer")
+        self.renderer = Renderer(size, widths, channels, recompute_from, name="renderer")
 
     def build(self, input_shape: tuple | None = None) -> None:
         """Makes all variables; the arguments of the constructor say all that it takes."""
@@ -268,6 +302,11 @@ class Generator(layers.Layer):
                 own = styles
             style = style + branch(time, own, bands=bands)
         return style
+
+
+def frames_at_once(size: int) -> int:
+    """How many frames a stage of a resolution computes in one go where it is computed anew."""
+    return max(1, PIXELS_AT_ONCE // size**2)
 
 
 def resolutions(size: int) -> list[int]:

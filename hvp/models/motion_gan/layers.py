@@ -6,20 +6,18 @@ the R1 penalty needs them.
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from keras import initializers, layers
 
-BLUR = (1.0, 3.0, 3.0, 1.0)
+from hvp.models.motion_gan.convolutions import convolve, resample
 
 
 def leaky_relu(x: tf.Tensor) -> tf.Tensor:
     """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance."""
-    return tf.maximum(x, 0.2 * x) * tf.cast(math.sqrt(2.0), x.dtype)
+    return tf.nn.leaky_relu(x, 0.2) * tf.cast(math.sqrt(2.0), x.dtype)
 
 
 def pixel_norm(x: tf.Tensor) -> tf.Tensor:
@@ -67,7 +65,7 @@ class EqualConvolution(layers.Layer):
         filters: outputs.
         size: kernel size along every axis.
         strides: one per axis: two for frames, three (time first) for videos.
-        padding: zeros on either side of all axes: none, or half the kernel.
+        blur: filter frames before; see `convolve`.
         activate: add biases, then `leaky_relu`.
     """
 
@@ -76,18 +74,13 @@ class EqualConvolution(layers.Layer):
         filters: int,
         size: int,
         strides: tuple[int, ...],
-        padding: int,
+        blur: bool = False,
         activate: bool = True,
         **kwargs,
     ):
-        if len(strides) == 3:
-            # In bfloat16 on CPUs, TensorFlow 2.21's kernel gradient of 3-D convolutions has NaNs.
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.filters, self.size, self.strides = filters, size, strides
-        self.activate, self.same = activate, padding == size // 2
-        if padding not in (0, size // 2):
-            raise ValueError(f"padding must be 0 or {size // 2}, received {padding}")
+        self.activate, self.blur = activate, blur
 
     def build(self, shape: tuple[Any, ...]) -> None:
         axes = (self.size,) * len(self.strides)
@@ -102,45 +95,8 @@ class EqualConvolution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        padding = "SAME" if self.same else "VALID"
-        # tf.nn.convolution would lose the data format that an eager gradient asks for.
-        convolve = tf.nn.conv3d if len(self.strides) == 3 else tf.nn.conv2d
-        y = convolve(x, self.kernel * self.scale, (1, *self.strides, 1), padding)
+        y = convolve(x, self.kernel * self.scale, self.strides, self.blur)
         return leaky_relu(y + self.bias) if self.activate else y
-
-
-@functools.lru_cache(maxsize=64)
-def _fir_matrix(size: int, up: int, before: int, after: int, down: int) -> np.ndarray:
-    """`(out, in)`: insert zeros, pad, filter by `BLUR` and drop samples, along one axis."""
-    kernel = np.array(BLUR) / sum(BLUR) * up
-    spread = np.zeros((size * up + before + after, size))
-    spread[before + up * np.arange(size), np.arange(size)] = 1
-    rows = range(0, len(spread) - len(BLUR) + 1, down)
-    return np.stack([kernel @ spread[row : row + len(BLUR)] for row in rows]).astype(np.float32)
-
-
-def resample(x: tf.Tensor, before: int, after: int, up: int = 1, down: int = 1) -> tf.Tensor:
-    """Filters height and width by [1, 3, 3, 1] / 8, with zeros inserted or samples dropped.
-
-    Done as products with banded matrices, which fit CPU and GPU and can be differentiated twice.
-
-    Args:
-        x: `(..., height, width, channels)`.
-        before, after: zeros around each axis, after those inserted by `up`.
-        up: keeps one sample of `up`, zeros between them, and multiplies by `up` an axis.
-        down: keeps every `down`-th sample.
-
-    Returns:
-        `(..., (height * up + before + after - 3) / down, the same of width, channels)`.
-    """
-    *lead, height, width, channels = x.shape
-    rows = tf.constant(_fir_matrix(height, up, before, after, down), x.dtype)
-    columns = tf.constant(_fir_matrix(width, up, before, after, down), x.dtype)
-    x = tf.matmul(rows, tf.reshape(x, (-1, height, width * channels)))
-    x = tf.reshape(x, (-1, width, channels))
-    x = tf.matmul(columns, x)
-    lead = [-1 if size is None else size for size in lead]
-    return tf.reshape(x, (*lead, rows.shape[0], columns.shape[0], channels))
 
 
 class ModulatedConvolution(layers.Layer):
@@ -185,7 +141,7 @@ class ModulatedConvolution(layers.Layer):
             )
             y = resample(y, 1, 1) * 4.0
         else:
-            y = tf.nn.conv2d(x, kernel, 1, padding="SAME")
+            y = convolve(x, kernel, (1, 1))
         if self.demodulate:
             power = tf.reduce_sum(tf.square(kernel), axis=(0, 1))  # (channels, filters)
             norms = tf.matmul(tf.square(scales), power)  # (batch, filters)

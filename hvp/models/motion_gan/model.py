@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hvp.layers.recompute import inputs_only
 from hvp.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
 from hvp.models.adam import Adam
 from hvp.models.base import VideoModel
@@ -81,25 +82,18 @@ class MotionGAN(VideoModel):
         self.average.trainable = False
         frames, videos = frame_widths(s.width_factor), video_widths(s.width_factor)
         small = round(self.height * s.video_discriminator_scale)
+        common: dict[str, Any] = {"channels": self.channels, "recompute_from": s.recompute_from}
+        patch = s.image_discriminator == "patch_image"
         self.image_discriminator = Discriminator(
-            self.height,
-            frames,
-            patch=s.image_discriminator == "patch_image",
-            channels=self.channels,
-            name="image_discriminator",
+            self.height, frames, patch=patch, name="image_discriminator", **common
         )
+        name = "video_discriminator"
         if s.video_discriminator == "pair":
-            self.video_discriminator = PairDiscriminator(
-                small, frames, channels=self.channels, name="video_discriminator"
-            )
+            self.video_discriminator = PairDiscriminator(small, frames, name=name, **common)
         else:
+            patch, length = s.video_discriminator == "patch_video", s.video_length
             self.video_discriminator = Discriminator(
-                small,
-                videos,
-                frames=s.video_length,
-                patch=s.video_discriminator == "patch_video",
-                channels=self.channels,
-                name="video_discriminator",
+                small, videos, frames=length, patch=patch, name=name, **common
             )
 
     def build_layers(self) -> None:
@@ -118,6 +112,7 @@ class MotionGAN(VideoModel):
             s.content_layers,
             s.motion_layers,
             self.channels,
+            s.recompute_from,
             name=name,
         )
 
@@ -230,9 +225,11 @@ class MotionGAN(VideoModel):
         with tf.GradientTape() as judging:
             judging.watch(made)
             loss = self._generator_loss(fake, seed)
+        with inputs_only():
+            judged = judging.gradient(loss, made)
         # The frames are made once: what the judges say of them goes back through the first tape.
         variables = self.generator.trainable_variables
-        gradients = making.gradient(made, variables, output_gradients=judging.gradient(loss, made))
+        gradients = making.gradient(made, variables, output_gradients=judged)
         norm = self.apply_global_gradients(self.generator_optimizer, gradients, variables)
         self._update_average(tf.shape(batch)[0])
         scalars["loss"] = scalars["loss/generator"] = loss
@@ -267,7 +264,8 @@ class MotionGAN(VideoModel):
         distance = real.distance if kind == "video" else None
         examples = augmented(real, kind, s.augment, seed)
         with tf.GradientTape() as tape:
-            penalty = r1_penalty(lambda x: _judge(network, x, distance), examples)
+            with inputs_only():
+                penalty = r1_penalty(lambda x: _judge(network, x, distance), examples)
             loss = penalty * (0.5 * s.r1_weight * s.r1_every)
         variables = network.trainable_variables
         gradients = tape.gradient(loss, variables)
