@@ -10,6 +10,7 @@ from keras import initializers, layers
 
 from hvp.models.hierarchical.encoder import RESIDUAL_SCALE
 from hvp.models.hierarchical.latent import Latent
+from hvp.models.hierarchical.recurrence import Inputs, Recurrence, Weights
 
 STDDEV_SHIFT = 0.54  # softplus(0.54) is about 1: added to the input of the stddev layers
 
@@ -51,7 +52,7 @@ class RecurrentCell(layers.Layer):
     """The state-space model of one level, unrolled over its own ticks.
 
     Whatever does not depend on the previous tick (the context's and the observations' share of
-    each dense layer) is computed for all ticks at once, outside the loop.
+    each dense layer, and the latents, given the GRU's states) is computed for all ticks at once.
 
     Args:
         stoch, deter, embed: widths of sample, GRU state and dense layers.
@@ -151,71 +152,56 @@ class RecurrentCell(layers.Layer):
         Returns:
             The states of all ticks, and the last one to go on from.
         """
-        ticks = context.shape[1]
-        inputs = self._loop_inputs(context, features, noise, keep_sample, observed)
-        sample_kernel = self.prior_input.kernel[: self.stoch]
-        deter_kernel = self.posterior_input.kernel[: self.deter]
-        prior_heads = _merged_heads(self.prior_mean, self.prior_stddev)
-        posterior_heads = _merged_heads(self.posterior_mean, self.posterior_stddev)
-
-        def tick(t: tf.Tensor, state: State) -> LevelStates:
-            sample = state.sample
-            if keep_sample is not None:
-                sample = sample * inputs["keep"].read(t)
-            x = tf.nn.relu(tf.matmul(sample, sample_kernel) + inputs["prior"].read(t))
-            deter, _ = self.gru(x, [state.deter])
-            mean, stddev = _mean_and_stddev(self.prior_hidden(deter), prior_heads)
-            prior = posterior = Latent(mean, stddev + self.min_stddev)
-            if features is not None:
-                y = tf.nn.relu(tf.matmul(deter, deter_kernel) + inputs["posterior"].read(t))
-                y = self.posterior_hidden(y)
-                posterior = self._posterior(prior, *_mean_and_stddev(y, posterior_heads))
-                if observed is not None:
-                    posterior = posterior.where(inputs["observed"].read(t) > 0, prior)
-            noise = inputs["noise"].read(t)
-            sample = posterior.loc if self.mean_only else posterior.from_noise(noise)
-            parameters = (prior.loc, prior.scale.diag, posterior.loc, posterior.scale.diag)
-            return LevelStates(*parameters, sample, deter)
-
-        return _scan(tick, state, ticks)
-
-    def _posterior(self, prior: Latent, mean: tf.Tensor, stddev: tf.Tensor) -> Latent:
-        """From what the posterior's heads give: the prior's difference from it, or all of it."""
-        if self.residual_posterior:
-            return Latent(prior.loc + mean, prior.scale.diag + stddev)
-        return Latent(mean, stddev + self.min_stddev)
-
-    def _loop_inputs(
-        self,
-        context: tf.Tensor,
-        features: tf.Tensor | None,
-        noise: tf.Tensor,
-        keep_sample: tf.Tensor | None,
-        observed: tf.Tensor | None,
-    ) -> dict[str, tf.TensorArray]:
-        """What the ticks of `unroll` read, none of which depends on the tick before."""
+        from_sample, from_context = _split_rows(self.prior_input, self.stoch)
+        from_deter, from_features = _split_rows(self.posterior_input, self.deter)
         if self.context_dense is not None:
             context = self.context_dense(context) + RESIDUAL_SCALE * context
-        ticks = context.shape[1]
-        inputs = {
-            "prior": _partial_dense(self.prior_input, context, first_row=self.stoch),
-            "noise": noise,
-        }
+        prior_input = tf.tensordot(context, from_context, axes=1) + self.prior_input.bias
+        posterior_input = None
         if features is not None:
             features = tf.cast(features, tf.float32)
-            inputs["posterior"] = _partial_dense(
-                self.posterior_input, features, first_row=self.deter
-            )
-        if keep_sample is not None:
-            inputs["keep"] = tf.broadcast_to(keep_sample[None, :, None], (1, ticks, 1))
-        if observed is not None:
-            inputs["observed"] = observed[:, :, None]
-        return {key: _time_major_array(value, ticks) for key, value in inputs.items()}
+            posterior_input = tf.tensordot(features, from_features, axes=1)
+            posterior_input = _swap_time(posterior_input + self.posterior_input.bias)
+        inputs = Inputs(
+            prior=_swap_time(prior_input),
+            noise=_swap_time(noise),
+            posterior=posterior_input,
+            keep=None if keep_sample is None else keep_sample[:, None, None],
+            observed=None if observed is None else _swap_time(observed[:, :, None]),
+        )
+        level = Recurrence(self.min_stddev, self.mean_only, self.residual_posterior)
+        weights = self._tick_weights(from_sample, from_deter)
+        deter = level.states(weights, inputs, state.sample, state.deter)
+        prior = level.prior(weights, deter)
+        posterior = level.posterior(weights, deter, inputs, prior)
+        sample = level.draw(posterior, inputs)
+        parameters = (prior.loc, prior.scale.diag, posterior.loc, posterior.scale.diag)
+        states = LevelStates(*(_swap_time(x) for x in (*parameters, sample, deter)))
+        return states, State(sample[-1], deter[-1])
+
+    def _tick_weights(self, from_sample: tf.Tensor, from_deter: tf.Tensor) -> Weights:
+        prior_heads = _merged_heads(self.prior_mean, self.prior_stddev)
+        posterior_heads = _merged_heads(self.posterior_mean, self.posterior_stddev)
+        values = (
+            from_sample,
+            self.gru.kernel,
+            self.gru.recurrent_kernel,
+            self.gru.bias,
+            self.prior_hidden.kernel,
+            self.prior_hidden.bias,
+            *prior_heads,
+            from_deter,
+            self.posterior_hidden.kernel,
+            self.posterior_hidden.bias,
+            *posterior_heads,
+        )
+        return Weights(*map(tf.convert_to_tensor, values))
 
 
-def _partial_dense(dense: layers.Dense, x: tf.Tensor, first_row: int) -> tf.Tensor:
-    """The share of `dense` that comes from its inputs `first_row:`, bias included."""
-    return tf.tensordot(x, dense.kernel[first_row:], axes=1) + dense.bias
+def _split_rows(dense: layers.Dense, first: int) -> list[tf.Tensor]:
+    """The kernel's shares of the first inputs and of all others."""
+    kernel = tf.convert_to_tensor(dense.kernel)
+    return tf.split(kernel, (first, kernel.shape[0] - first))
 
 
 def _merged_heads(mean: layers.Dense, stddev: layers.Dense) -> tuple[tf.Tensor, tf.Tensor]:
@@ -225,39 +211,6 @@ def _merged_heads(mean: layers.Dense, stddev: layers.Dense) -> tuple[tf.Tensor, 
     return kernel, tf.concat([mean.bias, stddev.bias + shift], axis=0)
 
 
-def _mean_and_stddev(y: tf.Tensor, heads: tuple[tf.Tensor, tf.Tensor]) -> list[tf.Tensor]:
-    kernel, bias = heads
-    mean, raw = tf.split(tf.matmul(y, kernel) + bias, 2, axis=-1)
-    return [mean, tf.nn.softplus(raw)]
-
-
-def _time_major_array(x: tf.Tensor, ticks: int) -> tf.TensorArray:
-    """`(batch, ticks, width)` as an array of `ticks` tensors `(batch, width)`."""
-    return tf.TensorArray(x.dtype, size=ticks, clear_after_read=False).unstack(
-        tf.transpose(x, (1, 0, 2))
-    )
-
-
-def _scan(tick, state: State, ticks: int) -> tuple[LevelStates, State]:
-    """Runs `tick(t, state) -> LevelStates` for all t and stacks the results batch-major."""
-    widths = (*(state.sample.shape[-1],) * 5, state.deter.shape[-1])
-    arrays = LevelStates(
-        *(
-            tf.TensorArray(tf.float32, size=ticks, element_shape=(state.sample.shape[0], width))
-            for width in widths
-        )
-    )
-
-    def body(t, state, arrays):
-        now = tick(t, state)
-        arrays = LevelStates(*(a.write(t, v) for a, v in zip(arrays, now, strict=True)))
-        return t + 1, State(now.sample, now.deter), arrays
-
-    _, state, arrays = tf.while_loop(
-        lambda t, *_: t < ticks,
-        body,
-        (tf.constant(0), state, arrays),
-        maximum_iterations=ticks,
-    )
-    stacked = (tf.transpose(a.stack(), (1, 0, 2)) for a in arrays)  # (batch, ticks, width)
-    return LevelStates(*stacked), state
+def _swap_time(x: tf.Tensor) -> tf.Tensor:
+    """Batch-major to time-major, or back."""
+    return tf.transpose(x, (1, 0, 2))

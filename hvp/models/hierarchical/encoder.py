@@ -5,13 +5,14 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers import activations
+
 LEAKY_SLOPE = 0.2  # TensorFlow's default for leaky_relu, not Keras' 0.3
 RESIDUAL_SCALE = 0.1  # weight of the skip path in every residual of the paper
 
 
 def leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    # Not tf.nn.leaky_relu: its gradient makes the graph optimizer fail, loudly, to fuse the layer.
-    return tf.maximum(x, LEAKY_SLOPE * x)
+    return activations.leaky_relu(x, LEAKY_SLOPE)
 
 
 class ResidualCell(layers.Layer):
@@ -23,8 +24,7 @@ class ResidualCell(layers.Layer):
     def __init__(self, channels: int, **kwargs):
         super().__init__(**kwargs)
         self.convolutions = [
-            layers.Conv2D(channels, 3, padding="same", activation="swish", name=f"conv_{i}")
-            for i in range(2)
+            layers.Conv2D(channels, 3, padding="same", name=f"conv_{i}") for i in range(2)
         ]
         self.squeeze = layers.Dense(max(channels // 16, 4), activation="relu", name="squeeze")
         self.excite = layers.Dense(channels, activation="sigmoid", name="excite")
@@ -36,11 +36,53 @@ class ResidualCell(layers.Layer):
         self.excite.build((None, self.squeeze.units))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        y = x
-        for convolution in self.convolutions:
-            y = convolution(y)
-        gate = self.excite(self.squeeze(tf.reduce_mean(y, axis=(1, 2))))  # (batch, channels)
-        return RESIDUAL_SCALE * x + y * gate[:, None, None, :]
+        first, second = self.convolutions
+        y = second(activations.swish(first(x)))
+        gate_weights = (
+            self.squeeze.kernel,
+            self.squeeze.bias,
+            self.excite.kernel,
+            self.excite.bias,
+        )
+        return _excited(x, y, *map(tf.convert_to_tensor, gate_weights))
+
+
+@tf.custom_gradient
+def _excited(x: tf.Tensor, u: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """The cell's end, `0.1 x + swish(u) * gate`; `weights` of squeeze and excite."""
+    y = tf.nn.silu(u)
+    mean = tf.reduce_mean(y, axis=(1, 2))
+    gate = _gate(mean, *weights)
+
+    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        with tf.GradientTape() as tape:
+            tape.watch((mean, weights))
+            gate = _gate(mean, *weights)
+        dgate = tf.reduce_sum(dy * y, axis=(1, 2))
+        dmean, dweights = tape.gradient(gate, (mean, weights), dgate)
+        return RESIDUAL_SCALE * dy, _excited_slope(u, dy, gate, dmean), *dweights
+
+    return RESIDUAL_SCALE * x + y * gate[:, None, None, :], gradient
+
+
+def _gate(
+    mean: tf.Tensor,
+    squeeze: tf.Tensor,
+    squeeze_bias: tf.Tensor,
+    excite: tf.Tensor,
+    excite_bias: tf.Tensor,
+) -> tf.Tensor:
+    """What each channel is multiplied by, `(batch, channels)`."""
+    squeezed = tf.nn.relu(tf.matmul(mean, squeeze) + squeeze_bias)
+    return tf.sigmoid(tf.matmul(squeezed, excite) + excite_bias)
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _excited_slope(u: tf.Tensor, dy: tf.Tensor, gate: tf.Tensor, dmean: tf.Tensor) -> tf.Tensor:
+    """The gradient of `u` from the output's and that of the mean of its swish."""
+    gate, dmean = gate[:, None, None, :], dmean[:, None, None, :]
+    area = tf.cast(tf.shape(u)[1] * tf.shape(u)[2], u.dtype)
+    return (dy * gate + dmean / area) * activations.swish_slope(u)
 
 
 def encoder_filters(size: int, base: int) -> list[int]:

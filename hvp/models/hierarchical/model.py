@@ -183,14 +183,16 @@ class HierarchicalModel(VideoModel):
         keep_sample: tf.Tensor | None,
         observed: tf.Tensor | None,
     ) -> LevelStates:
-        ticks, given = noise.shape[1], features.shape[1]
         state = cell.zero_state(tf.shape(noise)[0])
+        ticks, given = noise.shape[1], features.shape[1]
+        if given == ticks:  # in training: slices would cost a copy in the gradient
+            return cell.unroll(context, features, noise, state, keep_sample, observed)[0]
         parts = []
         for first, last, part_features in ((0, given, features), (given, ticks, None)):
             if first < last:
                 part, state = cell.unroll(
                     context[:, first:last],
-                    None if part_features is None else part_features[:, first:last],
+                    part_features,
                     noise[:, first:last],
                     state,
                     None if keep_sample is None else keep_sample[first:last],
