@@ -38,20 +38,24 @@ class Gallery:
             possibly none of them.
         names: of the clips.
         gallery_samples: samples to keep of each, the first ones.
+        num_samples: that come; of a single one no spread is gathered, which takes most memory.
     """
 
-    def __init__(self, video: tf.Tensor, names: list[str], gallery_samples: int) -> None:
+    def __init__(
+        self, video: tf.Tensor, names: list[str], gallery_samples: int, num_samples: int
+    ) -> None:
         self._names, self._gallery_samples = names, gallery_samples
         self._truth = to_uint8(video)
         self._shown: list[np.ndarray] = []  # each (samples, examples, horizon, H, W, C)
-        self._moments = RunningMoments()
+        self._moments = RunningMoments() if num_samples > 1 else None
 
     def add(self, predicted: tf.Tensor) -> None:
         """Takes further samples, `(samples, batch, horizon, height, width, channels)`."""
         if len(self._truth) == 0:
             return
         frames = tf.clip_by_value(predicted[:, : len(self._truth)], 0.0, 1.0).numpy()
-        self._moments.update(frames)
+        if self._moments is not None:
+            self._moments.update(frames)
         left = self._gallery_samples - sum(map(len, self._shown))
         if left > 0:
             self._shown.append(to_uint8(frames[:left]))
@@ -61,7 +65,9 @@ class Gallery:
         if len(self._truth) == 0:
             return []
         shown = np.concatenate(self._shown)
-        spread = self._moments.stddev().mean(-1) if self._moments.count > 1 else None
+        moments, spread = self._moments, None
+        if moments is not None and moments.count > 1:
+            spread = moments.stddev().mean(-1)
         return [
             Example(self._names[i], truth, shown[:, i], None if spread is None else spread[i])
             for i, truth in enumerate(self._truth)

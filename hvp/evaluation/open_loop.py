@@ -203,9 +203,11 @@ class OpenLoopScores:
             video[:, : s.context + s.horizon], [s.context, s.horizon], axis=1
         )
         wanted = max(0, s.gallery_examples - len(self._gallery))
-        shown = Gallery(video[:wanted, : s.context + s.horizon], names, s.gallery_samples)
+        shown = Gallery(
+            video[:wanted, : s.context + s.horizon], names, s.gallery_samples, s.num_samples
+        )
         # What is compared goes along as more samples: LPIPS sees each true frame once.
-        others = {"copy_last": tf.repeat(context[:, -1:], s.horizon, axis=1)}
+        others = {"copy_last": context[:, -1:]}  # one frame stands for all
         others |= self._reconstruction(video[:, : s.context + s.horizon])
         compared: dict[str, dict[str, np.ndarray]] = {}
         scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
@@ -218,7 +220,7 @@ class OpenLoopScores:
             self._scorecard.keep(predicted)
             if not compared:
                 self._measure_first_sample(context, future, predicted[0])
-                values = self._scorer(future, tf.concat([[*others.values()], predicted], 0))
+                values = self._scorer(future, predicted, [*others.values()])
                 compared = {
                     m: dict(zip(others, value, strict=False)) for m, value in values.items()
                 }

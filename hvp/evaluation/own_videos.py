@@ -176,7 +176,7 @@ def predict(
     """
     video = tf.constant(clip.frames[None].astype(np.float32) / 255.0)
     context = video[:, : settings.context]
-    gallery = Gallery(video, [name], settings.num_samples)
+    gallery = Gallery(video, [name], settings.num_samples, settings.num_samples)
     deterministic = False
     futures = sampled_futures(
         model, context, settings.horizon, settings.num_samples, settings.seed, [name]

@@ -56,7 +56,7 @@ class PredictionFiles:
     def begin(self, video: tf.Tensor, names: list[str]) -> None:
         """A batch's context and truth, `(batch, time, height, width, channels)`."""
         left = len(names) if self._limit is None else max(0, self._limit - self._written)
-        self._gallery = Gallery(video[:left], names, self._num_samples)
+        self._gallery = Gallery(video[:left], names, self._num_samples, self._num_samples)
 
     def add(self, predicted: tf.Tensor) -> None:
         """Further samples of the batch, `(samples, batch, horizon, height, width, channels)`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +47,23 @@ class Scorer:
             functions[metric] = partial(implementation, convention=protocol.convention(metric))
         self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
 
-    def __call__(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
-        """Metric -> `(samples, batch, horizon)`, or `(samples, batch, 1)` for one of videos."""
-        return {**self._score_frames(true, pred), **self._score_videos(true, pred)}
+    def __call__(
+        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor] = ()
+    ) -> dict[str, np.ndarray]:
+        """Metric -> `(others + samples, batch, horizon)`, or with 1 in place of the horizon for one
+        of videos.
 
-    def _score_frames(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
+        Args:
+            true: `(batch, horizon, height, width, channels)`.
+            pred: `(samples, batch, horizon, height, width, channels)`.
+            others: scored before the samples: of the shape of `true`, or one frame each,
+                `(batch, 1, ...)`, that stands for all. They are never all together in memory.
+        """
+        return {**self._score_frames(true, pred, others), **self._score_videos(true, pred, others)}
+
+    def _score_frames(
+        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor]
+    ) -> dict[str, np.ndarray]:
         if not self._functions:
             return {}
         samples, batch, horizon, *frame = pred.shape
@@ -64,21 +76,30 @@ class Scorer:
                 ],
                 autograph=False,  # it would wrap the metrics' own messages
             )
+        count = len(others) + samples
         true = tf.reshape(true, (-1, *frame))
         pred = tf.reshape(pred, (samples, -1, *frame))
-        step = max(1, PIXELS_AT_ONCE // (samples * int(np.prod(frame))))
-        parts = [
-            self._graph(true[first : first + step], pred[:, first : first + step])
-            for first in range(0, batch * horizon, step)
-        ]
+        step = max(1, PIXELS_AT_ONCE // (count * int(np.prod(frame))))
+        parts = []
+        for first in range(0, batch * horizon, step):
+            places = range(first, min(first + step, batch * horizon))
+            compared = [_frames(other, places, horizon)[None] for other in others]
+            some = tf.concat([*compared, pred[:, first : first + step]], 0)
+            parts.append(self._graph(true[first : first + step], some))
         return {
             metric: np.concatenate([part[metric] for part in parts], 1).reshape(
-                samples, batch, horizon
+                count, batch, horizon
             )
             for metric in self._functions
         }
 
-    def _score_videos(self, true: tf.Tensor, pred: tf.Tensor) -> dict[str, np.ndarray]:
+    def _score_videos(
+        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor]
+    ) -> dict[str, np.ndarray]:
+        if not self._of_videos:
+            return {}
+        whole = [tf.broadcast_to(other, true.shape)[None] for other in others]
+        pred = tf.concat([*whole, pred], 0)
         samples, batch = pred.shape[:2]
         step = max(1, PIXELS_AT_ONCE // (samples * int(np.prod(pred.shape[2:]))))
         firsts = range(0, batch, step)
@@ -88,3 +109,11 @@ class Scorer:
             )[..., None]
             for metric, function in self._of_videos.items()
         }
+
+
+def _frames(video: tf.Tensor, places: range, horizon: int) -> tf.Tensor:
+    """Frames of `(batch, horizon or 1, ...)` by their places among `batch * horizon`."""
+    flat = tf.reshape(video, (-1, *video.shape[2:]))
+    if video.shape[1] == horizon:
+        return flat[places.start : places.stop]
+    return tf.gather(flat, [place // horizon for place in places])

@@ -14,6 +14,9 @@ import tensorflow as tf
 from hvp.metrics.statistics import RunningMoments
 
 KINDS = ("truth", "prediction", "error")
+# Transforms take several times the memory of videos: so many frames at once, and parts of a frame.
+FRAMES_AT_ONCE = 512
+PARTS = 8
 HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 
 
@@ -76,14 +79,27 @@ def radial_bins(height: int, width: int) -> np.ndarray:
 @tf.function(autograph=False)
 def _energies(video: tf.Tensor, membership: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Energy per radial bin `(batch, bins)` and per temporal frequency `(batch, time // 2 + 1)`."""
-    time, height, width = video.shape[1:4]
+    time, height = video.shape[1:3]
+    parts = [_spatial(video[:, t : t + FRAMES_AT_ONCE]) for t in range(0, time, FRAMES_AT_ONCE)]
+    spatial = tf.reshape(tf.add_n(parts) / time, (-1, membership.shape[0])) @ membership
+    rows = -(-height // PARTS)
+    temporal = [_temporal(video[:, :, row : row + rows]) for row in range(0, height, rows)]
+    return spatial, tf.add_n(temporal) / height
+
+
+def _spatial(video: tf.Tensor) -> tf.Tensor:
+    """Power of every frequency, `(batch, height, width // 2 + 1)`, summed over frames."""
+    height, width = video.shape[2:4]
     planes = tf.transpose(video, (0, 4, 1, 2, 3))  # (batch, channels, time, height, width)
     power = _power(tf.signal.rfft2d(planes), width) / (height * width) ** 2
-    power = tf.reduce_mean(power, axis=(1, 2))  # (batch, height, width // 2 + 1)
-    spatial = tf.reshape(power, (-1, membership.shape[0])) @ membership
-    lines = tf.transpose(video, (0, 4, 2, 3, 1))  # (batch, channels, height, width, time)
-    temporal = _power(tf.signal.rfft(lines), time) / time**2
-    return spatial, tf.reduce_mean(temporal, axis=(1, 2, 3))
+    return tf.reduce_sum(tf.reduce_mean(power, axis=1), axis=1)
+
+
+def _temporal(lines: tf.Tensor) -> tf.Tensor:
+    """Of rows of pixels, `(batch, time, rows, width, channels)`: means, summed over rows."""
+    time = lines.shape[1]
+    power = _power(tf.signal.rfft(tf.transpose(lines, (0, 2, 4, 3, 1))), time) / time**2
+    return tf.reduce_sum(tf.reduce_mean(power, axis=(2, 3)), axis=1)
 
 
 def _power(half: tf.Tensor, length: int) -> tf.Tensor:

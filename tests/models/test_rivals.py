@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -159,3 +160,25 @@ def test_initial_values_are_those_of_the_originals():
     gains = np.asarray(svg.encoder.stages[1].parts[0].norm.gamma)
     assert gains.mean() == pytest.approx(1, abs=0.01)
     assert gains.std() == pytest.approx(0.02, rel=0.3)
+
+
+@pytest.mark.parametrize("name", ["convlstm_demo", "simvp_demo"])
+def test_mixed_precision(name):
+    """bfloat16 products, float32 states, losses and frames."""
+    narrow = {"convlstm_demo": "model.hidden=[4]", "simvp_demo": "model.translator_blocks=2"}
+    config = hvp.load_config(name, ["data.height=16", "data.width=16", narrow[name]])
+    video = tf.random.stateless_uniform((2, config.data.seq_len, 16, 16, 1), (0, 0))
+    losses = []
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.mixed_precision.set_global_policy(policy)
+        try:
+            keras.utils.set_random_seed(0)
+            model = hvp.build_model(config)
+            model.configure_training(config.training)
+            losses.append(float(model.train_step(video)["loss"]))
+            frames = model.rollout(video[:, : config.evaluation.context], 2)
+        finally:
+            keras.mixed_precision.set_global_policy("float32")
+        assert frames.dtype == tf.float32
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] != losses[0]

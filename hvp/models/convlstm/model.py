@@ -63,12 +63,12 @@ class ConvLSTM(VideoModel):
                 own prediction of it; all true by default. The first frame is always read.
         """
         del training
-        true, step = self._patches(videos), None
+        true, step = tf.cast(self._patches(videos), tf.float32), None
         states, predicted = self._start(tf.shape(videos)[0]), []
         for t in range(videos.shape[1] - 1):
             frame = true[:, t]
             if t and shown is not None:
-                keep = shown[:, t, None, None, None]
+                keep = tf.cast(shown[:, t, None, None, None], tf.float32)
                 frame = keep * frame + (1 - keep) * step
             step, states = self._step(frame, states)
             predicted.append(step)
@@ -147,7 +147,7 @@ class ConvLSTM(VideoModel):
             state = cell(x, state)
             after.append(state)
             x = state[0]
-        return self.readout(x), after
+        return tf.cast(self.readout(x), tf.float32), after
 
     def _patches(self, videos: tf.Tensor) -> tf.Tensor:
         """`(batch, time, h / patch, w / patch, patch**2 * channels)`, row by row of a patch."""

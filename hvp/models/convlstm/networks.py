@@ -24,7 +24,7 @@ class ConvLSTMCell(layers.Layer):
     """
 
     def __init__(self, filters: int, kernel: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # in bfloat16 the state would lose what it gains
         self.filters = filters
         self.of_input, self.of_state = (
             layers.Conv2D(
@@ -35,7 +35,7 @@ class ConvLSTMCell(layers.Layer):
 
     def call(self, x: tf.Tensor, state: State) -> State:
         hidden, cell = state
-        gates = self.of_input(x) + self.of_state(hidden)
+        gates = tf.cast(self.of_input(x) + self.of_state(hidden), tf.float32)
         i, f, g, o = tf.split(gates, 4, axis=-1)
         cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(cell), cell

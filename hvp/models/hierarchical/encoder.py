@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 from keras import layers
 
@@ -172,11 +174,17 @@ class Encoder(layers.Layer):
             outputs.append(residual + running)
         return outputs
 
-    def call(self, videos: tf.Tensor) -> list[tf.Tensor]:
-        """Videos `(batch, time, h, w, c)` to one `(batch, ceil(time / k**l), F)` a level."""
+    def call(
+        self, videos: tf.Tensor, find: Callable[[tf.Tensor], tf.Tensor] | None = None
+    ) -> list[tf.Tensor]:
+        """Videos `(batch, time, h, w, c)` to one `(batch, ceil(time / k**l), F)` a level.
+
+        `find` stands for `frame_features`: the same, some frames at a time.
+        """
         batch, time = tf.shape(videos)[0], videos.shape[1]
         frames = tf.reshape(videos, (-1, *videos.shape[2:]))  # (batch * time, h, w, c)
-        features = tf.reshape(self.frame_features(frames), (batch, time, self.feature_size))
+        find = self.frame_features if find is None else find
+        features = tf.reshape(find(frames), (batch, time, self.feature_size))
         return [
             merge_time(f, self.factor**level)
             for level, f in enumerate(self.level_features(features))

@@ -303,16 +303,16 @@ class HierarchicalModel(VideoModel):
         """
         states = self.open_loop(context, seeds, horizon, num_samples)[0]
         outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
-        frames = sampling.decode_in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
+        frames = sampling.in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
         return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
 
     @tf.function(autograph=False)
     def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
-        features, size = self.encoder(videos), self.settings.cell_stoch_size
+        size, features = self.settings.cell_stoch_size, sampling.encode(self.encoder, videos)
         noise = [sample_noise(seeds, 1, i, (f.shape[1], size)) for i, f in enumerate(features)]
         states = self.unroll(features, noise)
         outputs = tf.reshape(states[0].output, (-1, self.state_size))
-        frames = sampling.decode_in_chunks(self.decoder, outputs)
+        frames = sampling.in_chunks(self.decoder, outputs)
         frames = self.decoder.distribution(tf.reshape(frames, (-1, *videos.shape[1:]))).mean()
         return Reconstruction(frames, [s.posterior.each_kl(s.prior) for s in states])
 

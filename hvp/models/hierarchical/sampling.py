@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 from keras import layers
 
 from hvp.models.seeds import replica_rows
 
-# Frames decoded at once: bounds memory, and on a CPU small chunks stay in its caches.
-DECODER_CHUNK = 64
+# Frames that convolutions see at once: bounds memory, and on a CPU small chunks stay in its caches.
+CHUNK = 64
 DROPPED_AFTER = (0.25, 0.75)  # `observation_dropout`: shares of a window, drawn between them
 
 
-def decode_in_chunks(decoder: layers.Layer, states: tf.Tensor) -> tf.Tensor:
-    """`decoder(states)` for `(n, state)`, a bounded number of rows at a time."""
-    rows = tf.shape(states)[0]
-    chunks = -(-rows // DECODER_CHUNK)
-    frames = tf.TensorArray(tf.float32, size=chunks, infer_shape=False)
+def in_chunks(function: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+    """`function(rows)` for `(n, ...)`, of states or frames, a bounded number at a time; float32."""
+    chunks = -(-tf.shape(rows)[0] // CHUNK)
+    results = tf.TensorArray(tf.float32, size=chunks, infer_shape=False)
 
-    def decode(i: tf.Tensor, frames: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        chunk = states[i * DECODER_CHUNK : (i + 1) * DECODER_CHUNK]
-        return i + 1, frames.write(i, decoder(chunk))
+    def next_chunk(i: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        found = function(rows[i * CHUNK : (i + 1) * CHUNK])
+        return i + 1, results.write(i, tf.cast(found, tf.float32))
 
-    return tf.while_loop(lambda i, _: i < chunks, decode, (tf.constant(0), frames))[1].concat()
+    start = (tf.constant(0), results)
+    loop = tf.while_loop(lambda i, _: i < chunks, next_chunk, start, parallel_iterations=1)
+    return loop[1].concat()
+
+
+def encode(encoder: layers.Layer, videos: tf.Tensor) -> list[tf.Tensor]:
+    """`encoder(videos)`, whose convolutions see a bounded number of frames at a time."""
+    return encoder(videos, find=lambda frames: in_chunks(encoder.frame_features, frames))
 
 
 def frames_seen(videos: tf.Tensor, share: float, seed: tf.Tensor) -> tf.Tensor | None:
