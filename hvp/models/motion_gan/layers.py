@@ -17,7 +17,8 @@ from hvp.models.motion_gan.convolutions import convolve, resample
 
 def leaky_relu(x: tf.Tensor) -> tf.Tensor:
     """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance."""
-    return tf.nn.leaky_relu(x, 0.2) * tf.cast(math.sqrt(2.0), x.dtype)
+    # Scaled before: TensorFlow's remapper fails where it fuses a convolution, biases and this.
+    return tf.nn.leaky_relu(x * tf.cast(math.sqrt(2.0), x.dtype), 0.2)
 
 
 def pixel_norm(x: tf.Tensor) -> tf.Tensor:
