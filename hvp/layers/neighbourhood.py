@@ -1,0 +1,181 @@
+"""Neighbourhood sums whose weights are generated at each pixel: the sums of involutions.
+
+Weights are products of `hidden` features and a matrix, which TensorFlow computes; the sums are
+compiled by XLA. Neither the unfolded neighbourhoods, `size**2` times the input, nor the weights
+are kept for the gradient, which computes the weights anew.
+
+Inside, images are `(batch, groups, height, c, width)`: XLA vectorises along the last axis, and the
+`c` channels that share a weight are in reach of each other. The transposition into that order is
+TensorFlow's, outside of the compiled functions: XLA would read the untransposed images instead,
+from afar. Their indices are written as XLA vectorises them: one slice a term.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+def generated_sum(
+    x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor, groups: int
+) -> tf.Tensor:
+    """Sums each pixel's zero-padded neighbourhood with weights `hidden @ matrix + bias`.
+
+    Args:
+        x: `(batch, height, width, channels)`, float32.
+        hidden: `(batch, height, width, features)`.
+        matrix: `(features, groups * size**2)`, groups first, then rows, then columns.
+        bias: `(groups * size**2,)`.
+        groups: consecutive channels that share weights.
+
+    Returns:
+        The shape of `x`.
+    """
+    size = round((matrix.shape[-1] // groups) ** 0.5)
+
+    @tf.custom_gradient
+    def forward(
+        x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor
+    ) -> tuple[tf.Tensor, object]:
+        # Without stop_gradient an eager tape would differentiate the compiled loop as well.
+        x, hidden = tf.stop_gradient(x), tf.stop_gradient(hidden)
+        matrix, bias = tf.stop_gradient(matrix), tf.stop_gradient(bias)
+        result = _forward(x, hidden, matrix, bias, groups, size)
+        return result, lambda dy: _backward(x, hidden, matrix, bias, dy, groups, size)
+
+    return forward(x, hidden, matrix, bias)
+
+
+def _forward(
+    x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor, groups: int, size: int
+) -> tf.Tensor:
+    features = _with_one(hidden)
+    flat = tf.reshape(features, (-1, 1, x.shape[1] * x.shape[2], features.shape[-1]))
+    by_row = _by_row(_split(matrix, bias, groups, size))
+    weights = tf.matmul(by_row, flat, transpose_a=True, transpose_b=True)
+    weights = tf.reshape(weights, (-1, size, groups, size, *x.shape[1:3]))
+    padding = _both_sides(size, (2, 4), 5)
+    return _channels_last(_sum(tf.pad(_group_major(x, groups), padding), weights))
+
+
+def _backward(
+    x: tf.Tensor,
+    hidden: tf.Tensor,
+    matrix: tf.Tensor,
+    bias: tf.Tensor,
+    dy: tf.Tensor,
+    groups: int,
+    size: int,
+) -> Gradients:
+    height, width = x.shape[1:3]
+    split = _split(matrix, bias, groups, size)
+    features, padding = _with_one(hidden), _both_sides(size, (2, 4), 5)
+    dy = _group_major(dy, groups)
+    # What pixel q receives with weight (i, j) comes from pixel q - (i, j) + padding: the sum of
+    # dy's neighbourhoods, whose weights are those of the neighbour, counted from the other end.
+    padded = tf.pad(features, _both_sides(size, (1, 2), 4))
+    rows = tf.stack([padded[:, i : i + height] for i in range(size)], axis=1)
+    rows = tf.reshape(rows, (-1, size, height * padded.shape[2], padded.shape[3]))
+    by_row = _by_row(tf.reverse(split, (2, 3)))
+    weights = tf.matmul(by_row, rows, transpose_a=True, transpose_b=True)
+    weights = tf.reshape(weights, (-1, size, groups, size, height, padded.shape[2]))
+    dx = _channels_last(_sum(tf.pad(dy, padding), weights))
+
+    dweights = _correlate(tf.pad(_group_major(x, groups), padding), dy)
+    flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
+    by_column = tf.reshape(tf.transpose(split, (3, 1, 2, 0)), (-1, features.shape[-1]))
+    dhidden = tf.matmul(dweights, by_column[:, :-1], transpose_a=True)
+    dmatrix = tf.reduce_sum(tf.matmul(dweights, flat), axis=0)
+    dmatrix = tf.transpose(tf.reshape(dmatrix, (size, groups, size, -1)), (3, 1, 2, 0))
+    dmatrix = tf.reshape(dmatrix, (features.shape[-1], -1))
+    return dx, tf.reshape(dhidden, tf.shape(hidden)), dmatrix[:-1], dmatrix[-1]
+
+
+def _with_one(hidden: tf.Tensor) -> tf.Tensor:
+    """A last feature of 1, whose row of the matrix is the bias: 0 where padded, as weights are."""
+    return tf.concat([hidden, tf.ones_like(hidden[..., :1])], axis=-1)
+
+
+def _split(matrix: tf.Tensor, bias: tf.Tensor, groups: int, size: int) -> tf.Tensor:
+    """`(features + 1, groups, row, column)`."""
+    return tf.reshape(tf.concat([matrix, bias[None]], axis=0), (-1, groups, size, size))
+
+
+def _by_row(split: tf.Tensor) -> tf.Tensor:
+    """`(row, features + 1, groups * column)`."""
+    features, _, size, _ = split.shape
+    return tf.reshape(tf.transpose(split, (2, 0, 1, 3)), (size, features, -1))
+
+
+def _both_sides(size: int, axes: tuple[int, int], rank: int) -> list[list[int]]:
+    return [[size // 2 if axis in axes else 0] * 2 for axis in range(rank)]
+
+
+def _group_major(x: tf.Tensor, groups: int) -> tf.Tensor:
+    """`(batch, h, w, channels)` as `(batch, groups, h, c, w)`."""
+    height, width, channels = x.shape[1:]
+    x = tf.reshape(x, (-1, height, width, groups, channels // groups))
+    return tf.transpose(x, (0, 3, 1, 4, 2))
+
+
+def _channels_last(x: tf.Tensor) -> tf.Tensor:
+    """The inverse of `_group_major`."""
+    _, groups, height, c, width = x.shape
+    return tf.reshape(tf.transpose(x, (0, 2, 4, 1, 3)), (-1, height, width, groups * c))
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _sum(padded: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The sum over all offsets of `padded` times weights, one kernel row at a time.
+
+    Args:
+        padded: `(batch, groups, h + size - 1, c, w + size - 1)`.
+        weights: `(batch, row, groups, column, h, w)`, or as wide as `padded`: then column `j`
+            counts from `j` on.
+
+    Returns:
+        `(batch, groups, h, c, w)`.
+    """
+    _, size, groups, _, height, wide = weights.shape
+    c, width = padded.shape[3], padded.shape[4] - size + 1
+    batch = padded.shape[0] or tf.shape(padded)[0]
+
+    def add_row(row: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        for column in range(size):
+            begin = tf.stack([0, 0, row, 0, column])
+            image = tf.slice(padded, begin, (batch, groups, height, c, width))
+            begin = tf.stack([0, row, 0, column, 0, column if wide > width else 0])
+            weight = tf.slice(weights, begin, (batch, 1, groups, 1, height, width))
+            total += image * tf.reshape(weight, (batch, groups, height, 1, width))
+        return row + 1, total
+
+    start = (tf.constant(0), tf.zeros((batch, groups, height, c, width)))
+    return tf.while_loop(lambda row, _: row < size, add_row, start, maximum_iterations=size)[1]
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _correlate(padded: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+    """The weights' gradient: `padded` at every offset times `dy`, summed over a group's channels.
+
+    Args:
+        padded: `(batch, groups, h + size - 1, c, w + size - 1)`.
+        dy: `(batch, groups, h, c, w)`.
+
+    Returns:
+        `(batch, column * groups * row, h * w)`.
+    """
+    _, groups, height, c, width = dy.shape
+    rows, columns = padded.shape[2], padded.shape[4]
+    size = rows - height + 1
+    # The windows along the height: copies of all rows, read in lines of one row more, so that each
+    # copy begins a row later. XLA computes where to read.
+    windows = tf.repeat(padded[:, :, None], size + 1, axis=2)
+    windows = tf.reshape(windows, (-1, groups, (size + 1) * rows, c, columns))
+    windows = windows[:, :, : size * (rows + 1)]
+    windows = tf.reshape(windows, (-1, groups, size, rows + 1, c, columns))
+    windows = windows[:, :, :, :height]
+    by_column = [
+        tf.reduce_sum(windows[..., j : j + width] * dy[:, :, None], axis=4) for j in range(size)
+    ]
+    return tf.reshape(tf.stack(by_column, axis=1), (-1, size * groups * size, height * width))
