@@ -5,10 +5,10 @@ from hvp._lazy import lazy_exports
 __getattr__, __dir__ = lazy_exports(
     __name__,
     exports={
-        "CompiledLayers": "hvp.layers.compiled",
+        "SharedLayers": "hvp.layers.shared",
         "Involution": "hvp.layers.involution",
         "SpatialDecoder": "hvp.layers.spatial",
         "SpatialEncoder": "hvp.layers.spatial",
     },
-    submodules=("activations", "compiled", "convolution", "involution", "spatial"),
+    submodules=("activations", "convolution", "involution", "spatial"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -29,16 +30,34 @@ class FilterBlock(layers.Layer):
 
     def __init__(self, segments: int, settings: DFDNetConfig, **kwargs):
         super().__init__(**kwargs)
-        self.norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="norm")
+        self.norm = LayerNormalization(epsilon=NORM_EPSILON, name="norm")
         self.attention = AttentionUnit(name="attention") if settings.attention else None
         self.filter = None
         if settings.frequency_unit:
             self.filter = FrequencyFilterUnit(segments, settings, name="filter")
 
+    def build(self, shape: tuple[Any, ...]) -> None:
+        # Without it Keras would run `call` once more for the sake of the variables.
+        for part in (self.norm, self.attention, self.filter):
+            if part is not None:
+                part.build(shape)
+        self.built = True
+
     def call(self, x: tf.Tensor) -> tf.Tensor:
         for unit in (self.attention, self.filter):
             x = x if unit is None else unit(self.norm(x)) + x
         return x
+
+
+class LayerNormalization(layers.LayerNormalization):
+    """Of the last axis; fewer operations than Keras' own."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        centred = tf.cast(x, tf.float32)
+        centred -= tf.reduce_mean(centred, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        gamma, beta = (tf.convert_to_tensor(w, tf.float32) for w in (self.gamma, self.beta))
+        return tf.cast(centred * tf.math.rsqrt(variance + self.epsilon) * gamma + beta, x.dtype)
 
 
 class AttentionUnit(layers.Layer):
@@ -59,8 +78,7 @@ class AttentionUnit(layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         gate, value = tf.split(self.expand(x), 2, axis=-1)
-        gate = tf.nn.gelu(self.neighbourhood(gate), approximate=False)
-        return self.project(gate * value)
+        return self.project(tf.nn.gelu(self.neighbourhood(gate), approximate=False) * value)
 
 
 class FrequencyFilterUnit(layers.Layer):
@@ -157,17 +175,20 @@ class AxisFilter(layers.Layer):
         lines = tf.transpose(split, self.order)
         ordered = lines.shape[1:]
         lines = tf.reshape(lines, (-1, ordered[0] * ordered[1], ordered[2] * size))
-        filtered = lines if self.kind == "none" else self._filter(tf.cast(lines, tf.float32))
-        lines = lines + self.predict(tf.cast(_halve(filtered), lines.dtype))
+        half = _halve(lines) if self.kind == "none" else self._filter(tf.cast(lines, tf.float32))
+        lines = lines + self.predict(tf.cast(half, lines.dtype))
         lines = tf.transpose(tf.reshape(lines, (-1, *ordered)), self.order)
         return tf.reshape(lines, (-1, n, m, channels))
 
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
+        """Half of the filtered sequences, `(batch, lines, columns // 2)`."""
+        if self.kind == "fixed" and lines.shape[-1] % 2 == 0:
+            return _masked_half(lines, self.mask)
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
         mask = self.mask(spectrum)
         # Not a cast, whose gradient TensorFlow warns of.
         passed = spectrum * tf.complex(mask, tf.zeros_like(mask))
-        return tf.signal.irfft(passed, fft_length=[lines.shape[-1]])
+        return _halve(tf.signal.irfft(passed, fft_length=[lines.shape[-1]]))
 
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
         """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
@@ -189,3 +210,40 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
         return x[..., ::2]
     half = columns // 2
     return tf.gather(x, [i * columns // half for i in range(half)], axis=-1)
+
+
+def _masked_half(lines: tf.Tensor, mask_of: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Every second value of `lines` after its spectrum was masked; no gradient reaches the mask.
+
+    Only what is wanted is transformed back: leaving out every second value adds the upper half of
+    a spectrum to the lower one. Filtering is symmetric, so the gradient filters by the same mask,
+    which is all that is remembered.
+
+    Args:
+        lines: `(batch, lines, columns)`, an even number of columns.
+        mask_of: maps the spectrum to 1 where it passes, else 0.
+    """
+    columns = lines.shape[-1]
+    half = columns // 2
+    bins = half // 2 + 1
+    nothing = tf.zeros((), tf.complex64)
+    spectrum = tf.signal.rfft(tf.stop_gradient(lines))
+    mask = tf.stop_gradient(mask_of(spectrum)) > 0.5
+
+    @tf.custom_gradient
+    def forward(lines: tf.Tensor) -> tuple[tf.Tensor, object]:
+        del lines  # as its spectrum
+        passed = tf.where(mask, spectrum, nothing)
+        upper = tf.math.conj(tf.reverse(passed[..., half - bins + 1 :], (-1,)))
+        folded = (passed[..., :bins] + upper) * 0.5
+
+        def gradient(dy: tf.Tensor) -> tf.Tensor:
+            # The spectrum of dy with its gaps: dy's own, and once more.
+            lower = tf.signal.rfft(dy)
+            upper = tf.math.conj(tf.reverse(lower[..., : half - bins + 1], (-1,)))
+            passed = tf.where(mask, tf.concat([lower, upper], axis=-1), nothing)
+            return tf.signal.irfft(passed, fft_length=[columns])
+
+        return tf.signal.irfft(folded, fft_length=[half]), gradient
+
+    return forward(lines)

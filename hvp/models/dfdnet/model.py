@@ -6,12 +6,14 @@ the features' spectra along both axes of the frame by thresholds.
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.compiled import CompiledLayers
 from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
 from hvp.layers.initial_values import mmcv_values, pytorch_values
+from hvp.layers.shared import SharedLayers
 from hvp.models.dfdnet.blocks import FilterBlock
 from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
 from hvp.models.frequency_predictor import FrequencyPredictor
@@ -43,7 +45,7 @@ class DFDNet(FrequencyPredictor):
         # The first stage has the full frame size; its blocks work at half of it.
         self.first_stem = Stem(width, stride=2, name="first_stem")
         self.first_unstem = Unstem(width, name="first_unstem")
-        programs = CompiledLayers()
+        programs = SharedLayers()
         self.blocks = [
             [
                 Block(width, s, count >= RESIDUAL_FROM, programs, name=f"s{i}_b{j}")
@@ -105,7 +107,7 @@ class Unstem(layers.Layer):
 class Block(layers.Layer):
     """A bottleneck around two parallel filter blocks of 4 and 8 channel segments.
 
-    The filter blocks hold most of the operations, so all blocks share their compiled `programs`.
+    The filter blocks hold most of the operations, so all blocks share their `programs`.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Block(layers.Layer):
         width: int,
         settings: DFDNetConfig,
         residual: bool,
-        programs: CompiledLayers,
+        programs: SharedLayers,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -125,6 +127,17 @@ class Block(layers.Layer):
         ]
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}") for i in range(2)]
+
+    def build(self, shape: tuple[Any, ...]) -> None:
+        batch, height, width, _ = shape
+        middle = (batch, height, width, self.reduce.filters)
+        self.reduce.build(shape)
+        self.norms[0].build(middle)
+        for block in self.filters:
+            block.build((batch, width, height, self.reduce.filters))
+        self.expand.build((batch, height, width, len(self.filters) * self.reduce.filters))
+        self.norms[1].build(shape)
+        self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))

@@ -1,21 +1,24 @@
-"""Compiled layers that remember only their input."""
+"""Layers that share one graph and remember only their input."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
 
+# Not taken apart by TensorFlow, which would compute anew as soon as a layer's input is there.
+WHOLE = {"_noinline": True}
 
-class CompiledLayers:
-    """Runs layers as XLA programs, one for all layers that differ in their weights only.
+
+class SharedLayers:
+    """Runs layers as functions, one for all layers that differ in their weights only.
 
     The gradient computes a layer anew from its input, so nothing inside it is kept between forward
-    and backward pass, and a network of many equal blocks is compiled once a block shape. Layers of
+    and backward pass, and a network of many equal blocks is traced once a block shape. Layers of
     one class whose inputs and weights have the same shapes must do the same; they have no state and
     draw nothing at random.
 
     Example:
-        >>> programs = CompiledLayers()
+        >>> programs = SharedLayers()
         >>> for block in blocks:
         ...     x = programs(block, x)  # the same numbers as block(x)
     """
@@ -24,7 +27,7 @@ class CompiledLayers:
         self._programs: dict[tuple, _Program] = {}
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-        """`layer(x)`; the first call, which builds the layer, is not compiled."""
+        """`layer(x)`; the first call, which builds the layer, is not shared."""
         if not layer.built:
             return layer(x)
         shapes = (tuple(weight.shape) for weight in layer.weights)
@@ -39,8 +42,10 @@ class _Program:
 
     def __init__(self, template: keras.layers.Layer) -> None:
         self.template = template
-        self._forward = tf.function(self._run, jit_compile=True, autograph=False)
-        self._backward = tf.function(self._differentiate, jit_compile=True, autograph=False)
+        self._forward = tf.function(self._run, autograph=False, experimental_attributes=WHOLE)
+        self._backward = tf.function(
+            self._differentiate, autograph=False, experimental_attributes=WHOLE
+        )
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
         @tf.custom_gradient
