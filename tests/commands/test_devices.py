@@ -72,6 +72,7 @@ def numbers(value):
     return [value] if isinstance(value, float) else []
 
 
+@pytest.mark.slow
 def test_evaluation(tmp_path):
     run = made("demo", PREDICTOR, tmp_path)
     on_one_and_two("evaluate", "--logdir", str(run), "--no-save-grid")

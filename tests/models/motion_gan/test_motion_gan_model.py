@@ -56,7 +56,11 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("changes", NETWORKS, ids=["default", "pair", "video"])
+@pytest.mark.parametrize(
+    "changes",
+    [NETWORKS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS[1:])],
+    ids=["default", "pair", "video"],
+)
 def test_a_step_moves_all_networks(changes):
     model = make(**changes)
     model.configure_training(TRAINING)

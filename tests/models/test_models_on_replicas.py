@@ -55,7 +55,12 @@ print("same", len(one))
 
 @pytest.mark.parametrize(
     ("family", "results"),
-    [("hierarchical", 6), ("convlstm", 3), ("simvp", 3), ("motion_gan", 3)],
+    [
+        pytest.param("hierarchical", 6, marks=pytest.mark.slow),
+        pytest.param("convlstm", 3, marks=pytest.mark.slow),
+        ("simvp", 3),
+        pytest.param("motion_gan", 3, marks=pytest.mark.slow),
+    ],
 )
 def test_two_devices_make_what_one_makes(family, results):
     done = subprocess.run([sys.executable, "-c", SCRIPT, family], capture_output=True, text=True)
