@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -23,6 +24,9 @@ SCALING = (
     "--set data.sixteen_bit=scale (of prepare: --sixteen-bit scale) takes 0 to 65535 for 0 to 255; "
     "or convert it to 8 bits"
 )
+# Held while a header is parsed: CPython 3.11's parser fails where several threads use it at once
+# (python/cpython#106905).
+HEADERS = threading.Lock()
 # What numpy and h5py raise for damaged files.
 ARRAY_ERRORS = (
     OSError,
@@ -57,7 +61,8 @@ def array_frames(path: Path, scale: bool = False) -> Iterator[np.ndarray]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            content = np.lib.format.open_memmap(path, mode="r")
+            with HEADERS:
+                content = np.lib.format.open_memmap(path, mode="r")
             size = path.stat().st_size
             if size != content.offset + content.nbytes:
                 raise ValueError(
@@ -91,7 +96,8 @@ def _npz_frames(path: Path, scale: bool) -> Iterator[np.ndarray]:
                 (1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
-            shape, column_major, dtype = read_header(file)
+            with HEADERS:
+                shape, column_major, dtype = read_header(file)
             if column_major and len(shape) > 1:
                 raise UserError(f"{path}: is stored in Fortran order; save it in C order")
 

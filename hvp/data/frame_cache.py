@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hvp.config import DataConfig
+from hvp.data.array_files import HEADERS
 from hvp.data.video_io import FRAME_SUFFIXES, read_video
 from hvp.errors import UserError, writing
 from hvp.files import cache_folder, replacing
@@ -90,7 +91,8 @@ def cached_frames(
 def _is_whole(frames: Path) -> bool:
     """Whether a cached video is there and not cut off, as a crash of the machine may leave it."""
     try:
-        np.load(frames, mmap_mode="r", allow_pickle=False)
+        with HEADERS:
+            np.load(frames, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return False
     return True

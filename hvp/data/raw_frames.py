@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hvp.data.array_files import HEADERS
+
 
 class RawFrames(NamedTuple):
     """A video's frames within a file.
@@ -22,7 +24,8 @@ class RawFrames(NamedTuple):
     @classmethod
     def of_array(cls, path: Path) -> RawFrames:
         """The frames of a `.npy` file in C order."""
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with HEADERS:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
         return cls(path, array.offset, array.shape)
 
     def read(self, start: int, length: int) -> np.ndarray:

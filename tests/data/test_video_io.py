@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import av
@@ -285,3 +287,23 @@ def test_libav_is_as_talkative_afterwards_as_before(tmp_path):
         videos = list(pool.map(read_video, [tmp_path / "a.gif"] * 20))
     assert len(videos) == 20
     assert av.logging.get_level() is None
+
+
+def test_arrays_are_read_by_several_threads(tmp_path):
+    """CPython 3.11's parser of their headers is not made for that (python/cpython#106905)."""
+    np.save(tmp_path / "a.npy", np.zeros((2, 4, 4, 1), np.uint8))
+
+    def leave(*_):  # so that another thread runs while a header is half parsed
+        time.sleep(0)
+
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(5)
+    gc.callbacks.append(leave)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            videos = list(pool.map(read_video, [tmp_path / "a.npy"] * 200))
+    finally:
+        gc.callbacks.remove(leave)
+        gc.set_threshold(*before)
+    assert {video.shape for video in videos} == {(2, 4, 4, 1)}
