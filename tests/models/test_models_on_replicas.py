@@ -58,7 +58,7 @@ print("same", len(one))
     [
         pytest.param("hierarchical", 6, marks=pytest.mark.slow),
         pytest.param("convlstm", 3, marks=pytest.mark.slow),
-        ("simvp", 3),
+        pytest.param("simvp", 3, marks=pytest.mark.slow),
         pytest.param("motion_gan", 3, marks=pytest.mark.slow),
     ],
 )

@@ -26,7 +26,7 @@ def assert_same(actual, expected):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
 
 
-@pytest.mark.parametrize("patch", [True, False])
+@pytest.mark.parametrize("patch", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_recomputing_discriminators_changes_no_number(patch):
     """Scores, the weights' gradient and the R1 penalty's."""
     arguments = {"size": 16, "widths": WIDTHS, "frames": 4, "patch": patch}
