@@ -34,6 +34,8 @@ class BenchmarkConfig:
     reported: list[Any] = field(default_factory=list)
     """Rows of the literature: model, source, protocol (section.key: value, or {not: value}) and
     values."""
+    measured_on: str = ""
+    """How the names of the test videos begin that these were measured on."""
     law: bool = False
     """Whether samples are read against the law of forking_shapes, too."""
 
@@ -48,6 +50,7 @@ class Benchmark:
         experiments: name -> experiment of that name.
         bases: name -> the configuration that it starts from.
         reported: rows of the literature, all by the experiments' protocol.
+        measured_on: as in the file.
         law: as in the file.
     """
 
@@ -56,6 +59,7 @@ class Benchmark:
     experiments: dict[str, ExperimentConfig]
     bases: dict[str, str]
     reported: list[dict[str, Any]]
+    measured_on: str
     law: bool
 
 
@@ -90,7 +94,15 @@ def load_benchmark(path: str | Path, overrides: Iterable[str | Override] = ()) -
         experiments[name] = dataclasses.replace(config, source=str(path))
     first = next(iter(experiments.values()))
     reported = [_reported(row, first, f"{path}: reported") for row in written.reported]
-    return Benchmark(path.stem, written.question, experiments, bases, reported, written.law)
+    return Benchmark(
+        name=path.stem,
+        question=written.question,
+        experiments=experiments,
+        bases=bases,
+        reported=reported,
+        measured_on=written.measured_on,
+        law=written.law,
+    )
 
 
 def _reported(row: Any, config: ExperimentConfig, origin: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hvp.config import ExperimentConfig
 from hvp.config.benchmark import Benchmark
+from hvp.data.video_split import evaluation_split
 from hvp.errors import UserError
 from hvp.evaluation.comparison_report import write_comparison
 from hvp.evaluation.comparison_run import Outcome, Train, run_comparison
@@ -47,9 +48,10 @@ def run_benchmark(
         The page's path. A model added later leaves the others' results as they are.
 
     Raises:
-        UserError: as `run_comparison`.
+        UserError: as `run_comparison`; and for test videos that are not the reported ones.
     """
     experiments = benchmark.experiments
+    check_test_videos(benchmark)
     outcomes = run_comparison(experiments, logdir, _timed(train), checkpoint, report)
     outcomes = [_with_facts(outcome, logdir) for outcome in ranked(outcomes)]
     about = {
@@ -70,6 +72,21 @@ def run_benchmark(
     if benchmark.law:
         _read_law(benchmark, outcomes, logdir, checkpoint, folder / "law", report)
     return page
+
+
+def check_test_videos(benchmark: Benchmark) -> None:
+    """Raises a `UserError` unless the test videos are those that rows were reported on."""
+    config = next(iter(benchmark.experiments.values()))
+    if not (benchmark.reported and benchmark.measured_on):
+        return
+    videos = [name for name, _ in evaluation_split(config).videos]
+    strange = [name for name in videos if not name.startswith(benchmark.measured_on)]
+    if strange:
+        raise UserError(
+            f"{config.source}: was reported on {benchmark.measured_on}, the test split of "
+            f"data.datadir {config.data.datadir} has {strange[0]}; numbers on other videos do not "
+            f"compare: put {benchmark.measured_on} there alone, or remove the rows under reported"
+        )
 
 
 def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:

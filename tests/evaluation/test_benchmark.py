@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from run_files import eager_functions, quiet_train
 
 from hvp.config.benchmark import load_benchmark
 from hvp.config_files import packaged_configs
 from hvp.errors import UserError
-from hvp.evaluation.benchmark import run_benchmark
+from hvp.evaluation.benchmark import check_test_videos, run_benchmark
 from hvp.evaluation.comparison_run import check_comparable
 
 BENCHMARK = """\
@@ -93,6 +94,17 @@ def test_reported_numbers_are_refused_beside_another_protocol(name, override):
     ) as caught:
         load_benchmark(name, [override])
     assert str(caught.value).endswith("numbers of other protocols do not compare")
+
+
+def test_reported_numbers_are_refused_beside_other_test_videos(tmp_path):
+    """A folder with digits alone gives test videos too, which are generated."""
+    header = np.array([0x803, 12, 28, 28], ">u4").tobytes()
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(header + bytes(12 * 28 * 28))
+    benchmark = load_benchmark("moving_mnist_published", [f"data.datadir={tmp_path}"])
+    with pytest.raises(UserError, match=r"reported on mnist_test_seq.npy, .*numbers on other"):
+        run_benchmark(benchmark, tmp_path, quiet_train, "hvp benchmark", report=lambda _: None)
+    np.save(tmp_path / "mnist_test_seq.npy", np.zeros((20, 3, 64, 64), np.uint8))
+    check_test_videos(benchmark)
 
 
 def test_what_is_finished_is_not_done_again(path, tmp_path):
