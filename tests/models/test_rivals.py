@@ -162,10 +162,14 @@ def test_initial_values_are_those_of_the_originals():
     assert gains.std() == pytest.approx(0.02, rel=0.3)
 
 
-@pytest.mark.parametrize("name", ["convlstm_demo", "simvp_demo"])
+@pytest.mark.parametrize("name", ["convlstm_demo", "simvp_demo", "svg_lp_demo"])
 def test_mixed_precision(name):
     """bfloat16 products, float32 states, losses and frames."""
-    narrow = {"convlstm_demo": "model.hidden=[4]", "simvp_demo": "model.translator_blocks=2"}
+    narrow = {
+        "convlstm_demo": "model.hidden=[4]",
+        "simvp_demo": "model.translator_blocks=2",
+        "svg_lp_demo": "model.filters=8",
+    }
     config = hvp.load_config(name, ["data.height=16", "data.width=16", narrow[name]])
     video = tf.random.stateless_uniform((2, config.data.seq_len, 16, 16, 1), (0, 0))
     losses = []

@@ -127,7 +127,7 @@ class FrameEncoder(layers.Layer):
             skips.append(x)
             if self.pooled:
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        return self.head(x, training=training)[:, 0, 0], skips
+        return tf.cast(self.head(x, training=training)[:, 0, 0], tf.float32), skips
 
 
 class FrameDecoder(layers.Layer):
@@ -160,7 +160,7 @@ class FrameDecoder(layers.Layer):
         x = self._joined(x, skips[0])
         if self.last is not None:
             x = self.last(x, training=training)
-        return tf.sigmoid(self.readout(x))
+        return tf.sigmoid(tf.cast(self.readout(x), tf.float32))
 
     def _joined(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
         if self.pooled:
@@ -211,18 +211,19 @@ class Recurrent(layers.Layer):
         num_cells: of them.
         heads: sizes of the outputs.
 
-    `call(x, state)` maps `(batch, n)` and the cells' states to the heads' outputs and new states.
+    `call(x, state)` maps `(batch, n)` and the cells' states to the heads' outputs and new states,
+    all float32 whatever the precision: there is little to gain, and states add up rounding errors.
     """
 
     def __init__(self, units: int, num_cells: int, heads: list[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.units = units
-        self.embed = layers.Dense(units, kernel_initializer=_normal(), name="embed")
-        self.cells = [LSTMCell(units, name=f"cell_{i}") for i in range(num_cells)]
-        self.heads = [
-            layers.Dense(size, kernel_initializer=_normal(), name=f"head_{i}")
-            for i, size in enumerate(heads)
-        ]
+        self.embed = self._linear(units, "embed")
+        self.cells = [LSTMCell(units, dtype="float32", name=f"cell_{i}") for i in range(num_cells)]
+        self.heads = [self._linear(size, f"head_{i}") for i, size in enumerate(heads)]
+
+    def _linear(self, size: int, name: str) -> layers.Dense:
+        return layers.Dense(size, kernel_initializer=_normal(), dtype="float32", name=name)
 
     def start(self, batch: Any) -> State:
         """Zero states for `batch` examples."""
