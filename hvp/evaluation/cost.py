@@ -158,7 +158,7 @@ def peak_memory_gib() -> tuple[float | None, str]:
 
 def device_name() -> str:
     """The GPUs that TensorFlow uses, or the processor and its cores."""
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     if gpus:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         return ", ".join(str(detail.get("device_name", "GPU")) for detail in details)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
-    """`x`, negative values times `slope`."""
+    """`x`, negative values times `slope`, which is above 0."""
 
     @tf.custom_gradient
     def activate(x: tf.Tensor) -> tuple[tf.Tensor, object]:

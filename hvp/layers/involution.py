@@ -15,7 +15,8 @@ from hvp.layers.neighbourhood import generated_sum
 class Involution(layers.Layer):
     """A neighbourhood sum whose kernel is generated at each pixel and shared within a group.
 
-    Maps `(batch, height, width, channels)` to the same shape; zero padding. Computes in float32.
+    Maps `(batch, height, width, channels)` to the same shape; zero padding. Sums are
+    computed in float32 whatever the precision. Gradients of its gradients raise a `LookupError`.
 
     Args:
         kernel_size: odd, 1 to 21 in the papers.
@@ -43,9 +44,10 @@ class Involution(layers.Layer):
         self.groups = groups
         hidden = channels // self.reduction
         outputs = self.kernel_size**2 * groups
-        self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce", **mmcv_values())
-        self.norm = batch_norm("norm")
-        self.span = layers.Conv2D(outputs, 1, name="span", **mmcv_values())
+        same: dict[str, Any] = {"dtype": self.dtype_policy, **mmcv_values()}
+        self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce", **same)
+        self.norm = batch_norm("norm", dtype=self.dtype_policy)
+        self.span = layers.Conv2D(outputs, 1, name="span", **same)
         self.reduce.build(shape)
         self.norm.build((*shape[:-1], hidden))
         self.span.build((*shape[:-1], hidden))
@@ -55,9 +57,10 @@ class Involution(layers.Layer):
         hidden = tf.nn.relu(self.norm(self.reduce(x), training=training))
         if self.kernel_size == 1:
             return self._scaled(x, self.span(hidden))
-        weights = [tf.convert_to_tensor(w, tf.float32) for w in (self.span.kernel, self.span.bias)]
-        x, hidden = tf.cast(x, tf.float32), tf.cast(hidden, tf.float32)
-        result = generated_sum(x, hidden, tf.squeeze(weights[0], (0, 1)), weights[1], self.groups)
+        kernel, bias = (tf.convert_to_tensor(w) for w in (self.span.kernel, self.span.bias))
+        tensors = [tf.cast(t, tf.float32) for t in (x, hidden, kernel, bias)]
+        x, hidden, kernel, bias = tensors
+        result = generated_sum(x, hidden, tf.squeeze(kernel, (0, 1)), bias, self.groups)
         return tf.cast(result, self.compute_dtype)
 
     def _scaled(self, x: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,11 @@ from afar. Their indices are written as XLA vectorises them: one slice a term.
 
 from __future__ import annotations
 
+from functools import partial
+
 import tensorflow as tf
+
+from hvp.layers.first_order import with_gradient
 
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -33,18 +37,19 @@ def generated_sum(
         The shape of `x`.
     """
     size = round((matrix.shape[-1] // groups) ** 0.5)
+    forward = partial(_forward, groups=groups, size=size)
 
-    @tf.custom_gradient
-    def forward(
-        x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor
-    ) -> tuple[tf.Tensor, object]:
-        # Without stop_gradient an eager tape would differentiate the compiled loop as well.
-        x, hidden = tf.stop_gradient(x), tf.stop_gradient(hidden)
-        matrix, bias = tf.stop_gradient(matrix), tf.stop_gradient(bias)
-        result = _forward(x, hidden, matrix, bias, groups, size)
-        return result, lambda dy: _backward(x, hidden, matrix, bias, dy, groups, size)
+    def backward(
+        x: tf.Tensor,
+        hidden: tf.Tensor,
+        matrix: tf.Tensor,
+        bias: tf.Tensor,
+        _: tf.Tensor,
+        dy: tf.Tensor,
+    ) -> Gradients:
+        return _backward(x, hidden, matrix, bias, dy, groups, size)
 
-    return forward(x, hidden, matrix, bias)
+    return with_gradient(forward, backward, (x, hidden, matrix, bias))
 
 
 def _forward(

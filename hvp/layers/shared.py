@@ -5,8 +5,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from hvp.layers.first_order import with_gradient
+
 # Not taken apart by TensorFlow, which would compute anew as soon as a layer's input is there.
-WHOLE = {"_noinline": True}
+NOT_INLINED = {"_noinline": True}
 
 
 class SharedLayers:
@@ -18,13 +20,13 @@ class SharedLayers:
     draw nothing at random.
 
     Example:
-        >>> programs = SharedLayers()
+        >>> shared = SharedLayers()
         >>> for block in blocks:
-        ...     x = programs(block, x)  # the same numbers as block(x)
+        ...     x = shared(block, x)  # the same numbers as block(x)
     """
 
     def __init__(self) -> None:
-        self._programs: dict[tuple, _Program] = {}
+        self._functions: dict[tuple, _Functions] = {}
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
         """`layer(x)`; the first call, which builds the layer, is not shared."""
@@ -32,35 +34,32 @@ class SharedLayers:
             return layer(x)
         shapes = (tuple(weight.shape) for weight in layer.weights)
         key = (type(layer), tuple(x.shape[1:]), *shapes)
-        if key not in self._programs:
-            self._programs[key] = _Program(layer)
-        return self._programs[key](layer, x)
+        if key not in self._functions:
+            self._functions[key] = _Functions(layer)
+        return self._functions[key](layer, x)
 
 
-class _Program:
+class _Functions:
     """Forward and backward pass of layers with the structure of `template`."""
 
     def __init__(self, template: keras.layers.Layer) -> None:
         self.template = template
-        self._forward = tf.function(self._run, autograph=False, experimental_attributes=WHOLE)
+        self._forward = tf.function(self._run, autograph=False, experimental_attributes=NOT_INLINED)
         self._backward = tf.function(
-            self._differentiate, autograph=False, experimental_attributes=WHOLE
+            self._differentiate, autograph=False, experimental_attributes=NOT_INLINED
         )
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-        @tf.custom_gradient
-        def call(x: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, object]:
-            # Without stop_gradient an eager tape would differentiate the program as well.
-            x, weights = tf.stop_gradient(x), tuple(map(tf.stop_gradient, weights))
-            y = self._forward(x, weights)
+        def forward(x: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+            return self._forward(x, weights)
 
-            def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                dx, dweights = self._backward(x, weights, dy)
-                return dx, *dweights
+        def backward(x: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            *weights, _, dy = others
+            dx, dweights = self._backward(x, tuple(weights), dy)
+            return dx, *dweights
 
-            return y, gradient
-
-        return call(x, *(tf.convert_to_tensor(w.value) for w in layer.trainable_variables))
+        weights = [tf.convert_to_tensor(w.value) for w in layer.trainable_variables]
+        return with_gradient(forward, backward, (x, *weights))
 
     def _run(self, x: tf.Tensor, weights: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return self.template.stateless_call(list(weights), [], x)[0]

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from keras import layers
 
 FEW_FILTERS = 4  # up to which the direct algorithm is slow
 
 
-class TransposedConvolution(layers.Conv2DTranspose):
+class DoublingConvolution(layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` of stride 2 without padding, with the same variables.
 
     What grows a single pixel is a product with the kernel. What gives few channels is a
     convolution that computes the four pixels of every 2x2 block as its channels.
 
     Args:
-        filters, kernel_size, activation, name: as of Keras' layer.
+        filters, kernel_size, activation: as of Keras' layer.
 
     Maps `(n, height, width, c)` to `(n, 2 (height - 1) + kernel, 2 (width - 1) + kernel, filters)`.
     """
 
-    def __init__(self, filters: int, kernel_size: int, **kwargs):
-        super().__init__(filters, kernel_size, strides=2, padding="valid", **kwargs)
+    def __init__(
+        self, filters: int, kernel_size: int, activation: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides=2,
+            padding="valid",
+            use_bias=True,
+            activation=activation,
+            **kwargs,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; Keras' layer would name those that are fixed here too."""
+        config = super().get_config()
+        own = ("name", "trainable", "dtype", "filters", "kernel_size", "activation")
+        return {name: config[name] for name in own}
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)

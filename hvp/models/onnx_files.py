@@ -24,17 +24,17 @@ def converting() -> Iterator[None]:
     import tf2onnx  # noqa: F401  it is what sets up its logger
 
     _convert_erfc()
-    logger = logging.getLogger("tf2onnx")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    for child in [name for name in logging.root.manager.loggerDict if name.startswith("tf2onnx.")]:
-        logging.getLogger(child).setLevel(logging.CRITICAL)
+    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] == "tf2onnx"]
+    levels = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def check_onnx(path: Path) -> None:

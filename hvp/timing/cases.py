@@ -27,7 +27,7 @@ from hvp.models.base import VideoModel
 from hvp.timing.clock import PRODUCT_FLOP, measure
 from hvp.training.batches import replica_batches, training_batches
 from hvp.training.checks import check_window
-from hvp.training.distribution import check_batch_size, make_strategy
+from hvp.training.distribution import check_batch_size, hide_other_devices, make_strategy
 from hvp.training.schedules import make_schedule
 from hvp.training.trainer import numerics
 from hvp.training.updates import Updates
@@ -64,6 +64,8 @@ def rows_of(case: Case) -> list[dict[str, Any]]:
         UserError: for settings that do not go together, and where there are no data to read.
     """
     config = parse_config(case.config, "the configuration")
+    if case.kind == "train":  # the matrix products are timed on the same device
+        hide_other_devices(config.training.strategy)
     forget_memory()
     with numerics(config.training):
         rows = {"train": _train, "rollout": _rollout, "input": _input}[case.kind](config, case)
@@ -160,8 +162,8 @@ def _batch(config: ExperimentConfig, model: VideoModel, size: int, frames: int) 
     try:
         split = VideoSplit(data, "train", seed=config.seed)
         return next(iter(split.training_batches(size))), "data"
-    except UserError:
-        pass
+    except UserError as error:
+        print(f"note: on noise, as there are no data to read: {error}", file=sys.stderr)
     video = tf.random.stateless_uniform((size, frames, *model.frame_shape), (0, 0))
     if not model.needs_masks:
         return video, "noise"

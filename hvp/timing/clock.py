@@ -82,6 +82,8 @@ def in_own_process(command: Sequence[str], case: Any, timeout: float | None = No
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         why = "killed, as where memory is short" if done.returncode == -9 else said[-1]
         raise UserError(why.removeprefix("error: "))
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

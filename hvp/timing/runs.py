@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from hvp.config import ExperimentConfig
@@ -126,20 +127,20 @@ def try_settings(
     rows = base = timed(plain, "train", repeats, count=False, timeout=seconds)
     report(_trial_line("float32, nothing set", base, base, ""))
     gained: dict[str, Any] = {}
-    combined = 1.0
+    best, alone = 1.0, gained
     for trial in trials(has_gpu):
         found, line = _tried(plain, trial, base, repeats, end)
         report(line)
         rows = rows + found
         if found and _gain(base, found) > GAIN and not ratio(base[0], found[0]).within_spread:
             gained |= trial.changes
-            combined = max(combined, _gain(base, found))
+            best, alone = max((best, alone), (_gain(base, found), trial.changes), key=itemgetter(0))
     if len(gained) > 1:
         together, line = _tried(plain, Trial(gained), base, repeats, end)
         report(line)
         rows = rows + together
-        if not together or _gain(base, together) < combined:  # they do not add up: the best alone
-            gained = _best_alone(plain, base, rows)
+        if not together or _gain(base, together) < best:  # they do not add up
+            gained = alone
     return rows, gained
 
 
@@ -170,14 +171,6 @@ def _trial_line(name: str, base: Sequence[dict], rows: Sequence[dict], caution: 
 def _gain(base: Sequence[dict], rows: Sequence[dict]) -> float:
     """Of the kind of update that is most frequent, which is the first row."""
     return ratio(base[0], rows[0]).median
-
-
-def _best_alone(
-    plain: ExperimentConfig, base: Sequence[dict], rows: Sequence[dict]
-) -> dict[str, Any]:
-    best = max(rows, key=lambda row: ratio(base[0], row).median)
-    used = {name: best["settings"][name] for name in SETTINGS}
-    return {k: v for k, v in used.items() if v != getattr(plain.training, k)}
 
 
 def as_flags(changes: dict[str, Any]) -> str:

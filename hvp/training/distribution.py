@@ -51,10 +51,15 @@ def use_devices(name: str) -> tf.distribute.Strategy:
     Raises:
         UserError: `gpu` without one.
     """
+    hide_other_devices(name)
+    return make_strategy(name)
+
+
+def hide_other_devices(name: str) -> None:
+    """Hides GPUs that `make_strategy(name)` does not use from this process."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and name in ("cpu", "gpu"):
         tf.config.set_visible_devices(gpus[:1] if name == "gpu" else [], "GPU")
-    return make_strategy(name)
 
 
 def _keep_collective_keys() -> None:

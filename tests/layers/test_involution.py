@@ -58,3 +58,43 @@ def test_the_layer():
         Involution(4)
     with pytest.raises(ValueError, match="do not divide into 3"):
         Involution(3, groups=3)(np.ones((1, 4, 4, 8), "float32"))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_precision_is_that_of_the_layer(kernel_size):
+    x = tf.random.stateless_normal((1, 6, 6, 16), (0, 0))
+    layer = Involution(kernel_size, dtype="mixed_bfloat16")
+    with tf.GradientTape() as tape:
+        y = layer(x)
+    assert y.dtype == tf.bfloat16
+    assert {g.dtype for g in tape.gradient(y, layer.trainable_variables)} == {tf.float32}
+    exact = Involution(kernel_size)
+    exact.build(x.shape)
+    exact.set_weights(layer.get_weights())
+    np.testing.assert_allclose(tf.cast(y, tf.float32), exact(x), atol=0.02 * np.abs(exact(x)).max())
+
+
+def test_gradients_of_gradients_are_refused():
+    layer, x = Involution(3), tf.random.stateless_normal((1, 6, 6, 16), (0, 0))
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        slope = tape.gradient(y, x)
+    with pytest.raises(LookupError, match="has no gradient itself"):
+        outer.gradient(slope, x)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_persistent_tape_does_not_ask_for_them(compiled):
+    layer, x = Involution(3), tf.random.stateless_normal((1, 6, 6, 16), (0, 0))
+    run = tf.function(lambda x: layer(x), autograph=False) if compiled else layer
+    layer(x)
+    slopes = []
+    for persistent in (False, True):
+        with tf.GradientTape(persistent=persistent) as tape:
+            tape.watch(x)
+            y = run(x)
+        slopes.append(tape.gradient(y, x))
+    np.testing.assert_array_equal(*slopes)

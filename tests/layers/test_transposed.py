@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hvp.layers.transposed import TransposedConvolution
+from hvp.layers.transposed import DoublingConvolution
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from hvp.layers.transposed import TransposedConvolution
     ],
 )
 def test_outputs_gradients_and_variables_are_those_of_keras(size, channels, filters, kernel):
-    ours = TransposedConvolution(filters, kernel, activation="tanh", name="layer")
+    ours = DoublingConvolution(filters, kernel, activation="tanh", name="layer")
     theirs = keras.layers.Conv2DTranspose(filters, kernel, 2, activation="tanh", name="layer")
     x = tf.random.stateless_normal((2, size, size, channels), (0, 1))
     results = []
@@ -34,3 +34,11 @@ def test_outputs_gradients_and_variables_are_those_of_keras(size, channels, filt
         np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
     assert [(v.path, v.shape) for v in ours.weights] == [(v.path, v.shape) for v in theirs.weights]
     assert ours.compute_output_shape(x.shape) == results[0][0].shape
+
+
+def test_its_configuration_makes_it_again():
+    layer = DoublingConvolution(3, 5, activation="relu", name="layer")
+    again = DoublingConvolution.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    with pytest.raises(TypeError, match="use_bias"):
+        DoublingConvolution(3, 5, use_bias=False)

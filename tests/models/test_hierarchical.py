@@ -13,7 +13,7 @@ from hvp.config.parsing import parse_config
 from hvp.models.base import VideoModel
 from hvp.models.hierarchical.config import parse_use_obs
 from hvp.models.hierarchical.model import HierarchicalModel
-from hvp.models.hierarchical.sampling import frames_seen
+from hvp.models.hierarchical.sampling import encode, frames_seen
 from hvp.models.seeds import fold_in
 
 SMALL = {
@@ -156,10 +156,25 @@ def test_mixed_precision_trains_in_float32_variables():
         clips = tf.constant(moving_squares(2, 4))
         losses = [float(model.train_step(clips)["loss"]) for _ in range(10)]
         assert model.rollout(clips, 2, seed=0).dtype == tf.float32
+        seen = model.reconstruct(clips, tf.zeros((len(clips), 2), tf.int32))
+        assert seen.frames.dtype == tf.float32
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert all(v.dtype == "float32" for v in model.trainable_variables)
     assert losses[-1] < losses[0]
+
+
+def test_frames_are_encoded_in_chunks_in_any_precision():
+    clips = tf.constant(moving_squares(1, 4))
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        encoder = small_model().encoder
+        whole, chunks = encoder(clips), encode(encoder, clips)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    for a, b in zip(whole, chunks, strict=True):
+        assert (a.dtype, b.dtype) == (tf.bfloat16, tf.bfloat16)
+        np.testing.assert_allclose(*(tf.cast(x, tf.float32) for x in (a, b)), atol=0.02)
 
 
 @pytest.mark.parametrize("likelihood", ["normal", "laplace", "bernoulli", "logistic"])

@@ -45,10 +45,10 @@ class DFDNet(FrequencyPredictor):
         # The first stage has the full frame size; its blocks work at half of it.
         self.first_stem = Stem(width, stride=2, name="first_stem")
         self.first_unstem = Unstem(width, name="first_unstem")
-        programs = SharedLayers()
+        shared = SharedLayers()
         self.blocks = [
             [
-                Block(width, s, count >= RESIDUAL_FROM, programs, name=f"s{i}_b{j}")
+                Block(width, s, count >= RESIDUAL_FROM, shared, name=f"s{i}_b{j}")
                 for j in range(count)
             ]
             for i, count in enumerate(s.blocks)
@@ -107,7 +107,8 @@ class Unstem(layers.Layer):
 class Block(layers.Layer):
     """A bottleneck around two parallel filter blocks of 4 and 8 channel segments.
 
-    The filter blocks hold most of the operations, so all blocks share their `programs`.
+    The filter blocks hold most of the operations, so those of all blocks run as one function
+    (`shared`).
     """
 
     def __init__(
@@ -115,11 +116,11 @@ class Block(layers.Layer):
         width: int,
         settings: DFDNetConfig,
         residual: bool,
-        programs: SharedLayers,
+        shared: SharedLayers,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.residual, self.programs = residual, programs
+        self.residual, self.shared = residual, shared
         middle = width // settings.reduction
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.filters = [
@@ -142,7 +143,7 @@ class Block(layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
         y = tf.transpose(y, (0, 2, 1, 3))  # (batch, width, height, middle)
-        four, eight = (self.programs(block, y) for block in self.filters)
+        four, eight = (self.shared(block, y) for block in self.filters)
         y = tf.transpose(tf.concat([eight, four], axis=-1), (0, 2, 1, 3))
         y = self.norms[1](self.expand(y), training=training)
         return tf.nn.relu(y + x if self.residual else y)

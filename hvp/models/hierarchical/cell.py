@@ -94,13 +94,14 @@ class RecurrentCell(layers.Layer):
         spread = 0.0 if initial_stddev is None else math.log(math.expm1(initial_stddev))
 
         self.context_dense = dense(stoch + deter, "context", "relu") if residual_context else None
+        # These hold weights in Keras' form; what is made of them is `Recurrence`.
         self.prior_input = dense(embed, "prior_input")
         self.gru = layers.GRUCell(deter, reset_after=True, name="gru", dtype="float32")
-        self.prior_hidden = dense(embed, "prior_hidden", "relu")
+        self.prior_hidden = dense(embed, "prior_hidden")
         self.prior_mean = dense(stoch, "prior_mean")
         self.prior_stddev = dense(stoch, "prior_stddev", bias=spread)
         self.posterior_input = dense(embed, "posterior_input")
-        self.posterior_hidden = dense(embed, "posterior_hidden", "relu")
+        self.posterior_hidden = dense(embed, "posterior_hidden")
         self.posterior_mean = dense(stoch, "posterior_mean")
         self.posterior_stddev = dense(stoch, "posterior_stddev", bias=spread)
 
@@ -111,8 +112,7 @@ class RecurrentCell(layers.Layer):
         self.prior_input.build((None, self.stoch + context_size))
         self.gru.build((None, self.embed))
         self.posterior_input.build((None, self.deter + feature_size))
-        for layer in (self.prior_hidden,):
-            layer.build((None, self.deter))
+        self.prior_hidden.build((None, self.deter))
         for layer in (
             self.prior_mean,
             self.prior_stddev,

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.transposed import TransposedConvolution
+from hvp.layers.transposed import DoublingConvolution
 from hvp.losses.likelihoods import frame_distribution, output_activation
 from hvp.models.hierarchical.encoder import ResidualCell, leaky_relu
 
@@ -56,11 +56,11 @@ class Decoder(layers.Layer):
         filters = [base_filters * m for m in (4, 2, 1, 1, 1)][: len(kernels) - 1]
         filters = filters if size > 32 else [base_filters * 2, base_filters]
         self.convolutions = [
-            TransposedConvolution(f, k, activation=leaky_relu, name=f"conv_{i}")
+            DoublingConvolution(f, k, activation=leaky_relu, name=f"conv_{i}")
             for i, (f, k) in enumerate(zip(filters, kernels[:-1], strict=True))
         ]
         self.residual_cell = ResidualCell(filters[-1], name="residual") if residual_cell else None
-        self.output_convolution = TransposedConvolution(
+        self.output_convolution = DoublingConvolution(
             channels,
             kernels[-1],
             activation=output_activation(likelihood),

@@ -28,8 +28,9 @@ class ResidualCell(layers.Layer):
         self.convolutions = [
             layers.Conv2D(channels, 3, padding="same", name=f"conv_{i}") for i in range(2)
         ]
-        self.squeeze = layers.Dense(max(channels // 16, 4), activation="relu", name="squeeze")
-        self.excite = layers.Dense(channels, activation="sigmoid", name="excite")
+        # Weights alone: `_gate` is what is made of them.
+        self.squeeze = layers.Dense(max(channels // 16, 4), name="squeeze")
+        self.excite = layers.Dense(channels, name="excite")
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         for convolution in self.convolutions:
@@ -184,7 +185,8 @@ class Encoder(layers.Layer):
         batch, time = tf.shape(videos)[0], videos.shape[1]
         frames = tf.reshape(videos, (-1, *videos.shape[2:]))  # (batch * time, h, w, c)
         find = self.frame_features if find is None else find
-        features = tf.reshape(find(frames), (batch, time, self.feature_size))
+        features = tf.cast(find(frames), self.compute_dtype)
+        features = tf.reshape(features, (batch, time, self.feature_size))
         return [
             merge_time(f, self.factor**level)
             for level, f in enumerate(self.level_features(features))

@@ -11,11 +11,12 @@ class Latent(tfp.distributions.MultivariateNormalDiag):
 
     `sample(seed=...)`, `entropy()`, `log_prob(...)` and `tfd.kl_divergence` are TFP's. Within a
     level, where each tick needs the sample before, the noise of all ticks is drawn from stateless
-    seeds before the first one, and every tick's distribution turns its share into its sample.
+    seeds before the first one, and `from_noise` turns each tick's share into its sample: tick by
+    tick for the state, for all ticks at once (to the last bits the same) for what is returned.
     """
 
     def where(self, mask: tf.Tensor, other: Latent) -> Latent:
-        """This distribution where `mask`, `(batch, 1)`, is true, and `other` elsewhere."""
+        """This distribution where `mask`, `(..., batch, 1)`, is true, and `other` elsewhere."""
         diag = tf.where(mask, self.scale.diag, other.scale.diag)
         return Latent(tf.where(mask, self.loc, other.loc), diag)
 

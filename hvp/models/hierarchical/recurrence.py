@@ -7,10 +7,12 @@ only the gradient of the state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from hvp.layers.first_order import with_gradient
 from hvp.models.hierarchical.latent import Latent
 
 
@@ -106,15 +108,19 @@ class Recurrence(NamedTuple):
         structure = (weights, inputs, (sample, deter))
         given = [x is not None for x in tf.nest.flatten(structure)]
 
-        @tf.custom_gradient
-        def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, object]:
-            stopped = iter([tf.stop_gradient(x) for x in tensors])
-            flat = [next(stopped) if there else None for there in given]
-            weights, inputs, start = tf.nest.pack_sequence_as(structure, flat)
-            states = _forward(self, weights, inputs, start)
-            return states, lambda dy: _backward(self, weights, inputs, start, states, dy)
+        def packed(tensors: Sequence[tf.Tensor]) -> tuple:
+            present = iter(tensors)
+            flat = [next(present) if there else None for there in given]
+            return tf.nest.pack_sequence_as(structure, flat)
 
-        return run(*_tensors(structure))
+        def forward(*tensors: tf.Tensor) -> tf.Tensor:
+            return _forward(self, *packed(tensors))
+
+        def backward(*tensors: tf.Tensor) -> list[tf.Tensor]:
+            *tensors, states, dy = tensors
+            return _backward(self, *packed(tensors), states, dy)
+
+        return with_gradient(forward, backward, _tensors(structure))
 
 
 def _forward(

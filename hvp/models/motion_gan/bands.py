@@ -24,11 +24,11 @@ class Bands(NamedTuple):
     relative: bool = False
 
     def check(self) -> Bands:
-        """Itself; raises a `ValueError` for edges out of order and bands that are not there."""
+        """The same, of tuples; raises a `ValueError` for edges out of order and unknown bands."""
         edges = tuple(self.edges)
         if not edges or list(edges) != sorted(set(edges)) or not edges[0] > 0:
             raise ValueError(f"bands need edges above 0 in rising order, found {edges}")
-        keep = tuple(self.keep or ())
-        if any(not 0 <= band < len(edges) for band in keep):
+        keep = None if self.keep is None else tuple(self.keep)
+        if any(not 0 <= band < len(edges) for band in keep or ()):
             raise ValueError(f"bands are numbered 0 to {len(edges) - 1}, found keep={keep}")
-        return self
+        return Bands(edges, keep, self.relative)

@@ -324,17 +324,20 @@ class MotionGAN(VideoModel):
             raise ValueError(f"time_range must rise, received {start}, {stop}")
         if codes is None:
             codes = self.draw_codes(num_videos, seed)
+        bands = None if bands is None else Bands(*bands).check()
         times = time_grid(num_frames, start, stop)
         at_once = max(1, PIXELS_AT_ONCE // (self.height * self.width))
 
         def render(codes: Codes) -> tf.Tensor:
-            videos = []
+            parts: list[tf.Tensor] = []
             for i in range(codes.content.shape[0]):
                 one = tf.nest.map_structure(lambda code, i=i: code[i : i + 1], codes)
-                firsts = range(0, num_frames, at_once)
-                parts = [self._render(one, times[f : f + at_once], bands) for f in firsts]
-                videos.append(tf.concat(parts, axis=1))
-            return tf.concat(videos, axis=0)
+                for first in range(0, num_frames, at_once):
+                    # One after the other: side by side, in a graph, each would take its memory.
+                    with tf.control_dependencies(parts[-1:]):
+                        own = tf.identity(times[first : first + at_once])
+                        parts.append(self._render(one, own, bands)[0])
+            return tf.reshape(tf.concat(parts, axis=0), (-1, num_frames, *self.frame_shape))
 
         return self.shared(render, (codes,), key=("generate", num_frames, start, stop, bands))
 

@@ -237,7 +237,7 @@ def test_bands(model):
 def test_exchange_of_a_band(model):
     """Both bands from one code are that code's video; of two codes, another's."""
     codes, other = model.draw_codes(2, 1), model.draw_codes(2, 2)
-    bands = Bands((3.0, math.inf))
+    bands = Bands([3.0, math.inf])  # type: ignore[arg-type]
 
     def video(motion):
         chosen = Codes(codes.content, motion, codes.noise)

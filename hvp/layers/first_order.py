@@ -1,0 +1,47 @@
+"""Functions whose gradient is written out and has no gradient of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+Tensors = Sequence[tf.Tensor]
+
+
+def with_gradient(
+    forward: Callable[..., Any], backward: Callable[..., Tensors], tensors: Tensors
+) -> Any:
+    """`forward(*tensors)`, with `backward(*tensors, *outputs, *upstream)` for its gradients.
+
+    Neither is differentiated by TensorFlow, not even by an eager tape. Gradients of gradients,
+    which would lack terms, raise a `LookupError`.
+
+    Args:
+        forward: gives a tensor.
+        backward: gives a gradient for each of `tensors`.
+        tensors: all that `forward` depends on and that a gradient may be asked of.
+    """
+
+    @tf.custom_gradient
+    def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        output = forward(*map(tf.stop_gradient, tensors))
+        # What a graph's gradient reads may be differentiated too: without the last one, `forward`.
+        kept = tf.stop_gradient(output)
+        return output, lambda upstream: _only_once(backward, (*tensors, kept, upstream))
+
+    return run(*tensors)
+
+
+def _only_once(backward: Callable[..., Tensors], tensors: Tensors) -> Tensors:
+    @tf.custom_gradient
+    def run(*tensors: tf.Tensor) -> tuple[Tensors, Callable]:
+        def refuse(*upstream: tf.Tensor) -> None:
+            raise LookupError(
+                f"the gradient that {backward.__qualname__} writes out has no gradient itself"
+            )
+
+        return tuple(backward(*map(tf.stop_gradient, tensors))), refuse
+
+    return run(*tensors)
