@@ -114,11 +114,13 @@ class Recurrence(NamedTuple):
             return tf.nest.pack_sequence_as(structure, flat)
 
         def forward(*tensors: tf.Tensor) -> tf.Tensor:
-            return _forward(self, *packed(tensors))
+            weights, inputs, start = packed(tensors)
+            return _forward(self, weights, inputs, start)
 
         def backward(*tensors: tf.Tensor) -> list[tf.Tensor]:
-            *tensors, states, dy = tensors
-            return _backward(self, *packed(tensors), states, dy)
+            *own, states, dy = tensors
+            weights, inputs, start = packed(own)
+            return _backward(self, weights, inputs, start, states, dy)
 
         return with_gradient(forward, backward, _tensors(structure))
 
