@@ -62,16 +62,16 @@ def removed(model: DFDNet, context: tf.Tensor) -> float:
         return passing
 
     every = [block for blocks in model.blocks for block in blocks]
-    programs = every[0].programs
+    shared = every[0].shared
     AxisFilter.mask = measured
     for block in every:
-        block.programs = lambda layer, x: layer(x)
+        block.shared = lambda layer, x: layer(x)
     try:
         model(context, training=False)
     finally:
         AxisFilter.mask = mask
         for block in every:
-            block.programs = programs
+            block.shared = shared
     return float(np.mean(shares)) if shares else 0.0
 
 
