@@ -37,7 +37,7 @@ def thresholds(model):
 
 
 def removed(model, context, monkeypatch):
-    """Share of the high bins that each filter removes, without the blocks' compiled programs."""
+    """Share of the high bins that each filter removes, without the function that blocks share."""
     shares, mask = [], AxisFilter.mask
 
     def measured(self, spectrum):
@@ -47,7 +47,7 @@ def removed(model, context, monkeypatch):
 
     for blocks in model.blocks:
         for block in blocks:
-            block.programs = lambda layer, x: layer(x)
+            block.shared = lambda layer, x: layer(x)
     with monkeypatch.context() as patch:
         patch.setattr(AxisFilter, "mask", measured)
         model(context, training=True)
