@@ -92,8 +92,18 @@ def _check_track(track: Boxes, movie_scale: int) -> None:
     if offsets and count <= MANY:
         _check_display_times(durations, offsets)
     if b"edts" in track:
+        header = _header(media[b"mdhd"][0])
+        _check_length(durations, header)
         shift = max((_signed(offset) for _, offset in offsets), default=0)
-        _check_edits(track, _header(media[b"mdhd"][0]), shift, movie_scale)
+        _check_edits(track, header, shift, movie_scale)
+
+
+def _check_length(durations: list[tuple[int, int]], header: tuple[int, int]) -> None:
+    """Frames together last no longer than the track: edits would leave out later ones."""
+    scale, length = header
+    total = sum(number * duration for number, duration in durations)
+    if length not in (0, *UNKNOWN) and total - length > SLACK * scale:
+        raise ValueError("its frames last longer than its track")
 
 
 def _check_display_times(durations: list[tuple[int, int]], offsets: list[tuple[int, int]]) -> None:

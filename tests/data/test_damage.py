@@ -131,7 +131,45 @@ def test_a_gif_whose_chain_leads_through_the_next_picture(tmp_path):
     path.write_bytes(content)
     with av.open(str(path)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 2  # and libav says nothing
-    with pytest.raises(UserError, match=r"a\.gif: damaged .* has more data than pixels"):
+    with pytest.raises(UserError, match=r"a\.gif: damaged .* has more or less data than pixels"):
+        read_video(path)
+
+
+def test_a_gif_whose_loop_block_leads_through_the_first_picture(tmp_path):
+    content = bytearray(encode_gif(moving()[..., :1], 10))
+    size = content.index(b"NETSCAPE2.0") + 11
+    assert content[size] == 3
+    first = content.index(struct.pack("<cHHHH", b",", 0, 0, 48, 32))
+    content[size] = 200
+    content[size + 201 : first + 200] = bytes([0])  # ends within the picture, before its last part
+    path = tmp_path / "a.gif"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.gif: damaged .* has other lengths than its kind"):
+        read_video(path)
+
+
+def test_a_frame_of_vp8_that_one_bit_hides(tmp_path):
+    path = tmp_path / "a.webm"
+    write_video(path.with_name("vp8.webm"), moving())
+    content = bytearray(path.with_name("vp8.webm").read_bytes())
+    with av.open(str(path.with_name("vp8.webm"))) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    assert packets[9][0] & 0x10
+    content[content.index(packets[9])] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.webm: damaged .* hidden in the place of a shown one"):
+        read_video(path)
+
+
+def test_an_mp4_whose_frames_last_too_long_for_its_edit_list(tmp_path):
+    path = tmp_path / "h264.mp4"
+    write_video(path, moving())
+    content = bytearray(path.read_bytes())
+    table = content.index(b"stts")
+    assert struct.unpack_from(">II", content, table + 8) == (1, FRAMES)
+    content[table + 16] = 23
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"h264\.mp4: damaged .* last longer than its track"):
         read_video(path)
 
 
