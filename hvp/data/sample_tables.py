@@ -89,13 +89,19 @@ def _check_track(track: Boxes, movie_scale: int) -> None:
     for what, number in numbers.items():
         if number != count:
             raise ValueError(f"it has {count} frames, {what} for {number}")
+    shown = None
     if offsets and count <= MANY:
-        _check_display_times(durations, offsets)
+        shown = _display_times(durations, offsets)
     if b"edts" in track:
         header = _header(media[b"mdhd"][0])
         _check_length(durations, header)
         shift = max((_signed(offset) for _, offset in offsets), default=0)
-        _check_edits(track, header, shift, movie_scale)
+        edits = _check_edits(track, header, shift, movie_scale)
+        if shown is not None and edits:
+            ends = [start + length / movie_scale * header[0] for length, start in edits]
+            _check_hidden(
+                shown, [(start, end) for (_, start), end in zip(edits, ends, strict=True)]
+            )
 
 
 def _check_length(durations: list[tuple[int, int]], header: tuple[int, int]) -> None:
@@ -106,13 +112,25 @@ def _check_length(durations: list[tuple[int, int]], header: tuple[int, int]) -> 
         raise ValueError("its frames last longer than its track")
 
 
-def _check_display_times(durations: list[tuple[int, int]], offsets: list[tuple[int, int]]) -> None:
+def _check_hidden(shown: np.ndarray, edits: list[tuple[float, float]]) -> None:
+    """A frame that edits leave out must follow the others, not come from a hole among them."""
+    shown = np.sort(shown)
+    kept = np.logical_or.reduce([(start <= shown) & (shown < end) for start, end in edits])
+    gaps = np.diff(shown)
+    odd = gaps != np.median(gaps)
+    apart = odd & (kept[1:] != kept[:-1])  # one that is left out, and not in its place
+    if (~kept).sum() in (1, 2) and apart.any() and (odd & kept[1:] & kept[:-1]).any():
+        raise ValueError("its display times do not fit its edit list")
+
+
+def _display_times(durations: list[tuple[int, int]], offsets: list[tuple[int, int]]) -> np.ndarray:
     """Frames are shown in another order than they are decoded in, but for as long in all."""
     steps = np.repeat([d for _, d in durations], [n for n, _ in durations])
     decoded = np.cumsum(steps) - steps
     shown = decoded + np.repeat([_signed(o) for _, o in offsets], [n for n, _ in offsets])
     if abs(np.ptp(shown) - np.ptp(decoded)) > 4 * steps.max() or len(set(shown)) < len(shown):
         raise ValueError("its display times do not fit together")
+    return shown
 
 
 def _signed(number: int) -> int:
@@ -144,15 +162,21 @@ def _in_chunks(tables: Boxes) -> int:
     return sum((end - first) * each for (first, each), end in zip(runs, ends, strict=True))
 
 
-def _check_edits(track: Boxes, media: tuple[int, int], shift: int, movie_scale: int) -> None:
-    """An edit list must be as long as its track, and show nothing after the media's end."""
+def _check_edits(
+    track: Boxes, media: tuple[int, int], shift: int, movie_scale: int
+) -> list[tuple[Any, ...]]:
+    """An edit list must be as long as its track, and show nothing after the media's end.
+
+    Returns:
+        Its rows; none where no scale tells how long they are.
+    """
     head = track[b"tkhd"][0]
     (length,) = (
         struct.unpack_from(">Q", head, 28) if head[0] == 1 else struct.unpack_from(">I", head, 20)
     )
     edits = _edits(_inside(track[b"edts"][0])[b"elst"][0])
     if not edits or not movie_scale or not media[0]:
-        return
+        return []
     total = sum(duration for duration, _ in edits)
     if length not in UNKNOWN and abs(total - length) > SLACK * movie_scale:
         raise ValueError("its edit list is not as long as its track")
@@ -160,6 +184,7 @@ def _check_edits(track: Boxes, media: tuple[int, int], shift: int, movie_scale: 
         end = start / media[0] + duration / movie_scale
         if start >= 0 and media[1] not in UNKNOWN and end > (media[1] + shift) / media[0] + SLACK:
             raise ValueError("its edit list shows more than there is")
+    return edits
 
 
 def _edits(box: bytes) -> list[tuple[Any, ...]]:

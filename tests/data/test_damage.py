@@ -161,6 +161,39 @@ def test_a_frame_of_vp8_that_one_bit_hides(tmp_path):
         read_video(path)
 
 
+def test_a_block_of_vp8_that_holds_the_next_one(tmp_path):
+    write_video(tmp_path / "vp8.webm", moving())
+    content = bytearray((tmp_path / "vp8.webm").read_bytes())
+    with av.open(str(tmp_path / "vp8.webm")) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    header = 4  # a block's track, time and flags
+    place = content.index(packets[9]) - header - 1
+    length = len(packets[9]) + header
+    assert content[place] == 0x80 | length  # in one byte, and the next block's beside it
+    longer = length + 2 + header + len(packets[10])
+    assert longer < 127
+    content[place] = 0x80 | longer
+    path = tmp_path / "a.webm"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.webm: damaged .* holds another one"):
+        read_video(path)
+
+
+def test_an_mp4_of_which_a_frame_is_shown_after_the_end(tmp_path):
+    path = tmp_path / "h264.mp4"
+    write_video(path, moving())
+    content = bytearray(path.read_bytes())
+    table = content.index(b"ctts") + 12
+    rows = [struct.unpack_from(">II", content, table + 8 * i) for i in range(8)]
+    early = next(i for i, (number, offset) in enumerate(rows) if i > 2 and number == 1 and offset)
+    struct.pack_into(">I", content, table + 8 * early + 4, rows[early][1] + 7 * 1024)
+    path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"h264\.mp4: damaged .* do not fit (together|its edit list)"
+    ):
+        read_video(path)
+
+
 def test_an_mp4_whose_frames_last_too_long_for_its_edit_list(tmp_path):
     path = tmp_path / "h264.mp4"
     write_video(path, moving())
