@@ -1,4 +1,4 @@
-"""The one kind of error that is shown to users without a traceback."""
+"""What users are told: the one kind of error that is shown without a traceback, and notes."""
 
 from __future__ import annotations
 
@@ -88,3 +88,8 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
             return 2
 
     return run
+
+
+def to_stderr(line: str) -> None:
+    """Shows a note for the user."""
+    print(line, file=sys.stderr)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hvp.data.video_quirks import (
     one_thread,
     openable,
 )
-from hvp.errors import UserError
+from hvp.errors import UserError, to_stderr
 from hvp.files import require_regular
 from hvp.text import natural_key
 
@@ -87,13 +87,15 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
                     yield last
                 last = frame
                 count += 1
-            if stored is not None:
-                whole = count == stored
-            else:
-                whole = count >= declared or _quietly(frames_without_edit_list, path) >= declared
+            hidden = 0
+            if stored is None and count < declared:
+                hidden = _quietly(frames_without_edit_list, path) - count
+            whole = count == stored if stored is not None else count + hidden >= declared
             if last is not None and whole:
                 true_last = _quietly(last_packed_picture, path)
                 yield last if true_last is None else true_last
+            if whole and hidden:
+                _tell_of_hidden(path, hidden, count)
     except (*DECODER_ERRORS, av.FFmpegError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
@@ -103,6 +105,12 @@ def decoded_frames(path: Path) -> Iterator[np.ndarray]:
         raise UserError(
             f"{path}: damaged or cut off: {count} of {stored or declared} frames can be decoded"
         )
+
+
+@lru_cache(maxsize=4096)  # once a file, however often it is read
+def _tell_of_hidden(path: Path, hidden: int, shown: int) -> None:
+    """As after cutting without encoding anew; a damaged edit list cannot be told from that."""
+    to_stderr(f"note: {path}: its edit list hides {hidden} of {hidden + shown} frames")
 
 
 def _refuse_text(path: Path) -> None:

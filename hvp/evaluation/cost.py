@@ -16,8 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from hvp.errors import to_stderr
 from hvp.evaluation.operations import count_operations
-from hvp.experiment.choosing import to_stderr
 from hvp.models.base import VideoModel
 
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 import hvp
 from hvp.config import ExperimentConfig, Override, load_config
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, to_stderr, writing
 from hvp.experiment.checkpoint_files import CheckpointFiles
-from hvp.experiment.choosing import BEST_SCORE_FILE, best_score, choose_checkpoint, to_stderr
+from hvp.experiment.choosing import BEST_SCORE_FILE, best_score, choose_checkpoint
 from hvp.experiment.folder import (
     BEST_FOLDER,
     CONFIG_FILE,

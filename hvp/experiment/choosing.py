@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hvp.errors import UserError
+from hvp.errors import UserError, to_stderr
 from hvp.experiment.checkpoint_files import PREFIX, CheckpointFiles, read_json
 from hvp.experiment.folder import BEST_FOLDER, MODEL_FOLDER
 
@@ -33,11 +32,6 @@ def find_checkpoint(folder: Path, checkpoint: str | int = "latest") -> str:
     """The prefix of a run's checkpoint, as `choose_checkpoint` takes it."""
     files, step = choose_checkpoint(folder, checkpoint)
     return files.prefix(step)
-
-
-def to_stderr(line: str) -> None:
-    """Shows a note for the user."""
-    print(line, file=sys.stderr)
 
 
 def choose_checkpoint(
