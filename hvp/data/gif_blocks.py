@@ -63,7 +63,8 @@ def _check_extension(
         0x01: sizes[:1] == [12],  # text
         0xF9: sizes == [4],  # control
         0xFE: True,  # comment
-        0xFF: sizes[:1] == [11] and (name not in LOOPS or set(sizes[1:]) <= {3, 5}),  # application
+        0xFF: sizes[:1] == [11]  # application
+        and (set(sizes[1:]) <= {3, 5} if name in LOOPS else name.isascii() and min(name) >= 32),
     }[kind]
     if not sound or PICTURE_BEGINS.search(content[position + 2 : end]):
         raise ValueError(f"the block at byte {position} has other lengths than its kind")

@@ -19,10 +19,11 @@ SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xA3, 0xA0, 0xA1
 TIME, CRC, VOID = 0xE7, 0xBF, 0xEC
 VIDEO = 1
 # What may lie in a segment (beside clusters, tracks: seek head, info, cues, chapters, attachments,
-# tags), in a cluster (time, silent tracks, position, size of the one before, encrypted blocks) and
+# tags), in a cluster (time, silent tracks, position, size of the one before) and
 # in a group of blocks. Anything else is damage.
 IN_SEGMENT = {0x114D9B74, 0x1549A966, TRACKS, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367}
-IN_CLUSTER = {TIME, 0x5854, 0xA7, 0xAB, SIMPLE_BLOCK, BLOCK_GROUP, 0xAF}
+IN_CLUSTER = {TIME, 0x5854, 0xA7, 0xAB, SIMPLE_BLOCK, BLOCK_GROUP}
+NUMBERS, LONGEST_NUMBER = {TIME, 0xA7, 0xAB}, 8  # bytes
 IN_GROUP = {BLOCK, 0x9B, 0xFB, 0xFA, 0xFD, 0xA2, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xC8}
 
 
@@ -147,6 +148,11 @@ def _cluster_blocks(
                     raise ValueError(f"an unknown element at byte {part.start}")
         elif element.identifier not in (*IN_CLUSTER, VOID):
             raise ValueError(f"an unknown element at byte {element.start}")
+        if element.identifier in NUMBERS and element.end - element.start > LONGEST_NUMBER:
+            raise ValueError(f"a number of too many bytes at byte {element.start}")
+        begin = content[element.start : min(element.start + 1, element.end)]
+        if element.identifier == VOID and begin and begin[0] - 0x80 in tracks:
+            raise ValueError(f"a block in an empty place at byte {element.start}")
 
 
 def _block(
@@ -181,7 +187,7 @@ def _elements(content: Content, start: int, end: int) -> Iterator[_Element]:
             raise ValueError(f"the element at byte {first} is longer than what it lies in")
         if identifier == CRC:
             found = int.from_bytes(content[position:stop], "little")
-            if first == start and zlib.crc32(content[stop:end]) != found:
+            if first != start or zlib.crc32(content[stop:end]) != found:
                 raise ValueError(f"a checksum does not fit, at byte {first}")
         else:
             yield _Element(identifier, position, stop)

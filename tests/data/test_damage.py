@@ -189,6 +189,32 @@ def test_a_block_of_vp8_that_holds_the_next_one(tmp_path):
         read_video(path)
 
 
+@pytest.mark.parametrize(
+    ("identifier", "message"),
+    [(0xBF, "a checksum does not fit"), (0xEC, "in an empty place"), (0xA7, "too many bytes")],
+)
+def test_a_block_of_webm_that_passes_for_something_else(tmp_path, identifier, message):
+    write_video(tmp_path / "vp9.webm", moving())
+    content = bytearray((tmp_path / "vp9.webm").read_bytes())
+    with av.open(str(tmp_path / "vp9.webm")) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    place = content.index(packets[9]) - 6  # before its length, track, time and flags
+    assert content[place] == 0xA3
+    content[place] = identifier
+    path = tmp_path / "a.webm"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"a\.webm: damaged .*{message}"):
+        read_video(path)
+
+
+def test_a_gif_whose_block_has_no_sound_name(tmp_path):
+    content = encode_gif(moving()[..., :1], 10).replace(b"NETSCAPE2.0", b"NETSCAPE\x85\x85\x86")
+    path = tmp_path / "a.gif"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.gif: damaged .* has other lengths than its kind"):
+        read_video(path)
+
+
 def test_frames_that_an_edit_list_hides_are_told_of_once(tmp_path, capsys):
     path = tmp_path / "h264.mp4"
     write_video(path, moving())
