@@ -1,154 +1,20 @@
-"""What trained models do: predict, say how likely frames are, generate."""
+"""What trained models do: predict, say how likely frames are, reconstruct, generate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
-from hvp.models.arguments import (
-    as_frames,
-    check_counts,
-    check_masks,
-    check_returned,
-    check_videos,
-)
+from hvp.models.arguments import check_counts, check_returned
 from hvp.models.reconstruction import Reconstruction
-from hvp.models.replicas import Replicas
-from hvp.models.seeds import Seed, as_seed, example_seeds
+from hvp.models.rollouts import PART, Rollouts
+from hvp.models.seeds import Seed, as_seed
 
 
-class Checked(NamedTuple):
-    """Arguments of a rollout, in the order in which `samples` takes them."""
-
-    context: tf.Tensor
-    horizon: int
-    num_samples: int
-    seeds: tf.Tensor
-    masks: tf.Tensor | None
-
-
-class Inference:
+class Inference(Rollouts):
     """The part of `VideoModel` that is about a trained model."""
-
-    height: int
-    width: int
-    channels: int
-    stochastic = False  # the futures of a context differ
-    min_context = 1  # frames that `rollout` needs
-    # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
-    # and `rollout` takes the context's as `masks`.
-    needs_masks = False
-    _replicas: Replicas | None = None
-
-    def share_out(self, strategy: tf.distribute.Strategy) -> None:
-        """Has predictions and generated videos made on all replicas, each some of the examples.
-
-        The numbers do not change, but for the rounding of another batch size.
-
-        Args:
-            strategy: of one process; the model must have been made in its scope.
-
-        Example:
-            >>> with strategy.scope():
-            ...     _, model, _ = hvp.load_experiment("logs/kth")
-            >>> model.share_out(strategy)
-        """
-        self._replicas = Replicas(strategy)
-
-    def shared(
-        self, function: Callable[..., Any], examples: Any, axis: int = 0, key: Hashable = None
-    ) -> Any:
-        """`function(*examples)`, by all replicas of `share_out`; see `Replicas.run`."""
-        if self._replicas is None:
-            return function(*examples)
-        return self._replicas.run(function, examples, axis, key)
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)`."""
-        return self.height, self.width, self.channels
-
-    def check_videos(self, videos: tf.Tensor, at_least: int) -> None:
-        """Raises a `ValueError` unless `videos` fit the model and have `at_least` frames."""
-        check_videos(videos, self.frame_shape, at_least)
-
-    def rollout(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int = 1,
-        seed: Seed = None,
-        clip: bool = True,
-        masks: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Predicts the `horizon` frames that follow `context`.
-
-        Args:
-            context: `(batch, time, height, width, channels)`, floats in [0, 1], with at least
-                `min_context` frames.
-            horizon: number of frames to predict.
-            num_samples: number of futures per context; all the same unless `stochastic`.
-            seed: makes the result repeatable; `None` draws a new one. Integers `(batch, 2)`, one
-                pair an example, make an example's futures independent of its batch.
-            clip: clip the prediction to [0, 1].
-            masks: the context's object labels, `(batch, time, height, width)`, of a model with
-                `needs_masks`.
-
-        Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32.
-
-        Raises:
-            ValueError: for arguments that do not fit, saying what was received.
-            UserError: if masks are needed and missing.
-            NotImplementedError: if the family does not predict.
-        """
-        frames, *sizes, seeds, masks = self._checked(context, horizon, num_samples, seed, masks)
-
-        def samples(frames: tf.Tensor, seeds: tf.Tensor, masks: tf.Tensor | None) -> tf.Tensor:
-            return self.samples(frames, horizon, num_samples, seeds, masks, clip)
-
-        return self.shared(samples, (frames, seeds, masks), 1, ("rollout", *sizes, clip))
-
-    def samples(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int,
-        seeds: tf.Tensor,
-        masks: tf.Tensor | None,
-        clip: bool = True,
-    ) -> tf.Tensor:
-        """`rollout` with its arguments checked, and one of `seeds` an example."""
-        drawn = num_samples if self.stochastic else 1
-        frames = self._rollout(context, horizon, drawn, seeds, masks)
-        check_returned(frames, (drawn, context.shape[0], horizon, *self.frame_shape), self._rollout)
-        if clip:
-            frames = tf.clip_by_value(frames, 0.0, 1.0)
-        return frames if self.stochastic else tf.repeat(frames, num_samples, axis=0)
-
-    def _rollout(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int,
-        seeds: tf.Tensor,
-        masks: tf.Tensor | None,
-    ) -> tf.Tensor:
-        """What a predictor implements: `rollout` with its arguments checked.
-
-        Args:
-            context: float32.
-            num_samples: 1 unless `stochastic`.
-            seeds: `(batch, 2)` int32, one pair an example: noise that follows from an example's
-                pair and a sample's number alone (`sample_noise`) does not depend on the batch.
-            masks: `None` unless `needs_masks`.
-
-        Returns:
-            `(num_samples, batch, horizon, height, width, channels)`, float32, not clipped.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not predict")
 
     def distribution(
         self,
@@ -189,26 +55,53 @@ class Inference:
         """`distribution`, with its arguments checked as those of `_rollout` are."""
         raise NotImplementedError(f"{type(self).__name__} does not say how likely a frame is")
 
-    def _checked(
-        self,
-        context: tf.Tensor,
-        horizon: int,
-        num_samples: int,
-        seed: Seed,
-        masks: tf.Tensor | None,
-    ) -> Checked:
-        check_counts(horizon=horizon, num_samples=num_samples)
-        context = as_frames(context)
-        self.check_videos(context, at_least=self.min_context)
-        check_masks(masks, tuple(context.shape[:-1]), self.needs_masks, type(self).__name__)
-        return Checked(context, horizon, num_samples, example_seeds(seed, context.shape[0]), masks)
-
     def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction | None:
         """What is made of videos that are seen whole; `None` of a model without latents.
 
         Args:
             videos: `(batch, time, height, width, channels)`, float32 in [0, 1].
             seeds: of the posterior's samples, `(batch, 2)` int32, one pair an example.
+        """
+        found = self._reconstruct(videos, seeds, None)
+        return None if found is None else found[0]
+
+    def reconstruct_parts(
+        self, videos: tf.Tensor, seeds: tf.Tensor, part: int = PART
+    ) -> Iterator[Reconstruction]:
+        """`reconstruct`, some frames at a time; none of a model without latents.
+
+        Args:
+            videos, seeds: as of `reconstruct`.
+            part: frames at a time, or the family's `block` where that is longer.
+
+        Example:
+            >>> for found in model.reconstruct_parts(videos, seeds):
+            ...     print(found.frames.shape)
+        """
+        time, block, state = videos.shape[1], self.block, None
+        length = time if block is None else max(part // block, 1) * block
+        for first in range(0, time, length):
+            some = videos[:, first : first + length]
+            given = (some, seeds, state)
+            key = ("reconstruct", some.shape[1], state is None)
+            found = self.shared(self._reconstruct, given, key=key)
+            if found is None:
+                return
+            reconstruction, state = found
+            yield reconstruction
+
+    def _reconstruct(
+        self, videos: tf.Tensor, seeds: tf.Tensor, state: Any
+    ) -> tuple[Reconstruction, Any] | None:
+        """What a family with latents implements.
+
+        Args:
+            videos: the frames that follow those that led to `state`.
+            seeds: as of `reconstruct`.
+            state: as this method returned it for the frames before; `None` at a video's start.
+
+        Returns:
+            The reconstruction, and a structure of tensors `(batch, ...)` to go on from.
         """
         return None
 

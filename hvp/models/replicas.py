@@ -24,7 +24,14 @@ class Replicas:
         """Of replicas."""
         return int(self._strategy.num_replicas_in_sync)
 
-    def run(self, function: Callable[..., Any], examples: Any, axis: int, key: Hashable) -> Any:
+    def run(
+        self,
+        function: Callable[..., Any],
+        examples: Any,
+        axis: int,
+        key: Hashable,
+        given: int = 0,
+    ) -> Any:
         """`function(*examples)`, a share of the examples on each replica, all at the same time.
 
         Args:
@@ -32,8 +39,9 @@ class Replicas:
             examples: nested tensors `(examples, ...)` and `None`.
             axis: of the examples in the results, which may be nested too.
             key: of `function`: it is traced once for each, and the shapes of examples.
+            given: the axis of the examples in `examples`, where it is not the first.
         """
-        count = next(x.shape[0] for x in tf.nest.flatten(examples) if x is not None)
+        count = next(x.shape[given] for x in tf.nest.flatten(examples) if x is not None)
         if count == 1 or self.count == 1:
             return function(*examples)
         each = -(-count // self.count)
@@ -44,7 +52,7 @@ class Replicas:
             first = context.replica_id_in_sync_group * each
             own = places[first : first + each]
             return tf.nest.map_structure(
-                lambda x: None if x is None else tf.gather(x, own), tuple(examples)
+                lambda x: None if x is None else tf.gather(x, own, axis=given), tuple(examples)
             )
 
         shares = self._strategy.experimental_distribute_values_from_function(share)

@@ -81,7 +81,11 @@ def replica_rows(draw: Callable[[Any], Any], local: int | tf.Tensor) -> Any:
 
 
 def sample_noise(
-    seeds: tf.Tensor, num_samples: int, part: int, shape: tuple[int, ...]
+    seeds: tf.Tensor,
+    num_samples: int,
+    part: int,
+    shape: tuple[int, ...],
+    first: int | tf.Tensor = 0,
 ) -> tf.Tensor:
     """Normal noise that depends on example and sample only, not on their batch.
 
@@ -90,6 +94,7 @@ def sample_noise(
         num_samples: of each example.
         part: of the model; each has noise of its own.
         shape: of one sample's noise.
+        first: number of the first row of it; rows before it are those of smaller numbers.
 
     Returns:
         `(num_samples * batch, *shape)`, sample-major.
@@ -98,7 +103,10 @@ def sample_noise(
     def draw(seed_and_sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         seed, sample = seed_and_sample
         seed = fold_in(fold_in(seed, sample), part)
-        return tf.random.stateless_normal(shape, seed)
+        # Longer noise begins as shorter noise does: earlier rows are drawn and left out, which
+        # takes far less time than predicting their frames.
+        rows = tf.random.stateless_normal((first + shape[0], *shape[1:]), seed)
+        return tf.ensure_shape(rows[first:], shape)
 
     samples = tf.repeat(tf.range(num_samples), tf.shape(seeds)[0])
     return tf.map_fn(

@@ -19,7 +19,8 @@ class WindowPredictor(VideoModel):
     """
 
     def make_layers(self) -> None:
-        self.min_context, self.min_window = self.settings.frames, 2 * self.settings.frames
+        frames = self.settings.frames
+        self.min_context, self.min_window, self.block = frames, 2 * frames, frames
 
     def predict_window(
         self, context: tf.Tensor, training: bool, seed: tf.Tensor | None
@@ -66,20 +67,24 @@ class WindowPredictor(VideoModel):
         scalars["mse"] = tf.reduce_mean(tf.square(true - tf.clip_by_value(predicted, 0.0, 1.0)))
         return total, scalars
 
-    def _rollout(
+    def _begin(
         self,
         context: tf.Tensor,
-        horizon: int,
+        count: int,
         num_samples: int,
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """From the last `frames` of `context`; past the trained horizon, clipped ones go back."""
-        window, predictions = context[:, -self.settings.frames :], []
-        for _ in range(-(-horizon // self.settings.frames)):
+        return self._continue(context[None, :, -self.settings.frames :], count)
+
+    def _continue(self, state: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """The state is the window that is seen next, `(1, batch, frames, ...)`."""
+        window, predictions = state[0], []
+        for _ in range(-(-count // self.settings.frames)):
             predictions.append(self._predict(window))
             window = tf.clip_by_value(predictions[-1], 0.0, 1.0)
-        return tf.concat(predictions, axis=1)[:, :horizon][None]
+        return tf.concat(predictions, axis=1)[:, :count][None], window[None]
 
     @tf.function(autograph=False)
     def _predict(self, context: tf.Tensor) -> tf.Tensor:

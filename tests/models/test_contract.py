@@ -189,6 +189,24 @@ def test_rollout(family, models):
     np.testing.assert_array_equal(np.clip(unclipped, 0, 1), first)
 
 
+# A window's block is 2 frames: of 3 it has one, of 5 two; neither divides the horizon.
+@pytest.mark.parametrize("part", [3, 5])
+@pytest.mark.parametrize("family", PREDICTORS)
+def test_parts_of_a_rollout_are_the_whole(family, part, models):
+    model, context = models(family), moving_squares(family)[:, :3]
+    assert model.block is not None
+    whole = model.rollout(context, 11, num_samples=2, seed=1, clip=False)
+    parts = list(model.rollout_parts(context, 11, 2, seed=1, clip=False, part=part))
+    assert {x.shape[2] <= part for x in parts} == {True}
+    assert len(parts) >= 11 / part
+    # Rounding differs with the size of the matrix products.
+    np.testing.assert_allclose(tf.concat(parts, 2), whole, atol=2e-5)
+    (alone,) = model.rollout_parts(context, 2, 2, seed=1, clip=False, part=part)
+    np.testing.assert_array_equal(alone, model.rollout(context, 2, 2, seed=1, clip=False))
+    clipped = next(model.rollout_parts(context, 11, 2, seed=1, part=part))
+    np.testing.assert_array_equal(clipped, np.clip(parts[0], 0, 1))
+
+
 @pytest.mark.parametrize("family", PREDICTORS)
 def test_futures_of_an_example_do_not_depend_on_its_batch_nor_on_their_number(family, models):
     context = moving_squares(family, 3)[:, :3]
@@ -219,6 +237,10 @@ def test_rollout_refuses(family, models):
     for wrong, message in cases:
         with pytest.raises(ValueError, match=message):
             model.rollout(**{"context": context, "horizon": 2, **wrong})
+        with pytest.raises(ValueError, match=message):  # before the first part is asked for
+            model.rollout_parts(**{"context": context, "horizon": 2, **wrong})
+    with pytest.raises(ValueError, match="part must be a whole number of at least 1, received 0"):
+        model.rollout_parts(context, 2, part=0)
     with pytest.raises(NotImplementedError, match=f"{type(model).__name__} does not generate"):
         model.generate(1, 2)
 
@@ -250,6 +272,8 @@ def test_generate(family, models):
             model.generate(**{"num_videos": 1, "num_frames": 2, **wrong})
     with pytest.raises(NotImplementedError, match=f"{type(model).__name__} does not predict"):
         model.rollout(moving_squares(family), 2)
+    with pytest.raises(NotImplementedError, match=f"{type(model).__name__} does not predict"):
+        next(model.rollout_parts(moving_squares(family), 2))
 
 
 def distance(family: str, model: Any, clips: np.ndarray) -> float:

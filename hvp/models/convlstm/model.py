@@ -6,6 +6,8 @@ step, also during the context.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -14,6 +16,7 @@ from hvp.layers.initial_values import pytorch_values
 from hvp.models.base import VideoModel
 from hvp.models.convlstm.config import ConvLSTMConfig
 from hvp.models.convlstm.networks import ConvLSTMCell, State
+from hvp.models.rollouts import by_sample, together
 from hvp.models.seeds import replica_rows
 
 
@@ -33,6 +36,7 @@ class ConvLSTM(VideoModel):
     config_class = ConvLSTMConfig
     pytorch_epsilon = True
     min_window = 2
+    block = 1
 
     def make_layers(self) -> None:
         s, patch = self.settings, self.settings.patch_size
@@ -105,26 +109,53 @@ class ConvLSTM(VideoModel):
         done = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.float32)
         return tf.maximum(0.0, 1.0 - done / self.settings.sampling_steps)
 
-    def _rollout(
+    def _begin(
         self,
         context: tf.Tensor,
-        horizon: int,
+        count: int,
         num_samples: int,
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, Any]:
+        """The state is the last frame that was predicted, as patches, and those of the cells."""
         del num_samples, seeds, masks
-        return self._open_loop(context, tf.constant(horizon))[None]
+        return self._alone(self._open_loop(context, tf.constant(count)))
+
+    def _continue(self, state: Any, count: int) -> tuple[tf.Tensor, Any]:
+        return self._alone(self._go_on(*together(state), tf.constant(count)))
+
+    def _alone(self, found: tuple) -> tuple[tf.Tensor, Any]:
+        """As of one sample."""
+        frames, *state = by_sample(found, 1)
+        return frames, state
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def _open_loop(self, context: tf.Tensor, horizon: tf.Tensor) -> tf.Tensor:
-        """`(batch, horizon, height, width, channels)`; predictions are read as they are."""
+    def _open_loop(self, context: tf.Tensor, horizon: tf.Tensor) -> tuple:
+        """`(batch, horizon, height, width, channels)`, and the state after it.
+
+        Predictions are read as they are.
+        """
         seen, states = self._patches(context), self._start(tf.shape(context)[0])
         step = seen[:, 0]
         for t in range(context.shape[1]):
             step, states = self._step(seen[:, t], states)
         predicted = tf.TensorArray(tf.float32, size=horizon, element_shape=step.shape)
-        predicted = predicted.write(0, step)
+        return self._predict(1, step, states, predicted.write(0, step), horizon)
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def _go_on(self, step: tf.Tensor, states: list[State], horizon: tf.Tensor) -> tuple:
+        predicted = tf.TensorArray(tf.float32, size=horizon, element_shape=step.shape)
+        return self._predict(0, step, states, predicted, horizon)
+
+    def _predict(
+        self,
+        first: int,
+        step: tf.Tensor,
+        states: list[State],
+        predicted: tf.TensorArray,
+        horizon: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, list[State]]:
+        """Predicts from number `first` of `predicted` on, each from the one before it."""
 
         def predict(
             t: tf.Tensor, step: tf.Tensor, states: list[State], predicted: tf.TensorArray
@@ -132,9 +163,9 @@ class ConvLSTM(VideoModel):
             step, states = self._step(step, states)
             return t + 1, step, states, predicted.write(t, step)
 
-        start = (tf.constant(1), step, states, predicted)
-        predicted = tf.while_loop(lambda t, *_: t < horizon, predict, start)[3]
-        return self._frames(tf.einsum("tbhwc->bthwc", predicted.stack()))
+        start = (tf.constant(first), step, states, predicted)
+        _, step, states, predicted = tf.while_loop(lambda t, *_: t < horizon, predict, start)
+        return self._frames(tf.einsum("tbhwc->bthwc", predicted.stack())), step, states
 
     def _start(self, batch: tf.Tensor) -> list[State]:
         patch = self.settings.patch_size

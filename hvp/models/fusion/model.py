@@ -24,6 +24,7 @@ from hvp.models.fusion.objectives import Objective, predictor_objective, transla
 from hvp.models.fusion.pictures import make_pictures
 from hvp.models.fusion.predictor import Predictor
 from hvp.models.fusion.translator import Discriminator, Translator
+from hvp.models.rollouts import by_sample, together
 from hvp.models.seeds import fold_in, replica_normal, sample_noise
 
 Batch: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
@@ -55,7 +56,7 @@ class FusionModel(VideoModel):
                 f"height and width must be divisible by upscale_factor {scale}, received "
                 f"{self.height}, {self.width}"
             )
-        self.min_context, self.min_window = s.frames, s.frames + s.step
+        self.min_context, self.min_window, self.block = s.frames, s.frames + s.step, s.step
         self.stochastic = s.stochastic
         self.needs_masks = s.fusion and s.segmentation == "annotations"
         self.picture_size = size = (self.height // scale, self.width // scale)
@@ -288,42 +289,54 @@ class FusionModel(VideoModel):
 
     # Inference -----------------------------------------------------------------------------
 
-    def _rollout(
+    def _begin(
         self,
         context: tf.Tensor,
-        horizon: int,
+        count: int,
         num_samples: int,
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, Any]:
         """From the last `frames` of `context`; each sample keeps its noise z over all its frames.
 
-        Samples differ with `stochastic: true`, else there is the one prediction without noise.
+        Samples differ with `stochastic: true`, else there is the one prediction without noise. The
+        state is the window of pictures, the last frame, not sharpened, and the noise.
         """
         s = self.settings
         given = [context[:, -s.frames :]]
         if masks is not None:
             given.append(tf.cast(masks[:, -s.frames :], tf.float32))
-        window, noise = self._graph_pictures(*given), []
+        noise = []
         if s.stochastic:
             noise = [
                 sample_noise(seeds, num_samples, i, shape)
                 for i, shape in enumerate(self.translator.noise_shapes)
             ]
-        previous, shown = tf.tile(context[:, -1], (num_samples, 1, 1, 1)), []
-        for pictures in self.predicted_pictures(window, horizon):
+        previous = tf.tile(context[:, -1], (num_samples, 1, 1, 1))
+        window = self._graph_pictures(*given)[None]
+        return self._continue((window, *by_sample((previous, noise), num_samples)), count)
+
+    def _continue(self, state: Any, count: int) -> tuple[tf.Tensor, Any]:
+        window, num_samples, shown = state[0][0], state[1].shape[0], []
+        previous, noise = together(state[1:])
+        for pictures, after in self.predicted_pictures(window, count):
+            window = after
             pictures = tf.tile(pictures, (num_samples, 1, 1, 1, 1))
             shown.append(self._graph_translate(pictures, previous, *noise))
             previous = shown[-1][:, -1]
-        frames = unsharp(tf.concat(shown, axis=1)[:, :horizon], self.of_translator.unsharp)
-        return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
+        frames = unsharp(tf.concat(shown, axis=1)[:, :count], self.of_translator.unsharp)
+        found = by_sample((frames, previous, noise), num_samples)
+        return found[0], (window[None], *found[1:])
 
-    def predicted_pictures(self, window: tf.Tensor, horizon: int) -> Iterator[tf.Tensor]:
-        """The pictures after a window of `frames`, `step` at a time, for at least `horizon`."""
+    def predicted_pictures(
+        self, window: tf.Tensor, horizon: int
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """The pictures after a window of `frames`, `step` at a time, for at least `horizon`; and
+        the window after them."""
         for _ in range(-(-horizon // self.settings.step)):
             pictures = self._graph_predictor(window)
             window = tf.concat([window, pictures], axis=1)[:, -self.settings.frames :]
-            yield pictures
+            yield pictures, window
 
     def _translate(
         self, pictures: tf.Tensor, previous: tf.Tensor, noise: Sequence[tf.Tensor] | None

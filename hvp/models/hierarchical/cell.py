@@ -47,6 +47,11 @@ class LevelStates(NamedTuple):
         """Context of the level below: `(batch, ticks, stoch + deter)`."""
         return tf.concat([self.sample, self.deter], axis=-1)
 
+    @property
+    def last(self) -> State:
+        """What the ticks after these go on from."""
+        return State(self.sample[:, -1], self.deter[:, -1])
+
 
 class RecurrentCell(layers.Layer):
     """The state-space model of one level, unrolled over its own ticks.

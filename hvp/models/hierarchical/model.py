@@ -8,23 +8,38 @@ slow levels are the context of fast ones, the lowest is decoded to frames.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from hvp.losses.evidence_lower_bound import balanced_kl, sequence_kl, weighted_kl
 from hvp.models.base import VideoModel
 from hvp.models.hierarchical import sampling
-from hvp.models.hierarchical.cell import LevelStates, RecurrentCell
+from hvp.models.hierarchical.cell import LevelStates, RecurrentCell, State
 from hvp.models.hierarchical.config import HierarchicalConfig
 from hvp.models.hierarchical.decoder import Decoder
 from hvp.models.hierarchical.encoder import Encoder
 from hvp.models.reconstruction import Reconstruction
+from hvp.models.rollouts import by_sample, together
 from hvp.models.seeds import Seed, as_seed, fold_in, replica_normal, sample_noise
 
 BASE_FILTERS = 32
 DECODER_DENSE = 1024
 FRAME_SIZES = (32, 64, 128, 256)
+
+
+class RolloutState(NamedTuple):
+    """What a rollout goes on from, at a time at which all levels tick.
+
+    Attributes:
+        seeds: one pair an example, `(1, batch, 2)`.
+        time: number of frames so far, the context's counted, `(1, batch)`.
+        levels: every level's state, `(samples, batch, ...)`, level 0 first.
+    """
+
+    seeds: tf.Tensor
+    time: tf.Tensor
+    levels: list[State]
 
 
 class HierarchicalModel(VideoModel):
@@ -96,6 +111,10 @@ class HierarchicalModel(VideoModel):
             name="decoder",
         )
         self.state_size = s.cell_stoch_size + s.cell_deter_size
+        self.clocked = True
+        # After so many frames all levels tick at once. The published masks of forgotten samples
+        # follow from the length of the whole, which is then predicted at once.
+        self.block = None if s.cell_reset_state else s.tmp_abs_factor ** (s.levels - 1)
 
     def build_layers(self) -> None:
         self.encoder.build((None, None, *self.frame_shape))
@@ -138,6 +157,7 @@ class HierarchicalModel(VideoModel):
         features: list[tf.Tensor],
         noise: list[tf.Tensor],
         observed: list[tf.Tensor] | None = None,
+        start: list[State] | None = None,
     ) -> list[LevelStates]:
         """Unrolls all levels, the slowest first.
 
@@ -147,6 +167,8 @@ class HierarchicalModel(VideoModel):
             noise: per level `(batch, ticks, stoch)`; says how many ticks to unroll.
             observed: per level `(batch, ticks)`, 0 where a level follows its prior in spite of its
                 features; for features of all ticks.
+            start: each level's state before the first tick, which all levels begin at once; zeros
+                by default.
 
         Returns:
             The states of every level, level 0 first.
@@ -170,6 +192,7 @@ class HierarchicalModel(VideoModel):
                     noise[level],
                     keep_masks[level],
                     None if observed is None else observed[level],
+                    None if start is None else start[level],
                 ),
             )
         return states
@@ -182,8 +205,9 @@ class HierarchicalModel(VideoModel):
         noise: tf.Tensor,
         keep_sample: tf.Tensor | None,
         observed: tf.Tensor | None,
+        state: State | None,
     ) -> LevelStates:
-        state = cell.zero_state(tf.shape(noise)[0])
+        state = cell.zero_state(tf.shape(noise)[0]) if state is None else state
         ticks, given = noise.shape[1], features.shape[1]
         if given == ticks:  # in training: slices would cost a copy in the gradient
             return cell.unroll(context, features, noise, state, keep_sample, observed)[0]
@@ -271,16 +295,23 @@ class HierarchicalModel(VideoModel):
 
     # Prediction -----------------------------------------------------------------------------
 
-    def _rollout(
+    def _begin(
         self,
         context: tf.Tensor,
-        horizon: int,
+        count: int,
         num_samples: int,
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
-        """Means of `distribution`."""
-        return self._distribution(context, horizon, num_samples, seeds, masks).mean()
+    ) -> tuple[tf.Tensor, RolloutState]:
+        """Means of `distribution`, and the levels' states after them."""
+        outputs, levels = self._decode_rollout(context, count, num_samples, seeds)
+        time = tf.fill((1, tf.shape(seeds)[0]), context.shape[1] + count)
+        return self.decoder.distribution(outputs).mean(), RolloutState(seeds[None], time, levels)
+
+    def _continue(self, state: RolloutState, count: int) -> tuple[tf.Tensor, RolloutState]:
+        outputs, levels = self._decode_later(state, count)
+        later = RolloutState(state.seeds, state.time + count, levels)
+        return self.decoder.distribution(outputs).mean(), later
 
     def _distribution(
         self,
@@ -290,31 +321,62 @@ class HierarchicalModel(VideoModel):
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
     ) -> Any:
-        return self.decoder.distribution(self._decode_rollout(context, horizon, num_samples, seeds))
+        outputs, _ = self._decode_rollout(context, horizon, num_samples, seeds)
+        return self.decoder.distribution(outputs)
 
     @tf.function(autograph=False)
     def _decode_rollout(
         self, context: tf.Tensor, horizon: int, num_samples: int, seeds: tf.Tensor
-    ) -> tf.Tensor:
-        """Open loop: only the context is encoded.
+    ) -> tuple[tf.Tensor, list[State]]:
+        """Open loop: only the context is encoded. What the decoder gives, and the levels' states.
 
         Level `l` observes the `len(context) // k**l` ticks that the context fills, then follows
         its prior; a level that `use_obs` withholds observations from follows its prior throughout.
         """
-        states = self.open_loop(context, seeds, horizon, num_samples)[0]
-        outputs = states.output[:, -horizon:]  # (samples * batch, horizon, state)
-        frames = sampling.in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
-        return tf.reshape(frames, (num_samples, -1, horizon, *self.frame_shape))
+        states = self.open_loop(context, seeds, horizon, num_samples)
+        return self._decoded(states, horizon, num_samples), _ends(states, num_samples)
 
     @tf.function(autograph=False)
-    def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
+    def _decode_later(self, state: RolloutState, count: int) -> tuple[tf.Tensor, list[State]]:
+        """The next frames, from a time at which all levels tick: each follows its prior."""
+        num_samples, size = state.levels[0].sample.shape[0], self.settings.cell_stoch_size
+        noise = [
+            sample_noise(
+                state.seeds[0],
+                num_samples,
+                level,
+                (-(-count // self.factor**level), size),
+                first=state.time[0, 0] // self.factor**level,
+            )
+            for level in range(self.levels)
+        ]
+        nothing = tf.zeros((tf.shape(noise[0])[0], 0, self.encoder.feature_size))
+        states = self.unroll([nothing] * self.levels, noise, start=together(state.levels))
+        return self._decoded(states, count, num_samples), _ends(states, num_samples)
+
+    def _decoded(self, states: list[LevelStates], count: int, num_samples: int) -> tf.Tensor:
+        """The decoder's outputs of the last `count` frames, `(samples, batch, count, ...)`."""
+        outputs = states[0].output[:, -count:]  # (samples * batch, count, state)
+        frames = sampling.in_chunks(self.decoder, tf.reshape(outputs, (-1, self.state_size)))
+        return tf.reshape(frames, (num_samples, -1, count, *self.frame_shape))
+
+    @tf.function(autograph=False)
+    def _reconstruct(
+        self, videos: tf.Tensor, seeds: tf.Tensor, state: Any
+    ) -> tuple[Reconstruction, Any]:
+        """The state is the number of frames so far, `(batch,)`, and every level's state."""
+        time, start = (tf.zeros_like(seeds[:, 0]), None) if state is None else state
         size, features = self.settings.cell_stoch_size, sampling.encode(self.encoder, videos)
-        noise = [sample_noise(seeds, 1, i, (f.shape[1], size)) for i, f in enumerate(features)]
-        states = self.unroll(features, noise)
+        noise = [
+            sample_noise(seeds, 1, i, (f.shape[1], size), first=time[0] // self.factor**i)
+            for i, f in enumerate(features)
+        ]
+        states = self.unroll(features, noise, start=start)
         outputs = tf.reshape(states[0].output, (-1, self.state_size))
         frames = sampling.in_chunks(self.decoder, outputs)
         frames = self.decoder.distribution(tf.reshape(frames, (-1, *videos.shape[1:]))).mean()
-        return Reconstruction(frames, [s.posterior.each_kl(s.prior) for s in states])
+        found = Reconstruction(frames, [s.posterior.each_kl(s.prior) for s in states])
+        return found, (time + videos.shape[1], [s.last for s in states])
 
     def open_loop(
         self, context: tf.Tensor, seeds: tf.Tensor, horizon: int, num_samples: int = 1
@@ -348,3 +410,8 @@ class HierarchicalModel(VideoModel):
             for level in range(self.levels)
         ]
         return self.unroll(features, noise)
+
+
+def _ends(states: list[LevelStates], num_samples: int) -> list[State]:
+    """Every level's state to go on from, `(samples, batch, ...)`."""
+    return by_sample([level.last for level in states], num_samples)

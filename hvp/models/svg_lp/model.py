@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from hvp.models.base import VideoModel
 from hvp.models.reconstruction import Reconstruction
+from hvp.models.rollouts import by_sample, together
 from hvp.models.seeds import replica_normal, sample_noise
 from hvp.models.svg_lp.config import SVGLPConfig
 from hvp.models.svg_lp.networks import FrameDecoder, FrameEncoder, Recurrent, State
@@ -39,6 +40,24 @@ class Bound(NamedTuple):
     latent_kl: tf.Tensor
 
 
+class RolloutState(NamedTuple):
+    """What a rollout goes on from: tensors `(samples, batch, ...)`, but the first two for all.
+
+    Attributes:
+        seeds: one pair an example.
+        time: number of the next frame, the context's counted.
+        frame: the one before it.
+        skips: of the context's frame whose details later ones show; none with `last_frame_skip`.
+        cells: states of the recurrent nets, by name.
+    """
+
+    seeds: tf.Tensor  # (1, batch, 2)
+    time: tf.Tensor  # (1, batch)
+    frame: tf.Tensor
+    skips: list[tf.Tensor]
+    cells: dict[str, State]
+
+
 class SVGLP(VideoModel):
     """Frame codes from recurrent nets with a latent a frame; see `SVGLPConfig` for the settings.
 
@@ -56,6 +75,7 @@ class SVGLP(VideoModel):
     pytorch_epsilon = True
     stochastic = True
     min_window = 2
+    block = 1
 
     def make_layers(self) -> None:
         s, size = self.settings, self.height
@@ -95,18 +115,29 @@ class SVGLP(VideoModel):
         kl: list[tf.Tensor] = []
         squared, decoded = [], []
         for t in range(1, len(frames)):
-            mean, log_variance = self._advance(self.posterior, codes[t], states)
-            prior_mean, prior_log_variance = self._advance(self.prior, codes[t - 1], states)
-            latent = mean + tf.exp(0.5 * log_variance) * noise[:, t]
-            code = self._predict_code(codes[t - 1], latent, states)
+            code, frame_kl = self._seen_code(codes[t - 1], codes[t], noise[:, t], states)
             frame = self.decoder(code, skips[self._skip_of(t)], training=training)
             decoded.append(frame)
             squared.append(tf.reduce_mean(tf.square(frame - frames[t])))
-            kl.append(normal_kl(mean, log_variance, prior_mean, prior_log_variance))
+            kl.append(frame_kl)
         mse, latent_kl = tf.add_n(squared), tf.stack(kl, axis=1)  # (batch, time - 1, latents)
         kl_sum = tf.reduce_mean(tf.reduce_sum(latent_kl, (1, 2)))
         loss = mse + self.settings.beta * kl_sum
         return Bound(loss, mse, kl_sum, tf.stack(decoded, axis=1), latent_kl)
+
+    def _seen_code(
+        self, before: tf.Tensor, own: tf.Tensor, noise: tf.Tensor, states: dict[str, State]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The predicted code of a frame that the posterior sees, and KL(posterior || prior).
+
+        Args:
+            before, own: codes of the frame before it and of itself.
+        """
+        mean, log_variance = self._advance(self.posterior, own, states)
+        prior_mean, prior_log_variance = self._advance(self.prior, before, states)
+        latent = mean + tf.exp(0.5 * log_variance) * noise
+        code = self._predict_code(before, latent, states)
+        return code, normal_kl(mean, log_variance, prior_mean, prior_log_variance)
 
     def compute_objective(
         self, batch: tf.Tensor, seed: tf.Tensor, training: bool
@@ -116,27 +147,70 @@ class SVGLP(VideoModel):
         bound = self.elbo(batch, replica_normal(shape, seed), training=training)
         return bound.loss, {"loss": bound.loss, "mse": bound.mse, "kl": bound.kl}
 
-    def _rollout(
+    def _begin(
         self,
         context: tf.Tensor,
-        horizon: int,
+        count: int,
         num_samples: int,
         seeds: tf.Tensor,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, RolloutState]:
         del masks
-        shape = (context.shape[1] + horizon - 1, self.settings.latent_size)
+        seen = context.shape[1]
+        shape = (seen + count - 1, self.settings.latent_size)
         noise = sample_noise(seeds, num_samples, part=0, shape=shape)
         context = tf.tile(context, (num_samples, 1, 1, 1, 1))
         noise = tf.pad(noise, ((0, 0), (1, 0), (0, 0)))  # none belongs to the first frame
-        frames = self.open_loop(context, noise)
-        return tf.reshape(frames, (num_samples, -1, *frames.shape[1:]))
+        found = by_sample(self._open_loop(context, noise), num_samples)
+        time = tf.fill((1, tf.shape(seeds)[0]), seen + count)
+        return found[0], RolloutState(seeds[None], time, *found[1:])
+
+    def _continue(self, state: RolloutState, count: int) -> tuple[tf.Tensor, RolloutState]:
+        num_samples = state.frame.shape[0]
+        shape = (count, self.settings.latent_size)
+        # Frame 1 has the first noise.
+        first = state.time[0, 0] - 1
+        noise = sample_noise(state.seeds[0], num_samples, part=0, shape=shape, first=first)
+        found = by_sample(self._go_on(*together(state[2:]), noise), num_samples)
+        return found[0], RolloutState(state.seeds, state.time + count, *found[1:])
 
     @tf.function(autograph=False)
-    def reconstruct(self, videos: tf.Tensor, seeds: tf.Tensor) -> Reconstruction:
-        noise = sample_noise(seeds, 1, part=0, shape=(videos.shape[1], self.settings.latent_size))
-        bound = self.elbo(videos, noise, training=False)
-        return Reconstruction(bound.decoded, [bound.latent_kl])
+    def _reconstruct(
+        self, videos: tf.Tensor, seeds: tf.Tensor, state: Any
+    ) -> tuple[Reconstruction, Any]:
+        """The state is the number of frames so far, `(batch,)`, the last one's code, the skips
+        that help to decode the next one, and the nets' states."""
+        count, latents = videos.shape[1], self.settings.latent_size
+        if state is None:  # the first frame has nothing before it that predicts it
+            code, skips = self.encoder(videos[:, 0], training=False)
+            time, states, first = tf.zeros_like(seeds[:, 0]), self._start(tf.shape(seeds)[0]), 1
+        else:
+            (time, code, skips, states), first = state, 0
+        noise = sample_noise(seeds, 1, part=0, shape=(count, latents), first=time[0])
+
+        def see(
+            t: tf.Tensor, code: tf.Tensor, skips: list, states: dict, frames: Any, kl: Any
+        ) -> tuple:
+            own, new_skips = self.encoder(videos[:, t], training=False)
+            states = dict(states)
+            predicted, frame_kl = self._seen_code(code, own, noise[:, t], states)
+            frames = frames.write(t - first, self.decoder(predicted, skips, training=False))
+            # As `_skip_of` has it: those of later frames help with `last_frame_skip` alone.
+            newer = self.settings.last_frame_skip or time[0] + t <= self.settings.context - 2
+            skips = [tf.where(newer, *both) for both in zip(new_skips, skips, strict=True)]
+            return t + 1, own, skips, states, frames, kl.write(t - first, frame_kl)
+
+        arrays = [
+            tf.TensorArray(tf.float32, size=count - first, element_shape=shape)
+            for shape in (videos[:, 0].shape, (videos.shape[0], latents))
+        ]
+        start = (tf.constant(first), code, skips, states, *arrays)
+        _, code, skips, states, *arrays = tf.while_loop(
+            lambda t, *_: t < count, see, start, maximum_iterations=count - first
+        )
+        frames = tf.einsum("tbhwc->bthwc", arrays[0].stack())
+        found = Reconstruction(frames, [tf.transpose(arrays[1].stack(), (1, 0, 2))])
+        return found, (time + count, code, skips, states)
 
     @tf.function(autograph=False)
     def open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -149,27 +223,67 @@ class SVGLP(VideoModel):
         Returns:
             `(batch, horizon, height, width, channels)`, in (0, 1).
         """
+        return self._open_loop(context, noise)[0]
+
+    @tf.function(autograph=False)
+    def _open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tuple:
+        """`open_loop`, and what goes on from there: frame, skips and states of cells."""
         seen = context.shape[1]
         states = self._start(tf.shape(context)[0])
-        frame, predicted = context[:, 0], []
-        skips: list[tf.Tensor] = []
-        for t in range(1, noise.shape[1]):
+        frame, skips = context[:, 0], []
+        for t in range(1, seen):
             code, new_skips = self.encoder(frame, training=False)
             if not skips or self._skip_of(t, seen) == t - 1:
                 skips = new_skips
-            if t < seen:
-                frame = context[:, t]
-                target, _ = self.encoder(frame, training=False)
-                mean, log_variance = self._advance(self.posterior, target, states)
-                self._advance(self.prior, code, states)
-            else:
-                mean, log_variance = self._advance(self.prior, code, states)
+            frame = context[:, t]
+            target, _ = self.encoder(frame, training=False)
+            mean, log_variance = self._advance(self.posterior, target, states)
+            self._advance(self.prior, code, states)
+            latent = mean + tf.exp(0.5 * log_variance) * noise[:, t]
+            self._predict_code(code, latent, states)
+        return self._predict(frame, skips, states, noise[:, seen:])
+
+    @tf.function(autograph=False)
+    def _go_on(
+        self,
+        frame: tf.Tensor,
+        skips: list[tf.Tensor],
+        states: dict[str, State],
+        noise: tf.Tensor,
+    ) -> tuple:
+        return self._predict(frame, skips, states, noise)
+
+    def _predict(
+        self,
+        frame: tf.Tensor,
+        skips: list[tf.Tensor],
+        states: dict[str, State],
+        noise: tf.Tensor,
+    ) -> tuple:
+        """As many frames after `frame` as there is noise; and what goes on from there."""
+        count, last_frame_skip = noise.shape[1], self.settings.last_frame_skip
+
+        def predict(
+            t: Any, frame: tf.Tensor, states: dict[str, State], predicted: tf.TensorArray
+        ) -> tuple:
+            code, new_skips = self.encoder(frame, training=False)
+            states = dict(states)
+            mean, log_variance = self._advance(self.prior, code, states)
             latent = mean + tf.exp(0.5 * log_variance) * noise[:, t]
             code = self._predict_code(code, latent, states)
-            if t >= seen:
-                frame = self.decoder(code, skips, training=False)
-                predicted.append(frame)
-        return tf.stack(predicted, axis=1)
+            shown = new_skips if last_frame_skip else skips
+            frame = self.decoder(code, shown, training=False)
+            return t + 1, frame, states, predicted.write(t, frame)
+
+        if not (skips or last_frame_skip):  # of a single frame's context
+            skips = self.encoder(frame, training=False)[1]
+        predicted = tf.TensorArray(frame.dtype, size=count, element_shape=frame.shape)
+        start = (tf.constant(0), frame, states, predicted)
+        _, frame, states, predicted = tf.while_loop(
+            lambda t, *_: t < count, predict, start, maximum_iterations=count
+        )
+        frames = tf.einsum("tbhwc->bthwc", predicted.stack())
+        return frames, frame, [] if last_frame_skip else skips, states
 
     def _skip_of(self, t: int, context: int | None = None) -> int:
         """The frame whose skips help to decode frame `t`, both counted from 0."""
