@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     import_tensorflow()
     import numpy as np
 
-    from hvp.data.video_io import write_gif
+    from hvp.data.gif_files import write_gif
     from hvp.models.fusion.pictures import make_pictures
 
     frames, masks = _read(arguments)

@@ -14,7 +14,7 @@ __getattr__, __dir__ = lazy_exports(
         "read_video": "hvp.data.video_io",
         "register_dataset": "hvp.data.sources",
         "with_lengths": "hvp.data.lengths",
-        "write_gif": "hvp.data.video_io",
+        "write_gif": "hvp.data.gif_files",
         "write_mp4": "hvp.data.video_io",
     },
     submodules=(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -184,45 +183,6 @@ def _frames(path: Path, strict: bool, scale: bool) -> Iterator[np.ndarray]:
         yield from array_frames(path, scale)
     else:
         yield from decoded_frames(path) if strict else frames_that_decode(path)
-
-
-def encode_gif(frames: np.ndarray, fps: float) -> bytes:
-    """An endless animated GIF of uint8 frames `(time, height, width, 1 or 3)`.
-
-    Grey frames keep their 256 levels; RGB frames share one palette chosen for the whole video.
-    Equal frames in a row are stored as one that is shown for longer.
-    """
-    from PIL import Image
-
-    if frames.shape[-1] == 1:
-        images = [Image.fromarray(frame[..., 0], mode="L") for frame in frames]
-    else:
-        # The palette of all frames below each other, thinned to stay quick for long videos.
-        sample = frames[:: max(1, len(frames) // 16)]
-        tall = Image.fromarray(sample.reshape(-1, *sample.shape[2:]))
-        palette = tall.quantize(256, method=Image.Quantize.MEDIANCUT)
-        images = [
-            Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
-            for frame in frames
-        ]
-    buffer = io.BytesIO()
-    images[0].save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=images[1:],
-        duration=max(20, round(1000 / fps)),  # viewers slow down anything faster
-        loop=0,
-        disposal=1,
-        optimize=False,
-    )
-    return buffer.getvalue()
-
-
-def write_gif(path: str | Path, frames: np.ndarray, fps: float = 10) -> None:
-    """Writes `encode_gif(frames, fps)` to `path`."""
-    with writing(path):
-        Path(path).write_bytes(encode_gif(frames, fps))
 
 
 def write_mp4(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hvp.data.video_io import write_gif
+from hvp.data.gif_files import write_gif
 from hvp.drawing.examples import Example
 from hvp.drawing.frames import (
     CONTEXT_COLOUR,

@@ -10,7 +10,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hvp.data.video_io import fit_frame, write_gif
+from hvp.data.gif_files import write_gif
+from hvp.data.video_io import fit_frame
 from hvp.drawing.comparison import GIF_FPS, spread_out
 from hvp.drawing.frames import (
     BORDER,

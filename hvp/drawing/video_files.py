@@ -9,7 +9,8 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 
-from hvp.data.video_io import write_gif, write_mp4
+from hvp.data.gif_files import write_gif
+from hvp.data.video_io import write_mp4
 from hvp.errors import writing
 
 JPEG_QUALITY = 95  # what StyleGAN-V's evaluation, which the motion GAN is compared by, asks for

@@ -20,7 +20,6 @@ from hvp.data.video_io import (
     SixteenBit,
     display_notes,
     read_video,
-    write_gif,
     write_mp4,
 )
 from hvp.drawing.comparison import comparison_frames, save_grid

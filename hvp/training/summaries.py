@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hvp.data.video_io import encode_gif
+from hvp.data.gif_files import encode_gif
 from hvp.files import replacing, require_regular
 
 GIF_FPS = 10

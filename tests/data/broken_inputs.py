@@ -19,7 +19,8 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from hvp.data.video_io import write_gif, write_mp4
+from hvp.data.gif_files import write_gif
+from hvp.data.video_io import write_mp4
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".npy", ".npz", ".h5")
 

@@ -29,7 +29,8 @@ from hvp.data.decoding import _tell_of_hidden
 from hvp.data.frame_counts import stored_frames
 from hvp.data.masks import read_masks
 from hvp.data.sources import data_set, open_source
-from hvp.data.video_io import encode_gif, read_video, write_mp4
+from hvp.data.gif_files import encode_gif
+from hvp.data.video_io import read_video, write_mp4
 from hvp.errors import UserError
 
 FRAMES = 15

@@ -14,7 +14,8 @@ from broken_inputs import write_video
 from PIL import Image
 
 from hvp.data.decoding import decoded_frames
-from hvp.data.video_io import encode_gif, fit_frame, read_video, write_gif, write_mp4
+from hvp.data.gif_files import encode_gif, write_gif
+from hvp.data.video_io import fit_frame, read_video, write_mp4
 from hvp.errors import UserError
 
 

@@ -10,7 +10,7 @@ import hvp
 import hvp.experiment.checkpoints
 import hvp.training.trainer
 from hvp.__main__ import main
-from hvp.data.video_io import write_gif
+from hvp.data.gif_files import write_gif
 from hvp.distances.clips import FolderClips, GeneratedClips, SplitClips
 from hvp.distances.protocols import VideoProtocol
 from hvp.errors import UserError
