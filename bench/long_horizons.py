@@ -3,15 +3,14 @@
     python bench/long_horizons.py [--horizons 2000 20000] [--samples 1] [--demo] [--gallery]
     python bench/long_horizons.py --predict [--horizons 2000 20000] [--format gif,mp4,npz,png]
 
-Without `--predict` it is `hvp evaluate` of one random video, of which the model sees 36 frames, with
-MSE, PSNR and SSIM; `--gallery` draws the pictures and GIFs too. `--demo` takes the demo's size in
-place of the published one. Every command is a process of its own.
+Without `--predict` it is `hvp evaluate` of one random video, of which the model sees 36 frames,
+with MSE, PSNR and SSIM; `--gallery` draws the pictures and GIFs too. `--demo` takes the demo's
+size in place of the published one. Every command is a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -97,8 +96,12 @@ def main() -> None:
             folder = Path(name)
             make_video(folder, CONTEXT + horizon)
             preset = "demo" if arguments.demo else "kth"
-            make = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-                    f"from long_horizons import *; make_experiment(Path({name!r}), {preset!r})"]
+            make = [
+                sys.executable,
+                "-c",
+                f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+                f"from long_horizons import *; make_experiment(Path({name!r}), {preset!r})",
+            ]
             subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
             seconds, peak = run(command_of(arguments, folder, horizon))
         print(f"{horizon:8}{seconds:10.0f}{peak:10.2f}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from hvp.text import printable
 if TYPE_CHECKING:
     from hvp.config import DataConfig, ExperimentConfig
     from hvp.data.video_io import Crop
+    from hvp.drawing.examples import Example
     from hvp.drawing.live import Window
     from hvp.evaluation.own_videos import PredictionSettings
     from hvp.models.base import VideoModel
@@ -74,9 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_formats(parser, FORMATS, default="gif")
     add_fps(parser)
     add_seed(parser, "of the samples")
-    add(
-        "--live", action="store_true", help="play each prediction in a window as soon as it is made"
-    )
+    add("--live", action="store_true", help="play frames in a window as soon as they are predicted")
     add(
         "--delay",
         type=real(0.0, 60.0),
@@ -201,17 +201,16 @@ def _predict_one(
         clip = read_clip(path, settings, model.height, model.width, model.channels)
     except UserError as error:
         raise UnusableVideo(" ".join(str(error).split())) from error
-    example, deterministic = predict(model, clip, printable(path.name), settings)
+    name, show = printable(path.name), None
+    if window is not None:
+        show = partial(_play, window, context=settings.context)
+    example, deterministic = predict(model, clip, name, settings, show)
     write_prediction(example, settings.context, folder, arguments.format, arguments.fps)
     known = len(clip.frames) - settings.context
     notes = [*clip.changes, f"true frames for {known} of {settings.horizon} predicted ones"]
     if deterministic:
         notes.append("all samples of this model are equal, so there is one and no spread")
     print(f"{printable(path)}: {'; '.join(notes)}: {printable(folder)}")
-    if window is not None:
-        from hvp.drawing.comparison import comparison_frames
-
-        window.play(printable(path.name), comparison_frames(example, settings.context))
     return {
         "video": str(path),
         "folder": folder.name,
@@ -221,6 +220,14 @@ def _predict_one(
         "true_frames": known,
         "samples_written": len(example.samples),
     }
+
+
+def _play(window: Window, example: Example, frames: range, context: int) -> None:
+    """Shows some frames, with what there is of the truth beside them."""
+    from hvp.drawing.comparison import comparison_frames
+
+    drawn = comparison_frames(example, context)
+    window.play(example.name, (drawn[t] for t in frames))
 
 
 def trained_on(data: DataConfig) -> tuple[Crop, int, float | None]:

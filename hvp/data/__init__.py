@@ -26,6 +26,7 @@ __getattr__, __dir__ = lazy_exports(
         "frame_cache",
         "frame_source",
         "generated_videos",
+        "gif_files",
         "lengths",
         "masks",
         "prepare",

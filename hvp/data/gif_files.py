@@ -56,9 +56,7 @@ def _write(file: IO[bytes], frames: Frames, fps: float) -> None:
         box = _changed(before, image)
         options["include_color_table"] = True
         part = image if box == (0, 0, *image.size) else image.crop(box)
-        file.writelines(
-            GifImagePlugin.getdata(part, box[:2], duration=times * delay, **options)
-        )
+        file.writelines(GifImagePlugin.getdata(part, box[:2], duration=times * delay, **options))
         following = next(images, None)
     file.write(TRAILER)
 

@@ -53,7 +53,12 @@ class PredictionDistance:
         """Frames of a clip."""
         return self.horizon + (self.context if self.where == "in" else 0)
 
-    def update(self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor) -> None:
+    def update(
+        self,
+        context: np.ndarray | tf.Tensor,
+        future: np.ndarray | tf.Tensor,
+        predicted: np.ndarray | tf.Tensor,
+    ) -> None:
         """Adds a batch: `(batch, time, height, width, channels)` each, float in [0, 1]."""
         self._real.append(self._embedded(context, future))
         self._fake.append(self._embedded(context, predicted))
@@ -71,7 +76,9 @@ class PredictionDistance:
         record = record_of(protocol, self.network, *statistics, {"clips": clips, **about})
         return record | compare_sets(real, fake)
 
-    def _embedded(self, context: tf.Tensor, frames: tf.Tensor) -> np.ndarray:
+    def _embedded(
+        self, context: np.ndarray | tf.Tensor, frames: np.ndarray | tf.Tensor
+    ) -> np.ndarray:
         clips = np.asarray(frames)
         if self.where == "in":
             clips = np.concatenate([np.asarray(context), clips], 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -93,10 +94,30 @@ def spread_out(first: int, last: int, count: int) -> Iterator[int]:
 
 def save_comparison_gif(example: Example, context: int, path: Path) -> None:
     """Writes `comparison_frames` as a GIF."""
-    write_gif(path, np.stack(list(comparison_frames(example, context))), GIF_FPS)
+    write_gif(path, comparison_frames(example, context), GIF_FPS)
 
 
-def comparison_frames(example: Example, context: int, spread: bool = False) -> Iterator[np.ndarray]:
+class Drawn(Sequence[np.ndarray]):
+    """Frames that are drawn when they are asked for, so that memory holds one.
+
+    Args:
+        count: of frames.
+        draw: from a frame's number to uint8 `(height, width, 3)`.
+    """
+
+    def __init__(self, count: int, draw: Callable[[int], np.ndarray]) -> None:
+        self._count, self._draw = count, draw
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        return self._draw(number)
+
+
+def comparison_frames(example: Example, context: int, spread: bool = False) -> Drawn:
     """Truth and samples side by side, over context and predictions, in coloured borders.
 
     Args:
@@ -105,14 +126,15 @@ def comparison_frames(example: Example, context: int, spread: bool = False) -> I
         spread: adds the per-pixel standard deviation over all samples and its colour scale.
 
     Returns:
-        uint8 `(height, width, 3)`, one a frame.
+        uint8 `(height, width, 3)`, one a frame; drawn when it is asked for.
 
     Raises:
         ValueError: if the spread of a single sample is asked for.
     """
     stddevs = _spread(example) if spread else np.zeros(0)
     top = scale_top(stddevs) if spread else 0.0
-    for t in range(context + example.samples.shape[1]):
+
+    def draw(t: int) -> np.ndarray:
         seen = t < context
         colour = CONTEXT_COLOUR if seen else PREDICTION_COLOUR
         title = f"context {t + 1}" if seen else f"predicted {t + 1 - context}"
@@ -125,7 +147,9 @@ def comparison_frames(example: Example, context: int, spread: bool = False) -> I
             images["std. dev."] = heat(stddev, top)
         colours = [CONTEXT_COLOUR, *[colour] * (len(images) - 1)]
         frame = side_by_side(images, colours, title)
-        yield with_scale(frame, top) if spread else frame
+        return with_scale(frame, top) if spread else frame
+
+    return Drawn(context + example.samples.shape[1], draw)
 
 
 def save_uncertainty_gif(example: Example, context: int, path: Path) -> None:
@@ -136,16 +160,17 @@ def save_uncertainty_gif(example: Example, context: int, path: Path) -> None:
     """
     stddevs = _spread(example)
     top = scale_top(stddevs)
-    frames = []
-    for t, spread in enumerate(stddevs):
+
+    def draw(t: int) -> np.ndarray:
         images = {
             "truth": rgb(example.truth[context + t]),
             "sample 1": rgb(example.samples[0, t]),
-            "std. dev.": heat(spread, top),
+            "std. dev.": heat(stddevs[t], top),
         }
         colours = [CONTEXT_COLOUR, PREDICTION_COLOUR, PREDICTION_COLOUR]
-        frames.append(with_scale(side_by_side(images, colours, f"predicted {t + 1}"), top))
-    write_gif(path, np.stack(frames), GIF_FPS)
+        return with_scale(side_by_side(images, colours, f"predicted {t + 1}"), top)
+
+    write_gif(path, Drawn(len(stddevs), draw), GIF_FPS)
 
 
 def _true_frame(example: Example, t: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from hvp.data.gif_files import write_gif
 from hvp.data.video_io import fit_frame
-from hvp.drawing.comparison import GIF_FPS, spread_out
+from hvp.drawing.comparison import GIF_FPS, Drawn, spread_out
 from hvp.drawing.frames import (
     BORDER,
     CONTEXT_COLOUR,
@@ -90,21 +90,22 @@ def save_clips_gif(clips: Sequence[ShownClip], path: Path, context: int | None =
     columns = math.ceil(math.sqrt(len(clips)))
     height, width = (size + 2 * BORDER for size in _display(clips[0].frames[0]).shape[:2])
     size = (GAP + columns * (width + GAP), GAP + -(-len(clips) // columns) * (LINE + height + GAP))
-    frames = []
-    for t in range(len(clips[0].frames)):
+
+    def draw(t: int) -> np.ndarray:
         canvas = Image.new("RGB", size, "white")
-        draw, letters = ImageDraw.Draw(canvas), font(11)
+        pen, letters = ImageDraw.Draw(canvas), font(11)
         for number, clip in enumerate(clips):
             row, column = divmod(number, columns)
             x, y = GAP + column * (width + GAP), GAP + row * (LINE + height + GAP)
             name = _fit(printable(clip.name), width)
-            draw.text((x, y + LINE // 2), name, "black", letters, anchor="lm")
+            pen.text((x, y + LINE // 2), name, "black", letters, anchor="lm")
             y += LINE
-            draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_colour(t, context))
+            pen.rectangle((x, y, x + width - 1, y + height - 1), fill=_colour(t, context))
             image = Image.fromarray(_display(clip.frames[t]))
             canvas.paste(image, (x + BORDER, y + BORDER))
-        frames.append(np.asarray(canvas))
-    write_gif(path, np.stack(frames), GIF_FPS)
+        return np.asarray(canvas)
+
+    write_gif(path, Drawn(len(clips[0].frames), draw), GIF_FPS)
 
 
 def _display(frame: np.ndarray) -> np.ndarray:

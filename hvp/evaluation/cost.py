@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,11 @@ class CostMeter:
         forget_memory()
         self._warm: set[tuple[int, ...]] = set()  # shapes whose program is compiled
         self._seconds, self._frames = 0.0, 0
-        self._again: Callable[[], tf.Tensor] | None = None  # the last rollout
-        self._shape: tuple[int, ...] = ()
-        self._example: Callable[[], tf.Tensor] | None = None  # a rollout of one context
+        self._again: Callable[[], Iterator[tf.Tensor]] | None = None  # the last rollout
+        self._shape: tuple[int, ...] = ()  # its samples, examples, frames
+        self._example: Callable[[], Iterator[tf.Tensor]] | None = None  # one context's
 
-    def rollout(
+    def rollout_parts(
         self,
         context: tf.Tensor,
         horizon: int,
@@ -87,32 +87,38 @@ class CostMeter:
         seed: tf.Tensor,
         clip: bool,
         masks: tf.Tensor | None,
-    ) -> tf.Tensor:
-        """The model's `rollout`, timed; the first of each shape, which is compiled, counts not."""
-        roll = partial(self._model.rollout, horizon=horizon, clip=clip)
+        part: int,
+    ) -> Iterator[tf.Tensor]:
+        """The model's `rollout_parts`, timed; the first of each shape, which is compiled, counts
+        not."""
+        roll = partial(self._model.rollout_parts, horizon=horizon, clip=clip, part=part)
         self._again = partial(roll, context, num_samples=num_samples, seed=seed, masks=masks)
         first_masks = None if masks is None else masks[:1]
         self._example = partial(roll, context[:1], seed=0, masks=first_masks)
-        return self._timed(self._again)
+        self._shape = num_samples, int(context.shape[0]), horizon
+        return self._timed(self._again(), self._shape)
 
-    def _timed(self, rollout: Callable[[], tf.Tensor]) -> tf.Tensor:
-        start = time.perf_counter()
-        predicted = rollout()
-        tf.test.experimental.sync_devices()
-        seconds = time.perf_counter() - start
-        self._shape = tuple(predicted.shape)
-        if self._shape in self._warm:
-            self._seconds += seconds
-            self._frames += math.prod(self._shape[:3])
-        self._warm.add(self._shape)
-        return predicted
+    def _timed(self, parts: Iterator[tf.Tensor], shape: tuple[int, ...]) -> Iterator[tf.Tensor]:
+        seconds, left = 0.0, shape[2]
+        while left:
+            start = time.perf_counter()
+            predicted = next(parts)
+            tf.test.experimental.sync_devices()
+            seconds += time.perf_counter() - start
+            left -= int(predicted.shape[2])
+            if not left:  # before the last part, after which nobody may ask for more
+                if shape in self._warm:
+                    self._seconds += seconds
+                    self._frames += math.prod(shape)
+                self._warm.add(shape)
+            yield predicted
 
     def cost(self) -> Cost:
         """Of the rollouts so far, of which there must be one."""
         if self._again is None or self._example is None:
             raise ValueError("nothing was predicted")
         if not self._frames:  # all of them were compiled
-            self._timed(self._again)
+            _take_all(self._timed(self._again(), self._shape))
         memory, memory_of = peak_memory_gib()  # before the count, which takes some itself
         return Cost(
             parameters=int(self._model.count_params()),
@@ -125,13 +131,18 @@ class CostMeter:
             device=device_name(),
         )
 
-    def _flops_per_frame(self, rollout: Callable[[], tf.Tensor]) -> float | None:
+    def _flops_per_frame(self, rollout: Callable[[], Iterator[tf.Tensor]]) -> float | None:
         try:
-            return count_operations(rollout) / self._shape[2]
+            return count_operations(lambda: _take_all(rollout())) / self._shape[2]
         except Exception as error:  # a family of somebody else may need graphs; its scores stand
             reason = " ".join(str(error).split())[:200]
             to_stderr(f"note: operations are not counted: {type(error).__name__}: {reason}")
             return None
+
+
+def _take_all(parts: Iterator[tf.Tensor]) -> None:
+    for _ in parts:
+        pass
 
 
 def forget_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,42 @@ if TYPE_CHECKING:
 SAMPLES_AT_ONCE = 5
 
 
+# Predicted values that are in memory at once, several times, and the frames of a part.
+VALUES_AT_ONCE = 2**24
+LEAST_FRAMES, MOST_FRAMES = 8, 512
+
+
 def sampled_futures(
+    model: VideoModel,
+    context: tf.Tensor,
+    horizon: int,
+    num_samples: int,
+    seed: int,
+    names: Sequence[str],
+    first: int = 0,
+) -> Iterator[tf.Tensor]:
+    """Rolls the model out from each context.
+
+    Args:
+        model: a predictor.
+        context: `(batch, time, height, width, channels)`, float32 in [0, 1].
+        seed: decides all sampling.
+        names: of the batch's examples, for errors.
+        first: the place in the data of the batch's first example.
+
+    Yields:
+        Up to `SAMPLES_AT_ONCE` of them: `(samples, batch, horizon, height, width, channels)`.
+
+    Raises:
+        UserError: for predictions that are not finite.
+    """
+    for count, seeds in _groups(num_samples, seed, first, len(names)):
+        predicted = model.rollout(context, horizon, count, seeds)
+        check_prediction(predicted, (count, len(names), horizon, *context.shape[2:]), names)
+        yield predicted
+
+
+def future_parts(
     model: VideoModel | CostMeter,
     context: tf.Tensor,
     horizon: int,
@@ -29,30 +65,55 @@ def sampled_futures(
     first: int = 0,
     clip: bool = True,
     masks: tf.Tensor | None = None,
-) -> Iterator[tf.Tensor]:
-    """Rolls the model out from each context.
+    part: int | None = None,
+) -> Iterator[tuple[int, Iterator[tf.Tensor]]]:
+    """The same futures, a part of the horizon after the other, in bounded memory.
 
     Args:
         model: a predictor, or what measures one.
-        context: `(batch, time, height, width, channels)`, float32 in [0, 1].
-        seed: decides all sampling.
-        names: of the batch's examples, for errors.
-        first: the place in the data of the batch's first example.
         clip: whether frames are clipped to [0, 1].
         masks: of the context's frames, for a model that needs them.
+        part: frames of a part at most; by default as many as fit into some memory.
 
     Yields:
-        Up to `SAMPLES_AT_ONCE` of them: `(samples, batch, horizon, height, width, channels)`.
+        The number of a part's first frame, from 0, and its futures, up to `SAMPLES_AT_ONCE` at a
+        time: `(samples, batch, part, height, width, channels)`. Take them all before the next part.
 
     Raises:
         UserError: for predictions that are not finite.
     """
+    if part is None:
+        part = frames_at_once(min(num_samples, SAMPLES_AT_ONCE), context)
+    rollouts = [
+        model.rollout_parts(context, horizon, count, seeds, clip=clip, masks=masks, part=part)
+        for count, seeds in _groups(num_samples, seed, first, len(names))
+    ]
+    start = length = 0
+
+    def futures() -> Iterator[tf.Tensor]:
+        nonlocal length
+        for rollout in rollouts:
+            predicted = next(rollout)
+            samples, _, length = predicted.shape[:3]
+            check_prediction(predicted, (samples, len(names), length, *context.shape[2:]), names)
+            yield predicted
+
+    while start < horizon:
+        yield start, futures()
+        start += length
+
+
+def frames_at_once(samples: int, videos: tf.Tensor) -> int:
+    """How many frames of so many samples of each video are in memory at once."""
+    values = samples * videos.shape[0] * math.prod(videos.shape[2:])
+    return min(max(VALUES_AT_ONCE // values, LEAST_FRAMES), MOST_FRAMES)
+
+
+def _groups(num_samples: int, seed: int, first: int, batch: int) -> Iterator[tuple[int, tf.Tensor]]:
+    """Numbers of samples that share a rollout, and the examples' seeds in it, `(batch, 2)`."""
     for group, start in enumerate(range(0, num_samples, SAMPLES_AT_ONCE)):
-        count = min(SAMPLES_AT_ONCE, num_samples - start)
-        seeds = [fold_in(fold_in(seed, first + i), group) for i in range(len(names))]
-        predicted = model.rollout(context, horizon, count, tf.stack(seeds), clip=clip, masks=masks)
-        check_prediction(predicted, (count, len(names), horizon, *context.shape[2:]), names)
-        yield predicted
+        seeds = [fold_in(fold_in(seed, first + i), group) for i in range(batch)]
+        yield min(SAMPLES_AT_ONCE, num_samples - start), tf.stack(seeds)
 
 
 def check_prediction(predicted: tf.Tensor, shape: tuple[int, ...], names: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import tensorflow as tf
 from hvp.distances.of_predictions import PredictionDistance
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError
+from hvp.evaluation.batch import BatchScores, Reconstructed
 from hvp.evaluation.cost import Cost, CostMeter
-from hvp.evaluation.futures import sampled_futures
+from hvp.evaluation.futures import SAMPLES_AT_ONCE, frames_at_once, future_parts
 from hvp.evaluation.latents import LatentTally, LevelUse
 from hvp.evaluation.scorecard.tally import Scorecard, ScorecardTally
 from hvp.evaluation.scorer import Scorer
@@ -121,8 +123,9 @@ def evaluate(
 ) -> OpenLoopResult:
     """Rolls the model out from each context and scores the frames that follow.
 
-    Examples stream through: what is kept of each is one row of scalars. A stochastic model gets a
-    `(batch, 2)` seed, one row an example, so its samples do not depend on the batch size.
+    Examples stream through, and the horizon of each part by part: what is kept of each is a row of
+    scalars. A stochastic model gets a `(batch, 2)` seed, one row an example, so its samples do not
+    depend on the batch size.
 
     Args:
         model: a predictor.
@@ -195,56 +198,51 @@ class OpenLoopScores:
 
     def add(self, batch: Mapping[str, tf.Tensor]) -> None:
         """Predicts and scores one batch, as `evaluate` takes them."""
-        s, video, names = self.settings, batch["video"], _strings(batch["name"])
-        _check_length(video, names, s)
-        height, width, channels = (int(size) for size in video.shape[2:])
-        self._frame_shape = (height, width, channels)
-        context, future = tf.split(
-            video[:, : s.context + s.horizon], [s.context, s.horizon], axis=1
-        )
+        s, names = self.settings, _strings(batch["name"])
+        _check_length(batch["video"], names, s)
+        video = np.asarray(batch["video"])[:, : s.context + s.horizon]  # parts are copied, not this
+        self._frame_shape = video.shape[2:]
+        context, future = tf.constant(video[:, : s.context]), video[:, s.context :]
+        last, reconstructed = context[:, -1:], self._reconstructed(video)
+        others = ["copy_last"] if reconstructed is None else ["copy_last", RECONSTRUCTION]
+        scores = BatchScores(self._scorer, future, s.num_samples, others)
         wanted = max(0, s.gallery_examples - len(self._gallery))
-        shown = Gallery(
-            video[:wanted, : s.context + s.horizon], names, s.gallery_samples, s.num_samples
-        )
-        # What is compared goes along as more samples: LPIPS sees each true frame once.
-        others = {"copy_last": context[:, -1:]}  # one frame stands for all
-        others |= self._reconstruction(video[:, : s.context + s.horizon])
-        compared: dict[str, dict[str, np.ndarray]] = {}
-        scores: dict[str, list[np.ndarray]] = {metric: [] for metric in s.metrics}
+        shown = Gallery(video[:wanted], names, s.gallery_samples, s.num_samples, s.horizon)
         if self._files is not None:
-            self._files.begin(video[:, : s.context + s.horizon], names)
-        for predicted in self._predictions(context, batch.get("masks"), names):
-            shown.add(predicted)
-            if self._files is not None:
-                self._files.add(predicted)
-            self._scorecard.keep(predicted)
-            if not compared:
-                self._measure_first_sample(context, future, predicted[0])
-                values = self._scorer(future, predicted, [*others.values()])
-                compared = {
-                    m: dict(zip(others, value, strict=False)) for m, value in values.items()
-                }
-                values = {metric: value[len(others) :] for metric, value in values.items()}
-            else:
-                values = self._scorer(future, predicted)
-            for metric, value in values.items():
-                scores[metric].append(value)
+            self._files.begin(video, names)
+        for start, futures in self._predictions(context, batch.get("masks"), names):
+            for group, predicted in enumerate(futures):
+                # What is compared goes along as more samples: LPIPS sees each true frame once.
+                beside = {} if group else {"copy_last": last}  # one frame stands for all
+                if not group and reconstructed is not None:
+                    beside[RECONSTRUCTION] = reconstructed.take(predicted.shape[2])
+                scores.add(start, group * SAMPLES_AT_ONCE, predicted, beside)
+                shown.add(predicted, start)
+                self._scorecard.keep(predicted, start)
+                if self._files is not None:
+                    self._files.add(predicted, start)
+        if reconstructed is not None:
+            self._latents.update(
+                [tf.concat(level, 1) for level in zip(*reconstructed.kl, strict=True)]
+            )
         self._gallery.extend(shown.examples())
         self._videos.extend(_strings(batch.get("source", batch["name"])))
-        self._scorecard.update(context[:, -1:], future, self._videos[-len(names) :])
-        every = {metric: np.concatenate(parts) for metric, parts in scores.items()}
+        self._scorecard.update(last, future, self._videos[-len(names) :])
+        self._measure_first_sample(context, future, scores.first_sample)
+        every, compared = scores.result()
+        every = {metric: every[metric] for metric in s.metrics}
         self._add_rows(names, every, compared)
         if self._files is not None:
             self._files.end(every)
 
     def _predictions(
         self, context: tf.Tensor, masks: tf.Tensor | None, names: list[str]
-    ) -> Iterator[tf.Tensor]:
-        """Up to `SAMPLES_AT_ONCE` futures at a time, `(samples, batch, horizon, h, w, c)`."""
+    ) -> Iterator[tuple[int, Iterator[tf.Tensor]]]:
+        """Parts of the horizon, and of each all futures; see `future_parts`."""
         s = self.settings
         if masks is not None:
             masks = masks[:, : s.context] if self.model.needs_masks else None
-        yield from sampled_futures(
+        return future_parts(
             self._cost or self.model,
             context,
             s.horizon,
@@ -256,21 +254,18 @@ class OpenLoopScores:
             masks=masks,
         )
 
-    def _reconstruction(self, video: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The horizon of videos that are seen whole, by name; empty for a model without latents."""
+    def _reconstructed(self, video: np.ndarray) -> Reconstructed | None:
+        """Videos that are seen whole; `None` for a model without latents."""
         first = len(self._examples)
-        seeds = [fold_in(self.settings.seed, first + i) for i in range(len(video))]
-        found = self.model.shared(
-            self.model.reconstruct, (video, tf.stack(seeds)), key="reconstruct"
-        )
-        if found is None:
-            return {}
-        self._latents.update(found.kl)
-        frames = found.frames[:, -self.settings.horizon :]
-        return {RECONSTRUCTION: tf.clip_by_value(frames, 0.0, 1.0) if self._clip else frames}
+        seeds = tf.stack([fold_in(self.settings.seed, first + i) for i in range(len(video))])
+        parts = self.model.reconstruct_parts(video, seeds, frames_at_once(1, video))
+        some = next(parts, None)
+        if some is None:
+            return None
+        return Reconstructed(chain([some], parts), self.settings.context, self._clip)
 
     def _measure_first_sample(
-        self, context: tf.Tensor, future: tf.Tensor, predicted: tf.Tensor
+        self, context: tf.Tensor, future: np.ndarray, predicted: np.ndarray
     ) -> None:
         self._spectra.update(future, predicted)
         if self.distance is not None:

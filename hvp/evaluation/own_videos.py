@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hvp.data.gif_files import write_gif
 from hvp.data.stored_videos import videos_in
 from hvp.data.video_io import (
     ARRAY_SUFFIXES,
@@ -25,13 +26,13 @@ from hvp.data.video_io import (
 from hvp.drawing.comparison import comparison_frames, save_grid
 from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError, writing
-from hvp.evaluation.futures import SAMPLES_AT_ONCE, sampled_futures
+from hvp.evaluation.futures import SAMPLES_AT_ONCE, future_parts
 from hvp.models.base import VideoModel
 
 # The largest difference between the channels of a pixel, in levels, that still is grey: what
 # encoding leaves. KTH's own clips have 3.
 GREY_TOLERANCE = 8
-# Float values of one rollout: 4 GiB, some of it several times.
+# Float values of the rollout of a model that predicts all at once: 4 GiB, some several times.
 MOST_VALUES = 2**30
 
 
@@ -162,33 +163,49 @@ def is_coloured(frames: np.ndarray) -> bool:
 
 
 def predict(
-    model: VideoModel, clip: OwnVideo, name: str, settings: PredictionSettings
+    model: VideoModel,
+    clip: OwnVideo,
+    name: str,
+    settings: PredictionSettings,
+    show: Callable[[Example, range], None] | None = None,
 ) -> tuple[Example, bool]:
-    """Predicts how a clip goes on.
+    """Predicts how a clip goes on, part by part: long predictions lie on disk.
+
+    Args:
+        show: called with the clip as far as it is predicted, and the numbers of its frames that
+            are new, the context's counted: once for the context, then for every block.
 
     Returns:
         The clip with its samples, uint8, and their spread; and whether the model turned out to be
         deterministic. Of equal samples one is kept.
 
     Raises:
-        UserError: if the prediction is not finite or does not fit into memory.
+        UserError: if the prediction is not finite or finds no room in memory or on disk.
     """
-    video = tf.constant(clip.frames[None].astype(np.float32) / 255.0)
-    context = video[:, : settings.context]
-    gallery = Gallery(video, [name], settings.num_samples, settings.num_samples)
-    deterministic = False
-    futures = sampled_futures(
-        model, context, settings.horizon, settings.num_samples, settings.seed, [name]
-    )
+    count, drawn = settings.num_samples, settings.num_samples if model.stochastic else 1
+    context = tf.constant(clip.frames[None, : settings.context].astype(np.float32) / 255.0)
+    gallery = Gallery(clip.frames[None], [name], drawn, drawn, settings.horizon)
+    equal = True
+    if show is not None:
+        show(gallery.examples()[0], range(settings.context))
+    part = None if show is None else 1  # a block then
+    sizes = settings.horizon, drawn, settings.seed
     try:
-        for samples in futures:
-            deterministic = len(samples) > 1 and bool(tf.reduce_all(samples == samples[:1]))
-            gallery.add(samples[:1] if deterministic else samples)
-            if deterministic:
-                break
+        for start, futures in future_parts(model, context, *sizes, [name], part=part):
+            first = None
+            for samples in futures:
+                first = samples[:1] if first is None else first
+                equal = equal and bool(tf.reduce_all(samples == first))
+                gallery.add(samples, start)
+            if show is not None and first is not None:
+                begin = settings.context + start
+                show(gallery.examples()[0], range(begin, begin + first.shape[2]))
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise UserError(f"{_size(settings)} do not fit into memory; ask for fewer") from error
     (example,) = gallery.examples()
+    deterministic = equal and count > 1
+    if deterministic:
+        example = dataclasses.replace(example, samples=example.samples[:1], stddev=None)
     return example, deterministic
 
 
@@ -203,6 +220,8 @@ def check_prediction_settings(settings: PredictionSettings, model: VideoModel) -
             "this model was trained with segmentation masks beside the frames, which videos do not "
             "have; evaluate it on its data set"
         )
+    if model.block is not None:
+        return
     values = min(settings.num_samples, SAMPLES_AT_ONCE) * settings.horizon
     values *= model.height * model.width * model.channels
     if values > MOST_VALUES:
@@ -264,13 +283,9 @@ def _write_arrays(example: Example, context: int, path: Path, places: Mapping[st
         "samples": example.samples,
     }
     if example.stddev is not None:
-        arrays["stddev"] = example.stddev.astype(np.float32)
+        arrays["stddev"] = example.stddev
     with writing(path):
         np.savez_compressed(path, **arrays)
-
-
-def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    write_gif(path, np.stack(list(frames)), fps)
 
 
 def _write_even_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
@@ -283,7 +298,7 @@ def _write_even_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> Non
     write_mp4(path, map(even, frames), fps)
 
 
-_WRITERS: dict[str, Callable[[Path, Iterable[np.ndarray], float], None]] = {
-    "gif": _write_gif,
+_WRITERS: dict[str, Callable[[Path, Any, float], None]] = {
+    "gif": write_gif,
     "mp4": _write_even_mp4,
 }

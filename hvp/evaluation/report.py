@@ -166,6 +166,7 @@ def _draw(example: Any, number: int, context: int, folder: Path) -> dict[str, st
     if example.stddev is not None:
         files["uncertainty"] = f"uncertainty_{number}.gif"
         comparison.save_uncertainty_gif(example, context, folder / files["uncertainty"])
+    example.release()
     return files
 
 

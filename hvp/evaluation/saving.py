@@ -21,7 +21,9 @@ TABLE = "samples.csv"
 
 
 class PredictionFiles:
-    """A folder with the predictions of an evaluation; memory holds those of one batch.
+    """A folder with the predictions of an evaluation.
+
+    Those of one batch are held until its scores are there: in memory, long ones on disk.
 
     Every example gets a folder, `0001_NAME`, as `write_prediction` writes it, with all its samples.
     Of several samples the best and the worst by each metric have names of their own:
@@ -53,14 +55,19 @@ class PredictionFiles:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def begin(self, video: tf.Tensor, names: list[str]) -> None:
+    def begin(self, video: np.ndarray | tf.Tensor, names: list[str]) -> None:
         """A batch's context and truth, `(batch, time, height, width, channels)`."""
         left = len(names) if self._limit is None else max(0, self._limit - self._written)
-        self._gallery = Gallery(video[:left], names, self._num_samples, self._num_samples)
+        horizon, samples = video.shape[1] - self._context, self._num_samples
+        self._gallery = Gallery(video[:left], names, samples, samples, horizon)
 
-    def add(self, predicted: tf.Tensor) -> None:
-        """Further samples of the batch, `(samples, batch, horizon, height, width, channels)`."""
-        self._gallery.add(predicted)
+    def add(self, predicted: tf.Tensor, first: int = 0) -> None:
+        """Further samples of the batch, `(samples, batch, frames, height, width, channels)`.
+
+        Args:
+            first: number of their first frame in the horizon; part after part, as `Gallery` has it.
+        """
+        self._gallery.add(predicted, first)
 
     def end(self, scores: Mapping[str, np.ndarray]) -> None:
         """Writes the batch.
@@ -71,6 +78,7 @@ class PredictionFiles:
         over_time = {metric: value.mean(2) for metric, value in scores.items()}
         for place, example in enumerate(self._gallery.examples()):
             self._write(example, {metric: value[:, place] for metric, value in over_time.items()})
+            example.release()
         del self._gallery
 
     def _write(self, example: Example, scores: Mapping[str, np.ndarray]) -> None:

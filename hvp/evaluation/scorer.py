@@ -22,7 +22,7 @@ PIXELS_AT_ONCE = 2**22
 
 
 class Scorer:
-    """All metrics of a batch: `(batch, horizon, H, W, C)` against `(samples, batch, ...)`.
+    """All metrics of videos `(batch, time, H, W, C)`, of samples `(samples, batch, time, ...)`.
 
     Attributes:
         weights_sha256: of the networks among the metrics, file -> SHA-256.
@@ -47,23 +47,22 @@ class Scorer:
             functions[metric] = partial(implementation, convention=protocol.convention(metric))
         self._graph: Callable[..., dict[str, tf.Tensor]] | None = None
 
-    def __call__(
+    @property
+    def scores_videos(self) -> bool:
+        """Whether there are metrics of whole videos."""
+        return bool(self._of_videos)
+
+    def score_frames(
         self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor] = ()
     ) -> dict[str, np.ndarray]:
-        """Metric -> `(others + samples, batch, horizon)`, or with 1 in place of the horizon for one
-        of videos.
+        """Metrics of frames, `(others + samples, batch, time)` each.
 
         Args:
-            true: `(batch, horizon, height, width, channels)`.
-            pred: `(samples, batch, horizon, height, width, channels)`.
+            true: `(batch, time, height, width, channels)`, float32 as all are.
+            pred: `(samples, batch, time, height, width, channels)`.
             others: scored before the samples: of the shape of `true`, or one frame each,
                 `(batch, 1, ...)`, that stands for all. They are never all together in memory.
         """
-        return {**self._score_frames(true, pred, others), **self._score_videos(true, pred, others)}
-
-    def _score_frames(
-        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor]
-    ) -> dict[str, np.ndarray]:
         if not self._functions:
             return {}
         samples, batch, horizon, *frame = pred.shape
@@ -93,9 +92,10 @@ class Scorer:
             for metric in self._functions
         }
 
-    def _score_videos(
-        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor]
+    def score_videos(
+        self, true: tf.Tensor, pred: tf.Tensor, others: Sequence[tf.Tensor] = ()
     ) -> dict[str, np.ndarray]:
+        """Metrics of whole videos, `(others + samples, batch, 1)` each; as `score_frames`."""
         if not self._of_videos:
             return {}
         whole = [tf.broadcast_to(other, true.shape)[None] for other in others]

@@ -7,6 +7,9 @@ moving lacks it at high temporal ones.
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -14,9 +17,7 @@ import tensorflow as tf
 from hvp.metrics.statistics import RunningMoments
 
 KINDS = ("truth", "prediction", "error")
-# Transforms take several times the memory of videos: so many frames at once, and parts of a frame.
-FRAMES_AT_ONCE = 512
-PARTS = 8
+VALUES_AT_ONCE = 2**22  # pixels; transforms take several times their memory
 HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 
 
@@ -43,8 +44,11 @@ class SpectralTally:
         }
         self._frequencies: dict[str, np.ndarray] = {}
 
-    def update(self, truth: tf.Tensor, prediction: tf.Tensor) -> None:
-        """Adds videos `(batch, time, height, width, channels)`, float32 in [0, 1]."""
+    def update(self, truth: np.ndarray | tf.Tensor, prediction: np.ndarray | tf.Tensor) -> None:
+        """Adds videos `(batch, time, height, width, channels)`, float32 in [0, 1].
+
+        They may lie on disk: some frames, and some rows of all frames, are read at a time.
+        """
         time, height, width = truth.shape[1:4]
         bins = radial_bins(height, width)
         self._frequencies = {
@@ -52,12 +56,20 @@ class SpectralTally:
             "temporal": np.fft.rfftfreq(time),
         }
         membership = np.eye(bins.max() + 1, dtype=np.float32)[bins.ravel()]
-        prediction = tf.clip_by_value(prediction, 0.0, 1.0)
-        videos = {"truth": truth, "prediction": prediction, "error": prediction - truth}
-        for kind, video in videos.items():
-            spatial, temporal = _energies(video, tf.constant(membership))
-            self._moments["spatial"][kind].update(spatial.numpy())
-            self._moments["temporal"][kind].update(temporal.numpy())
+        ways = {
+            "spatial": (_frames(truth.shape), partial(_spatial, membership=membership), time),
+            "temporal": (_rows(truth.shape), _temporal, height),
+        }
+        for domain, (places, energies, count) in ways.items():
+            sums = {k: np.zeros((len(truth), len(self._frequencies[domain]))) for k in KINDS}
+            for place in places:
+                some = tf.convert_to_tensor(truth[place])
+                predicted = tf.clip_by_value(tf.convert_to_tensor(prediction[place]), 0.0, 1.0)
+                videos = {"truth": some, "prediction": predicted, "error": predicted - some}
+                for kind, video in videos.items():
+                    sums[kind][place[0]] += energies(video).numpy()
+            for kind, energy in sums.items():
+                self._moments[domain][kind].update(energy / count)
 
     def spectra(self) -> dict[str, Spectrum]:
         """Domain (`spatial`, `temporal`) -> `Spectrum`, means over all videos so far."""
@@ -76,25 +88,35 @@ def radial_bins(height: int, width: int) -> np.ndarray:
     return np.rint(radii * min(height, width)).astype(int)
 
 
+def _frames(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Places of some frames at a time."""
+    at_once = max(1, VALUES_AT_ONCE // (shape[0] * math.prod(shape[2:])))
+    for first in range(0, shape[1], at_once):
+        yield slice(None), slice(first, first + at_once)
+
+
+def _rows(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Places of some rows of all frames at a time; of long videos one after the other."""
+    batch, time, height, width, channels = shape
+    row = time * width * channels
+    examples = batch if batch * row <= VALUES_AT_ONCE else 1
+    at_once = max(1, VALUES_AT_ONCE // (examples * row))
+    for example in range(0, batch, examples):
+        for first in range(0, height, at_once):
+            yield slice(example, example + examples), slice(None), slice(first, first + at_once)
+
+
 @tf.function(autograph=False)
-def _energies(video: tf.Tensor, membership: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Energy per radial bin `(batch, bins)` and per temporal frequency `(batch, time // 2 + 1)`."""
-    time, height = video.shape[1:3]
-    parts = [_spatial(video[:, t : t + FRAMES_AT_ONCE]) for t in range(0, time, FRAMES_AT_ONCE)]
-    spatial = tf.reshape(tf.add_n(parts) / time, (-1, membership.shape[0])) @ membership
-    rows = -(-height // PARTS)
-    temporal = [_temporal(video[:, :, row : row + rows]) for row in range(0, height, rows)]
-    return spatial, tf.add_n(temporal) / height
-
-
-def _spatial(video: tf.Tensor) -> tf.Tensor:
-    """Power of every frequency, `(batch, height, width // 2 + 1)`, summed over frames."""
+def _spatial(video: tf.Tensor, membership: tf.Tensor) -> tf.Tensor:
+    """Energy per radial bin, `(batch, bins)`, summed over frames."""
     height, width = video.shape[2:4]
     planes = tf.transpose(video, (0, 4, 1, 2, 3))  # (batch, channels, time, height, width)
     power = _power(tf.signal.rfft2d(planes), width) / (height * width) ** 2
-    return tf.reduce_sum(tf.reduce_mean(power, axis=1), axis=1)
+    power = tf.reduce_sum(tf.reduce_mean(power, axis=1), axis=1)  # (batch, height, width // 2 + 1)
+    return tf.reshape(power, (-1, membership.shape[0])) @ membership
 
 
+@tf.function(autograph=False)
 def _temporal(lines: tf.Tensor) -> tf.Tensor:
     """Of rows of pixels, `(batch, time, rows, width, channels)`: means, summed over rows."""
     time = lines.shape[1]

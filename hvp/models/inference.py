@@ -67,28 +67,32 @@ class Inference(Rollouts):
 
     def reconstruct_parts(
         self, videos: tf.Tensor, seeds: tf.Tensor, part: int = PART
-    ) -> Iterator[Reconstruction]:
+    ) -> Iterator[tuple[int, Reconstruction]]:
         """`reconstruct`, some frames at a time; none of a model without latents.
 
         Args:
             videos, seeds: as of `reconstruct`.
             part: frames at a time, or the family's `block` where that is longer.
 
+        Yields:
+            The number of the first frame that is reconstructed, from 0, and the reconstruction.
+
         Example:
-            >>> for found in model.reconstruct_parts(videos, seeds):
-            ...     print(found.frames.shape)
+            >>> for first, found in model.reconstruct_parts(videos, seeds):
+            ...     print(first, found.frames.shape)
         """
         time, block, state = videos.shape[1], self.block, None
         length = time if block is None else max(part // block, 1) * block
         for first in range(0, time, length):
-            some = videos[:, first : first + length]
+            some = tf.convert_to_tensor(videos[:, first : first + length])
             given = (some, seeds, state)
             key = ("reconstruct", some.shape[1], state is None)
             found = self.shared(self._reconstruct, given, key=key)
             if found is None:
                 return
             reconstruction, state = found
-            yield reconstruction
+            # A family may need a frame before the first one that it reconstructs.
+            yield first + some.shape[1] - reconstruction.frames.shape[1], reconstruction
 
     def _reconstruct(
         self, videos: tf.Tensor, seeds: tf.Tensor, state: Any

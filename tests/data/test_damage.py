@@ -27,9 +27,9 @@ from hvp.config import DataConfig
 from hvp.data.archives import unpack
 from hvp.data.decoding import _tell_of_hidden
 from hvp.data.frame_counts import stored_frames
+from hvp.data.gif_files import encode_gif
 from hvp.data.masks import read_masks
 from hvp.data.sources import data_set, open_source
-from hvp.data.gif_files import encode_gif
 from hvp.data.video_io import read_video, write_mp4
 from hvp.errors import UserError
 

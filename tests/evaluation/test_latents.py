@@ -24,10 +24,10 @@ class Coded(VideoModel):
     def _rollout(self, context, horizon, num_samples, seeds, masks):
         return tf.zeros((1, context.shape[0], horizon, *self.frame_shape))
 
-    def reconstruct(self, videos, seeds):
+    def _reconstruct(self, videos, seeds, state):
         used = tf.constant([0.5, 0.5, 0.0]) * tf.ones((len(videos), 6, 1))
         unused = tf.fill((len(videos), 3, 2), 0.001)
-        return Reconstruction(videos[:, 1:] + 0.1, [used, unused])
+        return Reconstruction(videos[:, 1:] + 0.1, [used, unused]), None
 
 
 def result(model, video):

@@ -20,7 +20,11 @@ def videos(*shape, seed=0):
 
 def test_others_are_scored_as_samples_are(monkeypatch):
     settings = OpenLoopSettings(context=2, horizon=7, metrics=("mse", "ssim", "frequency_3d"))
-    score = Scorer(settings, find_protocol("default"))
+    scorer_ = Scorer(settings, find_protocol("default"))
+
+    def score(*given):
+        return {**scorer_.score_frames(*given), **scorer_.score_videos(*given)}
+
     true, pred = videos(2, 7, 16, 16, 1), videos(3, 2, 7, 16, 16, 1, seed=1)
     last, whole = videos(2, 1, 16, 16, 1, seed=2), videos(2, 7, 16, 16, 1, seed=3)
     together = score(true, tf.concat([tf.repeat(last, 7, 1)[None], whole[None], pred], 0))
@@ -32,19 +36,21 @@ def test_others_are_scored_as_samples_are(monkeypatch):
         np.testing.assert_allclose(apart[name], value, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 100])
-def test_spectra_do_not_depend_on_the_frames_at_once(at_once, monkeypatch):
-    monkeypatch.setattr(spectra, "FRAMES_AT_ONCE", at_once)
-    membership = np.eye(spectra.radial_bins(8, 6).max() + 1, dtype=np.float32)
-    membership = membership[spectra.radial_bins(8, 6).ravel()]
-    video = videos(2, 7, 8, 6, 3)
-    spatial, temporal = spectra._energies.python_function(video, tf.constant(membership))
-    planes = np.abs(np.fft.fft2(np.moveaxis(video, -1, 1))) ** 2 / 48**2
-    lines = np.abs(np.fft.fft(np.asarray(video), axis=1)) ** 2 / 49
-    np.testing.assert_allclose(np.sum(spatial, 1), planes.mean((1, 2)).sum((1, 2)), rtol=1e-4)
-    folded = lines.mean((2, 3, 4))
-    folded = folded[:, :4] + np.pad(folded[:, :3:-1], ((0, 0), (1, 0)))
-    np.testing.assert_allclose(temporal, folded, rtol=1e-4)
+@pytest.mark.parametrize("values", [1, 300, 2**20])  # of 2016: by one frame or row, by some, all
+def test_spectra_do_not_depend_on_what_is_transformed_at_once(values, monkeypatch):
+    monkeypatch.setattr(spectra, "VALUES_AT_ONCE", values)
+    video, other = videos(2, 7, 8, 6, 3), videos(2, 7, 8, 6, 3, seed=1)
+    tally = spectra.SpectralTally()
+    tally.update(video, np.asarray(other))
+    found = tally.spectra()
+    for kind, x in {"truth": video, "error": other - video}.items():
+        planes = np.abs(np.fft.fft2(np.moveaxis(x, -1, 1), axes=(3, 4))) ** 2 / 48**2
+        total = planes.mean((0, 1, 2)).sum()
+        assert found["spatial"].energy[kind].sum() == pytest.approx(total, rel=1e-4)
+        lines = np.abs(np.fft.fft(np.asarray(x), axis=1)) ** 2 / 49
+        folded = lines.mean((0, 2, 3, 4))
+        folded = folded[:4] + np.pad(folded[:3:-1], (1, 0))
+        np.testing.assert_allclose(found["temporal"].energy[kind], folded, rtol=1e-4)
 
 
 def test_videos_seen_whole_are_encoded_in_chunks():
@@ -62,9 +68,9 @@ def test_videos_seen_whole_are_encoded_in_chunks():
 
 
 def test_a_single_sample_has_no_spread_to_gather():
-    gallery = Gallery(videos(1, 5, 8, 8, 1), ["a"], 3, num_samples=1)
+    gallery = Gallery(videos(1, 5, 8, 8, 1), ["a"], 3, num_samples=1, horizon=3)
     gallery.add(videos(1, 1, 3, 8, 8, 1))
     (example,) = gallery.examples()
     assert example.stddev is None
     assert example.samples.shape == (1, 3, 8, 8, 1)
-    assert gallery._moments is None
+    assert gallery._stddev is None

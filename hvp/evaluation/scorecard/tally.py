@@ -111,7 +111,7 @@ class ScorecardTally:
         count = max(FEATURE_STEPS, min(STEPS, FRAMES_KEPT // self.num_samples))
         self.steps = np.array(list(spread_out(0, horizon - 1, count)))
         self._feature_steps = np.array(list(spread_out(0, len(self.steps) - 1, FEATURE_STEPS)))
-        self._kept: list[tf.Tensor] = []
+        self._kept: dict[int, list[tf.Tensor]] = {}  # samples, by their first frame
         self._scores: dict[str, dict[str, CurveTally]] = {}
         self._spread_skill, self._diversity = RatioTally(root=True), RatioTally()
         self._ranks: dict[str, RankTally] = {}
@@ -121,15 +121,22 @@ class ScorecardTally:
         self._examples: dict[str, dict[str, list[float]]] = {}
         self._frames = 0
 
-    def keep(self, predicted: tf.Tensor) -> None:
-        """Takes further samples of the batch, `(samples, batch, horizon, height, width, channels)`;
-        values beyond [0, 1] are clipped."""
-        left = self.num_samples - sum(part.shape[0] for part in self._kept)
-        if left > 0:
-            steps = tf.gather(predicted[:left], self.steps, axis=2)
-            self._kept.append(tf.clip_by_value(steps, 0.0, 1.0))
+    def keep(self, predicted: tf.Tensor, first: int = 0) -> None:
+        """Takes further samples of the batch, `(samples, batch, frames, height, width, channels)`;
+        values beyond [0, 1] are clipped.
 
-    def update(self, last: tf.Tensor, future: tf.Tensor, videos: Sequence[str]) -> None:
+        Args:
+            first: number of their first frame in the horizon.
+        """
+        part = self._kept.setdefault(first, [])
+        left = self.num_samples - sum(int(samples.shape[0]) for samples in part)
+        steps = self.steps - first
+        steps = steps[(steps >= 0) & (steps < predicted.shape[2])]
+        part.append(tf.clip_by_value(tf.gather(predicted[:left], steps, axis=2), 0.0, 1.0))
+
+    def update(
+        self, last: tf.Tensor, future: np.ndarray | tf.Tensor, videos: Sequence[str]
+    ) -> None:
         """Scores what was kept of a batch.
 
         Args:
@@ -137,8 +144,9 @@ class ScorecardTally:
             future: `(batch, horizon, height, width, channels)`.
             videos: those that the examples are of.
         """
-        samples, self._kept = tf.concat(self._kept, 0), []
-        truth = tf.gather(future, self.steps, axis=1)
+        samples = tf.concat([tf.concat(part, 0) for part in self._kept.values()], 2)
+        self._kept = {}
+        truth = tf.convert_to_tensor(np.asarray(future)[:, self.steps])
         found = score_batch(truth, samples)
         kernels = dict(found.kernels)
         copied = score_batch(truth, tf.repeat(last, len(self.steps), 1)[None]).kernels

@@ -230,7 +230,8 @@ class SVGLP(VideoModel):
         """`open_loop`, and what goes on from there: frame, skips and states of cells."""
         seen = context.shape[1]
         states = self._start(tf.shape(context)[0])
-        frame, skips = context[:, 0], []
+        frame = context[:, 0]
+        skips: list[tf.Tensor] = []
         for t in range(1, seen):
             code, new_skips = self.encoder(frame, training=False)
             if not skips or self._skip_of(t, seen) == t - 1:
