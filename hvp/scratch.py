@@ -33,6 +33,15 @@ def scratch_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY:
         return np.zeros(shape, dtype)
+    require_room(size)
+    with writing(tempfile.gettempdir()), tempfile.TemporaryFile() as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk shows here, not when pages are written
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype, "w+", shape=shape)
+
+
+def require_room(size: int) -> None:
+    """Raises a `UserError` if the disk has no room for `size` bytes."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     if size > free:
@@ -40,10 +49,6 @@ def scratch_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
             f"{size / 2**30:.1f} GiB of frames have to lie in {folder}, where {free / 2**30:.1f} "
             "are free; ask for fewer frames or samples, or let TMPDIR name a larger disk"
         )
-    with writing(folder), tempfile.TemporaryFile() as file:
-        if hasattr(os, "posix_fallocate"):  # a full disk shows here, not when pages are written
-            os.posix_fallocate(file.fileno(), 0, size)
-        return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def release(*arrays: np.ndarray) -> None:

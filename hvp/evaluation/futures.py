@@ -22,7 +22,7 @@ SAMPLES_AT_ONCE = 5
 
 # Predicted values that are in memory at once, several times, and the frames of a part.
 VALUES_AT_ONCE = 2**24
-LEAST_FRAMES, MOST_FRAMES = 8, 512
+LEAST_FRAMES, MOST_FRAMES = 8, 128
 
 
 def sampled_futures(

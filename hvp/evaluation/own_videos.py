@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from hvp.drawing.examples import Example, Gallery
 from hvp.errors import UserError, writing
 from hvp.evaluation.futures import SAMPLES_AT_ONCE, future_parts
 from hvp.models.base import VideoModel
+from hvp.scratch import require_room
 
 # The largest difference between the channels of a pixel, in levels, that still is grey: what
 # encoding leaves. KTH's own clips have 3.
@@ -220,11 +222,10 @@ def check_prediction_settings(settings: PredictionSettings, model: VideoModel) -
             "this model was trained with segmentation masks beside the frames, which videos do not "
             "have; evaluate it on its data set"
         )
-    if model.block is not None:
-        return
-    values = min(settings.num_samples, SAMPLES_AT_ONCE) * settings.horizon
-    values *= model.height * model.width * model.channels
-    if values > MOST_VALUES:
+    frame = math.prod(model.frame_shape)
+    require_room(settings.num_samples * settings.horizon * frame)
+    values = min(settings.num_samples, SAMPLES_AT_ONCE) * settings.horizon * frame
+    if model.block is None and values > MOST_VALUES:
         raise UserError(
             f"{_size(settings)} of {model.height}x{model.width} pixels take "
             f"{values * 4 / 2**30:.0f} GiB; at most {MOST_VALUES * 4 / 2**30:.0f} are predicted at "

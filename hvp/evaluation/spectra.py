@@ -17,7 +17,7 @@ import tensorflow as tf
 from hvp.metrics.statistics import RunningMoments
 
 KINDS = ("truth", "prediction", "error")
-VALUES_AT_ONCE = 2**22  # pixels; transforms take several times their memory
+VALUES_AT_ONCE = 2**20  # pixels; transforms take several times their memory
 HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 
 

@@ -24,8 +24,9 @@ class VideoModel(Inference, SavedModel):
     A family sets `config_class`, makes its layers in `make_layers` and, where tracing `call` does
     not build them all, builds them in `build_layers`. To train, a family with one optimizer
     implements `compute_objective`; one with several overrides `configure_training`, `train_step`,
-    `test_step` and `optimizers`. A predictor implements `_rollout` (and, if it can say how likely a
-    frame is, `_distribution`), a generator `_generate`; see `Inference`.
+    `test_step` and `optimizers`. A predictor implements `_rollout`, or `_begin` and `_continue`
+    (and, if it can say how likely a frame is, `_distribution`), a generator `_generate`; see
+    `Rollouts` and `Inference`.
     `train_step` and `test_step` run in replica context: the trainer calls them through
     `strategy.run`, Keras calls the same ones in `model.fit`.
 

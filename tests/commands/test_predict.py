@@ -171,7 +171,7 @@ def test_strict_refuses(logs, videos, tmp_path, capsys):
         ("--checkpoint 7", "no checkpoint '7'; kept: 0"),
         ("--checkpoint best", "no checkpoint 'best'; kept: 0"),
         ("--set evaluation.contxt=3", "did you mean 'evaluation.context'?"),
-        ("--horizon 999999999", "take 15259 GiB; at most 4 are predicted at once"),
+        ("--horizon 999999999", "3814.7 GiB of frames have to lie in"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(logs, videos, tmp_path, capsys, flags, message):
@@ -245,4 +245,5 @@ def test_live_plays_every_frame(logs, videos, tmp_path, monkeypatch):
     monkeypatch.setattr("hvp.drawing.live.Window", Window)
     flags = ["--context", 4, "--horizon", 6, "--samples", 2, "--live", "--delay", 0.5]
     assert predict(logs, [videos / "long.npy"], tmp_path / "out", *flags) == 0
-    assert played == [0.5, ("long.npy", 10)]
+    # The context, and every frame for itself.
+    assert played == [0.5, ("long.npy", 4), *[("long.npy", 1)] * 6]
