@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+def to_floats(frames: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Frames of any shape as float32 in [0, 1]: bytes over 255; floats stay as they are."""
+    import tensorflow as tf
+
+    if frames.dtype == np.uint8:
+        return tf.cast(frames, tf.float32) / 255.0
+    return tf.convert_to_tensor(frames)
+
+
 def to_uint8(frames: np.ndarray | tf.Tensor) -> np.ndarray:
     """Frames of any shape in [0, 1] as 0 to 255: values beyond are clipped, then rounded.
 

@@ -221,7 +221,7 @@ def _evaluate(
         f"data: {config.data.dataset}, {SPLIT} split, {split.num_windows} clips of "
         f"{wanted.seq_len} frames, {len(windows)} evaluated"
     )
-    batches = split.evaluation_batches(wanted.batch_size, windows=windows)
+    batches = split.evaluation_batches(wanted.batch_size, windows=windows, eight_bit=True)
     with progress_bar(len(windows), "context") as progress:
         result = evaluate(
             model,

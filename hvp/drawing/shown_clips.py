@@ -58,7 +58,9 @@ def shown_clips(split: VideoSplit, split_name: str, count: int) -> list[ShownCli
     else:
         windows = [int(n) for n in np.linspace(0, split.num_windows - 1, count).round()]
     clips = []
-    for number, batch in zip(windows, split.evaluation_batches(1, windows=windows), strict=True):
+    for number, batch in zip(
+        windows, split.evaluation_batches(1, windows=windows, eight_bit=True), strict=True
+    ):
         (frames,) = as_bytes(batch["video"])
         masks = batch["masks"][0].numpy() if "masks" in batch else None
         clips.append(ShownClip(*split.window(number), frames, masks))

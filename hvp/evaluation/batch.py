@@ -10,6 +10,7 @@ import tensorflow as tf
 from hvp.evaluation.futures import SAMPLES_AT_ONCE
 from hvp.evaluation.scorer import Scorer
 from hvp.models.reconstruction import Reconstruction
+from hvp.pixels import to_floats
 from hvp.scratch import release, scratch_array
 
 Scores = dict[str, np.ndarray]  # by metric
@@ -23,7 +24,7 @@ class BatchScores:
 
     Args:
         scorer: of all metrics.
-        future: `(batch, horizon, height, width, channels)`, float32 in [0, 1].
+        future: `(batch, horizon, height, width, channels)`, float32 in [0, 1] or bytes.
         num_samples: of each example.
         others: names of what is scored besides the samples.
     """
@@ -59,7 +60,7 @@ class BatchScores:
         for video, frames in zip(self._others, others.values(), strict=False):
             video[:, part] = frames
         release(self._samples, self._others)
-        true = tf.convert_to_tensor(self._future[:, part])
+        true = to_floats(self._future[:, part])
         scores = self._scorer.score_frames(true, predicted, [*others.values()])
         self._parts.setdefault(start, []).append(scores)
 
@@ -75,7 +76,7 @@ class BatchScores:
     def _of_videos(self) -> list[Scores]:
         return [
             self._scorer.score_videos(
-                self._future,
+                to_floats(self._future),
                 self._samples[first : first + SAMPLES_AT_ONCE],
                 () if first else [*self._others],
             )

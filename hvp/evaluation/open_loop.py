@@ -26,6 +26,7 @@ from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import Curve, CurveTally
 from hvp.models.base import VideoModel
 from hvp.models.seeds import fold_in
+from hvp.pixels import to_floats
 
 if TYPE_CHECKING:
     from hvp.evaluation.saving import PredictionFiles
@@ -129,10 +130,11 @@ def evaluate(
 
     Args:
         model: a predictor.
-        batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1], with
-            at least `context + horizon` frames, `name` `(batch,)` strings and, where several may be
-            of one video, `source`, its name, those of a video one after the other; such as
-            `VideoSplit.evaluation_batches` gives. Their `masks` go to a model that needs them.
+        batches: dicts of `video` `(batch, time, height, width, channels)`, float32 in [0, 1] or
+            bytes, with at least `context + horizon` frames, `name` `(batch,)` strings and, where
+            several may be of one video, `source`, its name, those of a video one after the other;
+            such as `VideoSplit.evaluation_batches` gives. Their `masks` go to a model that needs
+            them.
         settings: see its class.
         on_batch: called after each batch with the number of its examples.
         distance: gathers what the FVD of each context's first sample needs.
@@ -202,7 +204,7 @@ class OpenLoopScores:
         _check_length(batch["video"], names, s)
         video = np.asarray(batch["video"])[:, : s.context + s.horizon]  # parts are copied, not this
         self._frame_shape = video.shape[2:]
-        context, future = tf.constant(video[:, : s.context]), video[:, s.context :]
+        context, future = to_floats(video[:, : s.context]), video[:, s.context :]
         last, reconstructed = context[:, -1:], self._reconstructed(video)
         others = ["copy_last"] if reconstructed is None else ["copy_last", RECONSTRUCTION]
         scores = BatchScores(self._scorer, future, s.num_samples, others)
@@ -269,7 +271,7 @@ class OpenLoopScores:
     ) -> None:
         self._spectra.update(future, predicted)
         if self.distance is not None:
-            self.distance.update(context, future, predicted)
+            self.distance.update(context, to_floats(future), predicted)
 
     def _add_rows(
         self,

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.metrics.statistics import RunningMoments
+from hvp.pixels import to_floats
 
 KINDS = ("truth", "prediction", "error")
 VALUES_AT_ONCE = 2**20  # pixels; transforms take several times their memory
@@ -45,7 +46,7 @@ class SpectralTally:
         self._frequencies: dict[str, np.ndarray] = {}
 
     def update(self, truth: np.ndarray | tf.Tensor, prediction: np.ndarray | tf.Tensor) -> None:
-        """Adds videos `(batch, time, height, width, channels)`, float32 in [0, 1].
+        """Adds videos `(batch, time, height, width, channels)`, float32 in [0, 1] or bytes.
 
         They may lie on disk: some frames, and some rows of all frames, are read at a time.
         """
@@ -63,8 +64,8 @@ class SpectralTally:
         for domain, (places, energies, count) in ways.items():
             sums = {k: np.zeros((len(truth), len(self._frequencies[domain]))) for k in KINDS}
             for place in places:
-                some = tf.convert_to_tensor(truth[place])
-                predicted = tf.clip_by_value(tf.convert_to_tensor(prediction[place]), 0.0, 1.0)
+                some = to_floats(truth[place])
+                predicted = tf.clip_by_value(to_floats(prediction[place]), 0.0, 1.0)
                 videos = {"truth": some, "prediction": predicted, "error": predicted - some}
                 for kind, video in videos.items():
                     sums[kind][place[0]] += energies(video).numpy()

@@ -11,6 +11,7 @@ from hvp.models.arguments import check_counts, check_returned
 from hvp.models.reconstruction import Reconstruction
 from hvp.models.rollouts import PART, Rollouts
 from hvp.models.seeds import Seed, as_seed
+from hvp.pixels import to_floats
 
 
 class Inference(Rollouts):
@@ -71,7 +72,7 @@ class Inference(Rollouts):
         """`reconstruct`, some frames at a time; none of a model without latents.
 
         Args:
-            videos, seeds: as of `reconstruct`.
+            videos, seeds: as of `reconstruct`; videos may be bytes.
             part: frames at a time, or the family's `block` where that is longer.
 
         Yields:
@@ -84,7 +85,7 @@ class Inference(Rollouts):
         time, block, state = videos.shape[1], self.block, None
         length = time if block is None else max(part // block, 1) * block
         for first in range(0, time, length):
-            some = tf.convert_to_tensor(videos[:, first : first + length])
+            some = to_floats(videos[:, first : first + length])
             given = (some, seeds, state)
             key = ("reconstruct", some.shape[1], state is None)
             found = self.shared(self._reconstruct, given, key=key)

@@ -100,6 +100,17 @@ def test_small_parts_find_what_the_whole_does(family, samples, tmp_path, monkeyp
     write_report(parts, tmp_path, {})
 
 
+def test_bytes_are_scored_as_floats_are():
+    video = np.random.default_rng(0).integers(0, 256, (2, 8, 16, 16, 1), np.uint8)
+    settings = OpenLoopSettings(CONTEXT, 5, num_samples=2, metrics=("mse", "ssim", "frequency_3d"))
+    one, other = (
+        evaluate(make(SVGLP), [{"video": x, "name": ["a", "b"]}], settings)
+        for x in (tf.constant(video), tf.cast(video, tf.float32) / 255.0)
+    )
+    for ours, theirs in zip(flat(one).items(), flat(other).items(), strict=True):
+        np.testing.assert_equal(ours, theirs)
+
+
 def test_arrays_on_disk_are_arrays(monkeypatch):
     monkeypatch.setattr(scratch, "IN_MEMORY", 10)
     array = scratch.scratch_array((3, 5), np.int16)

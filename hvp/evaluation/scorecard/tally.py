@@ -16,6 +16,7 @@ from hvp.metrics.ensemble.diversity import diversity
 from hvp.metrics.perceptual import LPIPS
 from hvp.metrics.registry import METRICS
 from hvp.metrics.statistics import ClusteredMean, Curve, CurveTally, RatioTally
+from hvp.pixels import to_floats
 
 PARTS = ("score", "spread", "reliability")
 PARTS_OF_EXAMPLES = ("score", "copy_last")
@@ -141,12 +142,12 @@ class ScorecardTally:
 
         Args:
             last: the context's last frame, `(batch, 1, height, width, channels)`.
-            future: `(batch, horizon, height, width, channels)`.
+            future: `(batch, horizon, height, width, channels)`, in [0, 1] or bytes.
             videos: those that the examples are of.
         """
         samples = tf.concat([tf.concat(part, 0) for part in self._kept.values()], 2)
         self._kept = {}
-        truth = tf.convert_to_tensor(np.asarray(future)[:, self.steps])
+        truth = to_floats(np.asarray(future)[:, self.steps])
         found = score_batch(truth, samples)
         kernels = dict(found.kernels)
         copied = score_batch(truth, tf.repeat(last, len(self.steps), 1)[None]).kernels
