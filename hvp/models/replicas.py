@@ -70,3 +70,37 @@ class Replicas:
             return None
         parts = self._strategy.experimental_local_results(value)
         return tf.gather(tf.concat(parts, axis), tf.range(count), axis=axis)
+
+
+class Shared:
+    """What can be computed on all replicas of a strategy, by one once `share_out` was called."""
+
+    _replicas: Replicas | None = None
+
+    def share_out(self, strategy: tf.distribute.Strategy) -> None:
+        """Has predictions and generated videos made on all replicas, each some of the examples.
+
+        The numbers do not change, but for the rounding of another batch size.
+
+        Args:
+            strategy: of one process; the model must have been made in its scope.
+
+        Example:
+            >>> with strategy.scope():
+            ...     _, model, _ = hvp.load_experiment("logs/kth")
+            >>> model.share_out(strategy)
+        """
+        self._replicas = Replicas(strategy)
+
+    def shared(
+        self,
+        function: Callable[..., Any],
+        examples: Any,
+        axis: int = 0,
+        key: Hashable = None,
+        given: int = 0,
+    ) -> Any:
+        """`function(*examples)`, by all replicas of `share_out`; see `Replicas.run`."""
+        if self._replicas is None:
+            return function(*examples)
+        return self._replicas.run(function, examples, axis, key, given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -14,7 +14,7 @@ from hvp.models.arguments import (
     check_returned,
     check_videos,
 )
-from hvp.models.replicas import Replicas
+from hvp.models.replicas import Shared
 from hvp.models.seeds import Seed, example_seeds
 
 PART = 64  # frames
@@ -30,7 +30,7 @@ class Checked(NamedTuple):
     masks: tf.Tensor | None
 
 
-class Rollouts:
+class Rollouts(Shared):
     """The part of `VideoModel` that predicts.
 
     A predictor implements `_rollout`. Where it can go on from what it predicted, it sets `block`
@@ -49,35 +49,6 @@ class Rollouts:
     # Batches are dicts of `video` and `masks` (object labels, uint8 (batch, time, height, width)),
     # and `rollout` takes the context's as `masks`.
     needs_masks = False
-    _replicas: Replicas | None = None
-
-    def share_out(self, strategy: tf.distribute.Strategy) -> None:
-        """Has predictions and generated videos made on all replicas, each some of the examples.
-
-        The numbers do not change, but for the rounding of another batch size.
-
-        Args:
-            strategy: of one process; the model must have been made in its scope.
-
-        Example:
-            >>> with strategy.scope():
-            ...     _, model, _ = hvp.load_experiment("logs/kth")
-            >>> model.share_out(strategy)
-        """
-        self._replicas = Replicas(strategy)
-
-    def shared(
-        self,
-        function: Callable[..., Any],
-        examples: Any,
-        axis: int = 0,
-        key: Hashable = None,
-        given: int = 0,
-    ) -> Any:
-        """`function(*examples)`, by all replicas of `share_out`; see `Replicas.run`."""
-        if self._replicas is None:
-            return function(*examples)
-        return self._replicas.run(function, examples, axis, key, given)
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -289,15 +260,3 @@ class Rollouts:
 def _with(function: Callable[..., Any], count: int) -> Callable[[Any], Any]:
     """`function` with its last argument given."""
     return lambda state: function(state, count)
-
-
-def by_sample(structure: Any, num_samples: int) -> Any:
-    """Tensors `(samples * batch, ...)`, sample-major, as `(samples, batch, ...)`."""
-    return tf.nest.map_structure(
-        lambda x: tf.reshape(x, (num_samples, -1, *x.shape[1:])), structure
-    )
-
-
-def together(structure: Any) -> Any:
-    """The inverse of `by_sample`: all samples in one batch."""
-    return tf.nest.map_structure(lambda x: tf.reshape(x, (-1, *x.shape[2:])), structure)

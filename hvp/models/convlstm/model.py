@@ -16,7 +16,7 @@ from hvp.layers.initial_values import pytorch_values
 from hvp.models.base import VideoModel
 from hvp.models.convlstm.config import ConvLSTMConfig
 from hvp.models.convlstm.networks import ConvLSTMCell, State
-from hvp.models.rollouts import by_sample, together
+from hvp.models.samples import by_sample, together
 from hvp.models.seeds import replica_rows
 
 

@@ -24,7 +24,7 @@ from hvp.models.fusion.objectives import Objective, predictor_objective, transla
 from hvp.models.fusion.pictures import make_pictures
 from hvp.models.fusion.predictor import Predictor
 from hvp.models.fusion.translator import Discriminator, Translator
-from hvp.models.rollouts import by_sample, together
+from hvp.models.samples import by_sample, together
 from hvp.models.seeds import fold_in, replica_normal, sample_noise
 
 Batch: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
@@ -306,12 +306,8 @@ class FusionModel(VideoModel):
         given = [context[:, -s.frames :]]
         if masks is not None:
             given.append(tf.cast(masks[:, -s.frames :], tf.float32))
-        noise = []
-        if s.stochastic:
-            noise = [
-                sample_noise(seeds, num_samples, i, shape)
-                for i, shape in enumerate(self.translator.noise_shapes)
-            ]
+        shapes = self.translator.noise_shapes if s.stochastic else []
+        noise = [sample_noise(seeds, num_samples, i, shape) for i, shape in enumerate(shapes)]
         previous = tf.tile(context[:, -1], (num_samples, 1, 1, 1))
         window = self._graph_pictures(*given)[None]
         return self._continue((window, *by_sample((previous, noise), num_samples)), count)
@@ -331,8 +327,7 @@ class FusionModel(VideoModel):
     def predicted_pictures(
         self, window: tf.Tensor, horizon: int
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """The pictures after a window of `frames`, `step` at a time, for at least `horizon`; and
-        the window after them."""
+        """Pictures after a window, `step` at a time, for at least `horizon`, and later windows."""
         for _ in range(-(-horizon // self.settings.step)):
             pictures = self._graph_predictor(window)
             window = tf.concat([window, pictures], axis=1)[:, -self.settings.frames :]

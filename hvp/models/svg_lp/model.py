@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from hvp.models.base import VideoModel
 from hvp.models.reconstruction import Reconstruction
-from hvp.models.rollouts import by_sample, together
+from hvp.models.samples import by_sample, together
 from hvp.models.seeds import replica_normal, sample_noise
 from hvp.models.svg_lp.config import SVGLPConfig
 from hvp.models.svg_lp.networks import FrameDecoder, FrameEncoder, Recurrent, State
