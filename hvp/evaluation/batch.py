@@ -68,15 +68,18 @@ class BatchScores:
         """Metric -> scores of the samples, `(samples, batch, horizon)`, or with 1 in place of the
         horizon for one of videos; and metric -> name -> those of the others, `(batch, ...)`."""
         parts = [_joined(samples, 0) for samples in self._parts.values()]
-        found = {**_joined(parts, 2), **_joined(self._of_videos(), 0)}
+        found = _joined(parts, 2)
+        if self._scorer.scores_videos:
+            found |= _joined(self._of_videos(), 0)
         count = len(self._names)
         others = {m: dict(zip(self._names, x, strict=False)) for m, x in found.items()}
         return {metric: scores[count:] for metric, scores in found.items()}, others
 
     def _of_videos(self) -> list[Scores]:
+        future = to_floats(self._future)
         return [
             self._scorer.score_videos(
-                to_floats(self._future),
+                future,
                 self._samples[first : first + SAMPLES_AT_ONCE],
                 () if first else [*self._others],
             )

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from hvp.metrics.statistics import RunningMoments
 from hvp.pixels import to_floats
+from hvp.scratch import release
 
 KINDS = ("truth", "prediction", "error")
 VALUES_AT_ONCE = 2**20  # pixels; transforms take several times their memory
@@ -69,6 +70,7 @@ class SpectralTally:
                 videos = {"truth": some, "prediction": predicted, "error": predicted - some}
                 for kind, video in videos.items():
                     sums[kind][place[0]] += energies(video).numpy()
+                release(np.asarray(prediction))
             for kind, energy in sums.items():
                 self._moments[domain][kind].update(energy / count)
 
