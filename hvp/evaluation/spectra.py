@@ -20,6 +20,7 @@ from hvp.scratch import release
 
 KINDS = ("truth", "prediction", "error")
 VALUES_AT_ONCE = 2**20  # pixels; transforms take several times their memory
+FRAMES_AT_ONCE = 512  # that are read
 HIGH_FREQUENCIES = 0.25  # cycles per pixel and above; 0.5 is the highest along an axis
 
 
@@ -66,11 +67,10 @@ class SpectralTally:
             sums = {k: np.zeros((len(truth), len(self._frequencies[domain]))) for k in KINDS}
             for place in places:
                 some = to_floats(truth[place])
-                predicted = tf.clip_by_value(to_floats(prediction[place]), 0.0, 1.0)
+                predicted = tf.clip_by_value(_read(prediction, place), 0.0, 1.0)
                 videos = {"truth": some, "prediction": predicted, "error": predicted - some}
                 for kind, video in videos.items():
                     sums[kind][place[0]] += energies(video).numpy()
-                release(np.asarray(prediction))
             for kind, energy in sums.items():
                 self._moments[domain][kind].update(energy / count)
 
@@ -107,6 +107,18 @@ def _rows(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
     for example in range(0, batch, examples):
         for first in range(0, height, at_once):
             yield slice(example, example + examples), slice(None), slice(first, first + at_once)
+
+
+def _read(video: np.ndarray | tf.Tensor, place: tuple[slice, ...]) -> tf.Tensor:
+    """A part of a video, which may lie on disk: then its pages are let go on the way."""
+    examples, frames, *others = place
+    time = range(video.shape[1])[frames]
+    parts = []
+    for first in range(time.start, time.stop, FRAMES_AT_ONCE):
+        some = slice(first, min(first + FRAMES_AT_ONCE, time.stop))
+        parts.append(tf.convert_to_tensor(video[(examples, some, *others)]))
+        release(np.asarray(video))
+    return tf.concat(parts, 1)
 
 
 @tf.function(autograph=False)
