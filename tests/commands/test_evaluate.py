@@ -38,7 +38,7 @@ class Split:
         Split.asked["windows"] = choice
         return range(self.num_windows)[:limit]
 
-    def evaluation_batches(self, batch_size, windows):
+    def evaluation_batches(self, batch_size, windows, eight_bit=False):
         """Two neighbouring clips are of one video."""
         frames = np.random.default_rng(0).uniform(size=(CLIPS, self.seq_len, 16, 16, 1))
         data = {
