@@ -84,10 +84,10 @@ class Brighter(VideoModel):
         return tf.repeat(context[:, -1:], horizon, 1)[None] + 0.1
 
 
-def rollout(meter, examples=2):
+def rollout(meter, examples=2, horizon=4):
     context = tf.zeros((examples, 3, 16, 16, 1))
     seeds = tf.zeros((examples, 2), tf.int32)
-    for _ in meter.rollout_parts(context, 4, 1, seeds, False, None, 4):
+    for _ in meter.rollout_parts(context, horizon, 1, seeds, False, None, 4):
         pass
 
 
@@ -110,6 +110,21 @@ def test_cost_of_a_model(monkeypatch):
     assert cost.device == device_name() != ""
     assert cost.record()["in_words"].startswith("1.8e-05 M parameters; ")
     assert math.isfinite(cost.record()["milliseconds_per_frame"])
+
+
+def test_a_long_horizon_is_counted_by_its_first_frames(monkeypatch):
+    class Encoding(Brighter):
+        def _rollout(self, context, *arguments):
+            return super()._rollout(context + tf.reduce_sum(context), *arguments)
+
+    counts = {}
+    for most in (8, 1000):
+        monkeypatch.setattr("hvp.evaluation.cost.COUNTED", most)
+        meter = CostMeter(Encoding(height=16, width=16))
+        rollout(meter, horizon=20)
+        counts[most] = meter.cost().flops_per_frame
+    assert counts[8] == pytest.approx(counts[1000])
+    assert counts[8] > 16 * 16
 
 
 def test_a_single_batch_is_predicted_once_more():
