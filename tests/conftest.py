@@ -66,6 +66,14 @@ SLOW_CASES = (
     "test_frequency_filter.py::test_initial_thresholds_remove_what_the_originals_do",
     "test_report.py::test_border_tells_context_from_prediction",
     "test_report.py::test_without_gallery_the_curves_stay",
+    "test_streaming.py::test_small_parts_find_what_the_whole_does[SVGLP-7]",
+    "test_streaming.py::test_small_parts_find_what_the_whole_does[ConvLSTM-7]",
+    "test_parts.py::test_levels_keep_their_clock_wherever_the_context_ends[14-20]",
+    "test_parts.py::test_levels_keep_their_clock_wherever_the_context_ends[4-2]",
+    "test_parts.py::test_skips_of_svg_lp[4-False]",
+    "test_parts.py::test_parts_of_a_reconstruction_are_the_whole[<lambda>-5_2]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[dfdnet-3]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[sdfnet-3]",
 )
 
 

@@ -78,7 +78,8 @@ def test_memory_does_not_grow_with_the_examples(tmp_path):
         return left
 
     held(1)
-    assert held(8) < held(2) + 64 * 64 * HORIZON  # less than another sample
+    # Less than two samples, of 42: TensorFlow lets go of some objects late.
+    assert held(16) < held(2) + 2 * 64 * 64 * HORIZON
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path):
