@@ -18,6 +18,7 @@ from hvp.evaluation.comparison_report import write_comparison
 from hvp.evaluation.comparison_run import Outcome, Train, run_comparison
 from hvp.evaluation.forking.evaluate import LawSettings, evaluate_law
 from hvp.evaluation.forking.report import write_law
+from hvp.evaluation.generated_motion import FRECHET
 from hvp.experiment.checkpoints import load_experiment
 from hvp.experiment.choosing import choose_checkpoint
 from hvp.files import file_sha256, replacing
@@ -90,13 +91,15 @@ def check_test_videos(benchmark: Benchmark) -> None:
 
 
 def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The best by the first measure first; those that failed last."""
+    """The best by the first measure, generators by their distance, first; those that failed last."""
 
     def key(outcome: Outcome) -> float:
         if outcome.scores is None:
             return math.inf
         measure = next(iter(outcome.scores.measures.values()))
         mean = sum(measure.values) / len(measure.values)
+        if outcome.scores.facts.get(FRECHET) is not None:
+            return float(outcome.scores.facts[FRECHET])
         if measure.higher_is_better is None:  # what is nearest to the reference is best
             return abs(mean - sum(measure.reference) / len(measure.reference))
         return -mean if measure.higher_is_better else mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,8 +12,10 @@ from run_files import eager_functions, quiet_train
 from hvp.config.benchmark import load_benchmark
 from hvp.config_files import packaged_configs
 from hvp.errors import UserError
-from hvp.evaluation.benchmark import check_test_videos, run_benchmark
-from hvp.evaluation.comparison_run import check_comparable
+from hvp.evaluation.benchmark import check_test_videos, ranked, run_benchmark
+from hvp.evaluation.comparison_run import Outcome, check_comparable
+from hvp.evaluation.generated_motion import FRECHET
+from hvp.evaluation.scores import Measure, Scores
 
 BENCHMARK = """\
 question: Which is better?
@@ -105,6 +108,20 @@ def test_reported_numbers_are_refused_beside_other_test_videos(tmp_path):
         run_benchmark(benchmark, tmp_path, quiet_train, "hvp benchmark", report=lambda _: None)
     np.save(tmp_path / "mnist_test_seq.npy", np.zeros((20, 3, 64, 64), np.uint8))
     check_test_videos(benchmark)
+
+
+def test_generators_are_ranked_by_their_distance():
+    """Not by how near to real videos one of their measures happens to be."""
+    near, far = np.array([0.5]), np.array([0.3])
+    change = Measure("change", None, 4, "time", near, near, near, near, near)
+    outcomes = [
+        Outcome(name, Scores("real", ["a"], {"change": measure}, {FRECHET: distance}, "", None))
+        for name, measure, distance in (
+            ("noise", change, 9.0),
+            ("shapes", dataclasses.replace(change, values=far), 1.0),
+        )
+    ] + [Outcome("failed", None)]
+    assert [outcome.name for outcome in ranked(outcomes)] == ["shapes", "noise", "failed"]
 
 
 def test_what_is_finished_is_not_done_again(path, tmp_path):
