@@ -91,7 +91,7 @@ def check_test_videos(benchmark: Benchmark) -> None:
 
 
 def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The best by the first measure, or by a generator's distance, first; those that failed last."""
+    """The best first, by the first measure or a generator's distance; those that failed last."""
 
     def key(outcome: Outcome) -> float:
         if outcome.scores is None:
