@@ -96,10 +96,11 @@ def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     def key(outcome: Outcome) -> float:
         if outcome.scores is None:
             return math.inf
+        distance = outcome.scores.facts.get(FRECHET)
+        if distance is not None:
+            return distance
         measure = next(iter(outcome.scores.measures.values()))
         mean = sum(measure.values) / len(measure.values)
-        if outcome.scores.facts.get(FRECHET) is not None:
-            return float(outcome.scores.facts[FRECHET])
         if measure.higher_is_better is None:  # what is nearest to the reference is best
             return abs(mean - sum(measure.reference) / len(measure.reference))
         return -mean if measure.higher_is_better else mean
