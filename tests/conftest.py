@@ -74,6 +74,13 @@ SLOW_CASES = (
     "test_parts.py::test_parts_of_a_reconstruction_are_the_whole[<lambda>-5_2]",
     "test_contract.py::test_parts_of_a_rollout_are_the_whole[dfdnet-3]",
     "test_contract.py::test_parts_of_a_rollout_are_the_whole[sdfnet-3]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[dfdnet-5]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[simvp-3]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[svg_lp-3]",
+    "test_contract.py::test_parts_of_a_rollout_are_the_whole[hierarchical-3]",
+    "test_streaming.py::test_small_parts_find_what_the_whole_does[ConvLSTM-1]",
+    "test_parts.py::test_skips_of_svg_lp[4-True]",
+    "test_parts.py::test_parts_of_a_reconstruction_are_the_whole[<lambda>-5_1]",
 )
 
 
