@@ -53,8 +53,10 @@ def matroska_frames(content: Content) -> int | None:
             video, tracks = _tracks(content, element)
         elif element.identifier not in (*IN_SEGMENT, VOID):
             raise ValueError(f"an unknown element at byte {element.start}")
-    _check_hidden(blocks)
-    _check_swallowed(content, blocks, video)
+    usual = _usual_gap(blocks)
+    _check_hidden(blocks, usual)
+    if video is not None:
+        _check_swallowed(content, blocks, video, usual)
     frames = sum(block.frames for block in blocks)
     return frames if video is not None and video.countable else None
 
@@ -66,22 +68,20 @@ class _Block(NamedTuple):
     end: int
 
 
-def _check_hidden(blocks: list[_Block]) -> None:
+def _check_hidden(blocks: list[_Block], usual: float) -> None:
     """A frame that only helps to decode comes right after a shown one, not in the next one's place.
 
     Where it does take a place, one changed bit has hidden a frame.
     """
-    usual = _usual_gap(blocks)
     for before, block in pairwise(blocks):
         if not block.frames and block.time - before.time > usual / 2:
             raise ValueError("a frame is hidden in the place of a shown one")
 
 
-def _check_swallowed(content: Content, blocks: list[_Block], video: _Track | None) -> None:
+def _check_swallowed(content: Content, blocks: list[_Block], video: _Track, usual: float) -> None:
     """A block whose length is damaged may hold the next one, where a time is left out."""
-    usual = _usual_gap(blocks)
     for block, after in pairwise(blocks):
-        if video is None or after.time - block.time <= 1.5 * usual:
+        if after.time - block.time <= 1.5 * usual:
             continue
         places = range(block.start, block.end)
         if any(_is_block(content, place, block.end, video) for place in places):

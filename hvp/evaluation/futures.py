@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # Samples that share one rollout. Constant, so that a sample's noise depends on the seed, the
 # example's place in the data and the sample's number only, never on batch size or N.
 SAMPLES_AT_ONCE = 5
-
-
 # Predicted values that are in memory at once, several times, and the frames of a part.
 VALUES_AT_ONCE = 2**24
 LEAST_FRAMES, MOST_FRAMES = 8, 128
