@@ -16,7 +16,7 @@ from hvp.layers.initial_values import pytorch_values
 from hvp.models.base import VideoModel
 from hvp.models.convlstm.config import ConvLSTMConfig
 from hvp.models.convlstm.networks import ConvLSTMCell, State
-from hvp.models.samples import by_sample, together
+from hvp.models.samples import together
 from hvp.models.seeds import replica_rows
 
 
@@ -125,8 +125,8 @@ class ConvLSTM(VideoModel):
         return self._alone(self._go_on(*together(state), tf.constant(count)))
 
     def _alone(self, found: tuple) -> tuple[tf.Tensor, Any]:
-        """As of one sample."""
-        frames, *state = by_sample(found, 1)
+        """As of one sample. In a graph around these nobody knows the horizon's length."""
+        frames, *state = tf.nest.map_structure(lambda x: x[None], found)
         return frames, state
 
     @tf.function(reduce_retracing=True, autograph=False)
