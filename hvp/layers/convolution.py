@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 from keras import layers
 
@@ -18,19 +19,30 @@ class BatchNormalization(layers.BatchNormalization):
     A batch is normalised by its biased variance. Channels are the last axis; there is no mask.
     """
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None, groups: int = 1) -> tf.Tensor:
+        """Normalises; while training, each of `groups` equal parts of the batch by itself.
+
+        The moving values take in one part after the other.
+        """
         if not (training and self.trainable):
             return super().call(inputs, training=False)
         x = tf.cast(inputs, tf.float32)
-        mean, variance = self._moments(x, None)
-        count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+        parts = tf.reshape(x, (groups, -1, *x.shape[1:]))  # (groups, batch / groups, ...)
+        axes = list(range(1, parts.shape.rank - 1))
+        mean, variance = keras.ops.moments(
+            parts, axes, keepdims=True, synchronized=self.synchronized
+        )
+        count = tf.cast(tf.size(x) / tf.shape(x)[-1] / groups, tf.float32)
         if self.synchronized:
             count *= tf.distribute.get_replica_context().num_replicas_in_sync
         unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
-        y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
-        return tf.cast(y, self.compute_dtype)
+        # A part counts less the more there are after it.
+        shares = (1.0 - self.momentum) * self.momentum ** tf.range(groups - 1.0, -1.0, -1.0)
+        for moving, values in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            new = tf.linalg.matvec(tf.reshape(values, (groups, -1)), shares, transpose_a=True)
+            moving.assign(moving * self.momentum**groups + new)
+        y = tf.nn.batch_normalization(parts, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(tf.reshape(y, tf.shape(x)), self.compute_dtype)
 
 
 def batch_norm(name: str, **kwargs: Any) -> BatchNormalization:

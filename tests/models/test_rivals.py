@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import hvp
 from hvp.config import TrainingConfig
+from hvp.layers.convolution import batch_norm
 from hvp.losses.differential_divergence import differential_divergence
 from hvp.models.svg_lp.model import normal_kl
 from hvp.models.svg_lp.networks import stage_filters
@@ -111,13 +112,33 @@ def test_svg_decodes_frames_in_both_shapes(backbone):
     assert np.abs(longer[0] - longer[1]).max() > 0
 
 
+def shown_skips(model, first, count):
+    """Numbers of the frames whose skips decode those after frame `first`."""
+    (numbers,) = model._shown([tf.range(first, first + count)], count, first)
+    return numbers.numpy().tolist()
+
+
 def test_skips_of_the_last_context_pair_or_of_the_newest_frame():
     fixed = hvp.models.SVGLP(height=16, width=16, context=3, code_size=4, recurrent_size=4)
-    assert [fixed._skip_of(t) for t in range(1, 6)] == [0, 1, 1, 1, 1]
+    assert shown_skips(fixed, 0, 5) == [0, 1, 1, 1, 1]
+    assert shown_skips(fixed, 1, 3) == [1, 1, 1]
+    assert shown_skips(fixed, 4, 3) == [4, 4, 4]  # what is there for good
     newest = hvp.models.SVGLP(
         height=16, width=16, context=3, code_size=4, recurrent_size=4, last_frame_skip=True
     )
-    assert [newest._skip_of(t) for t in range(1, 6)] == [0, 1, 2, 3, 4]
+    assert shown_skips(newest, 0, 5) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_groups_are_normalised_one_after_the_other(dtype):
+    x = tf.random.stateless_normal((6, 3, 3, 4), (0, 0), mean=1.0)
+    together, apart = (batch_norm("norm", dtype=dtype) for _ in range(2))
+    found = together(x, training=True, groups=3)
+    expected = tf.concat([apart(part, training=True) for part in tf.split(x, 3)], 0)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for variable, other in zip(together.variables, apart.variables, strict=True):
+        np.testing.assert_allclose(variable, other, rtol=1e-6, atol=1e-7)
 
 
 def test_kl_of_normals():

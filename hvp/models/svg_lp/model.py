@@ -109,35 +109,80 @@ class SVGLP(VideoModel):
             noise: `(batch, time, latent_size)`, standard normal; that of the first frame is unused.
             training: batch normalisation by each frame's own batch, as the original trains.
         """
-        frames = tf.unstack(videos, axis=1)
-        codes, skips = zip(*(self.encoder(f, training=training) for f in frames), strict=True)
+        codes, skips = self._encode(videos, training)
         states = self._start(tf.shape(videos)[0])
-        kl: list[tf.Tensor] = []
-        squared, decoded = [], []
-        for t in range(1, len(frames)):
-            code, frame_kl = self._seen_code(codes[t - 1], codes[t], noise[:, t], states)
-            frame = self.decoder(code, skips[self._skip_of(t)], training=training)
-            decoded.append(frame)
-            squared.append(tf.reduce_mean(tf.square(frame - frames[t])))
-            kl.append(frame_kl)
-        mse, latent_kl = tf.add_n(squared), tf.stack(kl, axis=1)  # (batch, time - 1, latents)
-        kl_sum = tf.reduce_mean(tf.reduce_sum(latent_kl, (1, 2)))
-        loss = mse + self.settings.beta * kl_sum
-        return Bound(loss, mse, kl_sum, tf.stack(decoded, axis=1), latent_kl)
+        predicted, latent_kl, _ = self._see(codes, noise[:, 1:], states)
+        decoded = self._decode(predicted, self._shown(skips, predicted.shape[0]), training)
+        errors = tf.reduce_mean(tf.square(decoded - videos[:, 1:]), (0, 2, 3, 4))
+        mse = tf.reduce_sum(errors)  # of (time - 1)
+        kl = tf.reduce_mean(tf.reduce_sum(latent_kl, (1, 2)))
+        loss = mse + self.settings.beta * kl
+        return Bound(loss, mse, kl, decoded, latent_kl)
 
-    def _seen_code(
-        self, before: tf.Tensor, own: tf.Tensor, noise: tf.Tensor, states: dict[str, State]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The predicted code of a frame that the posterior sees, and KL(posterior || prior).
+    def _encode(self, videos: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Codes `(time, batch, code_size)` and skips `(time, batch, ...)` of every frame."""
+        frames = tf.einsum("bthwc->tbhwc", videos)
+        code, skips = self.encoder(
+            tf.reshape(frames, (-1, *self.frame_shape)), training=training, groups=frames.shape[0]
+        )
+        return by_sample((code, skips), frames.shape[0])  # type: ignore[no-any-return]
+
+    def _decode(self, codes: tf.Tensor, skips: list[tf.Tensor], training: bool) -> tf.Tensor:
+        """Frames `(batch, time, ...)` of codes and skips as `_encode` returns them."""
+        count, batch = codes.shape[0], tf.shape(codes)[1]
+        frames = self.decoder(*together((codes, skips)), training=training, groups=count)
+        return tf.einsum("tbhwc->bthwc", tf.reshape(frames, (count, batch, *self.frame_shape)))
+
+    def _see(
+        self, codes: tf.Tensor, noise: tf.Tensor, states: dict[str, State]
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, State]]:
+        """Predicts each code but the first by one before it and a latent that saw the frame itself.
 
         Args:
-            before, own: codes of the frame before it and of itself.
+            codes: `(time, batch, code_size)`, of true frames.
+            noise: `(batch, time - 1, latent_size)`.
+
+        Returns:
+            Codes `(time - 1, batch, code_size)`; KL(posterior || prior) of each latent,
+            `(batch, time - 1, latent_size)`; the nets' states after them.
         """
-        mean, log_variance = self._advance(self.posterior, own, states)
-        prior_mean, prior_log_variance = self._advance(self.prior, before, states)
-        latent = mean + tf.exp(0.5 * log_variance) * noise
-        code = self._predict_code(before, latent, states)
-        return code, normal_kl(mean, log_variance, prior_mean, prior_log_variance)
+        count = codes.shape[0] - 1
+        seen = tf.TensorArray(tf.float32, size=count + 1, clear_after_read=False).unstack(codes)
+        drawn = tf.TensorArray(tf.float32, size=count)
+        drawn = drawn.unstack(tf.transpose(noise, (1, 0, 2)))  # (time - 1, batch, latents)
+        arrays = [
+            tf.TensorArray(tf.float32, size=count, element_shape=(codes.shape[1], size))
+            for size in (self.settings.code_size, self.settings.latent_size)
+        ]
+
+        def see(t: tf.Tensor, states: dict[str, State], predicted: Any, kl: Any) -> tuple:
+            states = dict(states)
+            before, own = seen.read(t), seen.read(t + 1)
+            mean, log_variance = self._advance(self.posterior, own, states)
+            of_prior = self._advance(self.prior, before, states)
+            latent = mean + tf.exp(0.5 * log_variance) * drawn.read(t)
+            predicted = predicted.write(t, self._predict_code(before, latent, states))
+            return t + 1, states, predicted, kl.write(t, normal_kl(mean, log_variance, *of_prior))
+
+        _, states, predicted, kl = tf.while_loop(
+            lambda t, *_: t < count,
+            see,
+            (tf.constant(0), states, *arrays),
+            maximum_iterations=count,
+        )
+        return predicted.stack(), tf.transpose(kl.stack(), (1, 0, 2)), states
+
+    def _shown(self, skips: list[tf.Tensor], count: int, first: Any = 0) -> list[tf.Tensor]:
+        """The skips that help to decode each of `count` frames, from the second of `skips` on.
+
+        Args:
+            skips: `(time, batch, ...)`, of frames from number `first` on; an earlier frame's in
+                place of the first where that one's are shown for good.
+        """
+        frames: Any = tf.range(count)
+        if not self.settings.last_frame_skip:
+            frames = tf.maximum(tf.minimum(frames, self._last_skip() - first), 0)
+        return [tf.gather(skip, frames) for skip in skips]
 
     def compute_objective(
         self, batch: tf.Tensor, seed: tf.Tensor, training: bool
@@ -159,9 +204,8 @@ class SVGLP(VideoModel):
         seen = context.shape[1]
         shape = (seen + count - 1, self.settings.latent_size)
         noise = sample_noise(seeds, num_samples, part=0, shape=shape)
-        context = tf.tile(context, (num_samples, 1, 1, 1, 1))
         noise = tf.pad(noise, ((0, 0), (1, 0), (0, 0)))  # none belongs to the first frame
-        found = by_sample(self._open_loop(context, noise), num_samples)
+        found = by_sample(self._open_loop(context, noise, num_samples), num_samples)
         time = tf.fill((1, tf.shape(seeds)[0]), seen + count)
         return found[0], RolloutState(seeds[None], time, *found[1:])
 
@@ -180,37 +224,23 @@ class SVGLP(VideoModel):
     ) -> tuple[Reconstruction, Any]:
         """The state is the number of frames so far, `(batch,)`, the last one's code, the skips
         that help to decode the next one, and the nets' states."""
-        count, latents = videos.shape[1], self.settings.latent_size
+        codes, skips = self._encode(videos, training=False)
         if state is None:  # the first frame has nothing before it that predicts it
-            code, skips = self.encoder(videos[:, 0], training=False)
-            time, states, first = tf.zeros_like(seeds[:, 0]), self._start(tf.shape(seeds)[0]), 1
+            time, states = tf.zeros_like(seeds[:, 0]), self._start(tf.shape(seeds)[0])
+            first, start = tf.constant(0), 1  # numbers of the first frame of codes, of noise
         else:
-            (time, code, skips, states), first = state, 0
-        noise = sample_noise(seeds, 1, part=0, shape=(count, latents), first=time[0])
-
-        def see(
-            t: tf.Tensor, code: tf.Tensor, skips: list, states: dict, frames: Any, kl: Any
-        ) -> tuple:
-            own, new_skips = self.encoder(videos[:, t], training=False)
-            states = dict(states)
-            predicted, frame_kl = self._seen_code(code, own, noise[:, t], states)
-            frames = frames.write(t - first, self.decoder(predicted, skips, training=False))
-            # As `_skip_of` has it: those of later frames help with `last_frame_skip` alone.
-            newer = self.settings.last_frame_skip or time[0] + t <= self.settings.context - 2
-            skips = [tf.where(newer, *both) for both in zip(new_skips, skips, strict=True)]
-            return t + 1, own, skips, states, frames, kl.write(t - first, frame_kl)
-
-        arrays = [
-            tf.TensorArray(tf.float32, size=count - first, element_shape=shape)
-            for shape in (videos[:, 0].shape, (videos.shape[0], latents))
-        ]
-        start = (tf.constant(first), code, skips, states, *arrays)
-        _, code, skips, states, *arrays = tf.while_loop(
-            lambda t, *_: t < count, see, start, maximum_iterations=count - first
-        )
-        frames = tf.einsum("tbhwc->bthwc", arrays[0].stack())
-        found = Reconstruction(frames, [tf.transpose(arrays[1].stack(), (1, 0, 2))])
-        return found, (time + count, code, skips, states)
+            time, code, carried, states = state
+            codes = tf.concat((code[None], codes), 0)
+            skips = [tf.concat((x[None], new), 0) for x, new in zip(carried, skips, strict=True)]
+            first, start = time[0] - 1, time[0]
+        count = codes.shape[0] - 1
+        shape = (count, self.settings.latent_size)
+        noise = sample_noise(seeds, 1, part=0, shape=shape, first=start)
+        predicted, kl, states = self._see(codes, noise, states)
+        shown = self._shown(skips, count + 1, first)
+        frames = self._decode(predicted, [x[:-1] for x in shown], training=False)
+        time += videos.shape[1]
+        return Reconstruction(frames, [kl]), (time, codes[-1], [x[-1] for x in shown], states)
 
     @tf.function(autograph=False)
     def open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -226,22 +256,18 @@ class SVGLP(VideoModel):
         return self._open_loop(context, noise)[0]
 
     @tf.function(autograph=False)
-    def _open_loop(self, context: tf.Tensor, noise: tf.Tensor) -> tuple:
-        """`open_loop`, and what goes on from there: frame, skips and states of cells."""
+    def _open_loop(self, context: tf.Tensor, noise: tf.Tensor, num_samples: int = 1) -> tuple:
+        """`open_loop` of as many samples, whose noise is sample-major, and what goes on from there.
+
+        That is: frame, skips and states of cells.
+        """
         seen = context.shape[1]
-        states = self._start(tf.shape(context)[0])
-        frame = context[:, 0]
-        skips: list[tf.Tensor] = []
-        for t in range(1, seen):
-            code, new_skips = self.encoder(frame, training=False)
-            if not skips or self._skip_of(t, seen) == t - 1:
-                skips = new_skips
-            frame = context[:, t]
-            target, _ = self.encoder(frame, training=False)
-            mean, log_variance = self._advance(self.posterior, target, states)
-            self._advance(self.prior, code, states)
-            latent = mean + tf.exp(0.5 * log_variance) * noise[:, t]
-            self._predict_code(code, latent, states)
+        codes, skips = self._encode(context, training=False)
+        codes = tf.tile(codes, (1, num_samples, 1))  # (context, samples * batch, code_size)
+        frame = tf.tile(context[:, -1], (num_samples, 1, 1, 1))
+        skips = [tf.tile(s[self._last_skip(seen)], (num_samples, 1, 1, 1)) for s in skips]
+        states = self._start(tf.shape(noise)[0])
+        _, _, states = self._see(codes, noise[:, 1:seen], states)
         return self._predict(frame, skips, states, noise[:, seen:])
 
     @tf.function(autograph=False)
@@ -276,8 +302,6 @@ class SVGLP(VideoModel):
             frame = self.decoder(code, shown, training=False)
             return t + 1, frame, states, predicted.write(t, frame)
 
-        if not (skips or last_frame_skip):  # of a single frame's context
-            skips = self.encoder(frame, training=False)[1]
         predicted = tf.TensorArray(frame.dtype, size=count, element_shape=frame.shape)
         start = (tf.constant(0), frame, states, predicted)
         _, frame, states, predicted = tf.while_loop(
@@ -286,10 +310,9 @@ class SVGLP(VideoModel):
         frames = tf.einsum("tbhwc->bthwc", predicted.stack())
         return frames, frame, [] if last_frame_skip else skips, states
 
-    def _skip_of(self, t: int, context: int | None = None) -> int:
-        """The frame whose skips help to decode frame `t`, both counted from 0."""
-        context = self.settings.context if context is None else context
-        return t - 1 if self.settings.last_frame_skip or t < context else max(context - 2, 0)
+    def _last_skip(self, context: int | None = None) -> int:
+        """The last of the first frames whose skips are shown, counted from 0."""
+        return max((self.settings.context if context is None else context) - 2, 0)
 
     def _start(self, batch: Any) -> dict[str, State]:
         return {n.name: n.start(batch) for n in (self.predictor, self.posterior, self.prior)}

@@ -38,6 +38,9 @@ class Normalised(layers.Layer):
 
     Args:
         convolution: a Keras layer.
+
+    `call(x, training, groups)` and those of all nets of these: while training, each of `groups`
+    parts of the batch is normalised by itself, in their order.
     """
 
     def __init__(self, convolution: layers.Layer, activation: Any = None, **kwargs: Any) -> None:
@@ -45,8 +48,8 @@ class Normalised(layers.Layer):
         self.convolution, self.activation = convolution, activation
         self.norm = batch_norm("norm", gamma_initializer=_normal(1.0))
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = self.norm(self.convolution(x), training=training)
+    def call(self, x: tf.Tensor, training: bool = False, groups: int = 1) -> tf.Tensor:
+        x = self.norm(self.convolution(x), training=training, groups=groups)
         return tf.nn.leaky_relu(x, LEAKY_SLOPE) if self.activation is None else self.activation(x)
 
 
@@ -80,9 +83,9 @@ class Sequence(layers.Layer):
         super().__init__(**kwargs)
         self.parts = parts
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool = False, groups: int = 1) -> tf.Tensor:
         for part in self.parts:
-            x = part(x, training=training)
+            x = part(x, training=training, groups=groups)
         return x
 
 
@@ -120,14 +123,17 @@ class FrameEncoder(layers.Layer):
             _convolution(code_size, SMALLEST, padding="valid"), tf.tanh, name="head"
         )
 
-    def call(self, frames: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def call(
+        self, frames: tf.Tensor, training: bool = False, groups: int = 1
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         x, skips = frames, []
         for stage in self.stages:
-            x = stage(x, training=training)
+            x = stage(x, training=training, groups=groups)
             skips.append(x)
             if self.pooled:
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        return tf.cast(self.head(x, training=training)[:, 0, 0], tf.float32), skips
+        x = self.head(x, training=training, groups=groups)  # (batch, 1, 1, code_size)
+        return tf.cast(x[:, 0, 0], tf.float32), skips
 
 
 class FrameDecoder(layers.Layer):
@@ -153,13 +159,16 @@ class FrameDecoder(layers.Layer):
         kernel, stride = (3, 1) if self.pooled else (4, 2)
         self.readout = _transposed(channels, kernel, stride)
 
-    def call(self, code: tf.Tensor, skips: list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        x = self.foot(code[:, None, None], training=training)  # (batch, 4, 4, filters)
+    def call(
+        self, code: tf.Tensor, skips: list[tf.Tensor], training: bool = False, groups: int = 1
+    ) -> tf.Tensor:
+        how = {"training": training, "groups": groups}
+        x = self.foot(code[:, None, None], **how)  # (batch, 4, 4, filters)
         for stage, skip in zip(self.stages, reversed(skips[1:]), strict=True):
-            x = stage(self._joined(x, skip), training=training)
+            x = stage(self._joined(x, skip), **how)
         x = self._joined(x, skips[0])
         if self.last is not None:
-            x = self.last(x, training=training)
+            x = self.last(x, **how)
         return tf.sigmoid(tf.cast(self.readout(x), tf.float32))
 
     def _joined(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
