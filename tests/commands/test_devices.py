@@ -25,6 +25,9 @@ from hvp.__main__ import main
 from hvp.models.replicas import Replicas
 run, used = Replicas.run, []
 Replicas.run = lambda self, *a, **k: used.append(self.count) or run(self, *a, **k)
+if part := int(sys.argv[2]):
+    from hvp.evaluation import open_loop
+    open_loop.frames_at_once = lambda *sizes: part
 for command in json.loads(sys.argv[1]):
     used.clear()
     code = main(command)
@@ -42,14 +45,20 @@ GENERATOR = [
 ]  # fmt: skip
 
 
-def on_one_and_two(*command):
-    """Runs a command on one device and on two, and says how many replicas worked."""
+def on_one_and_two(*command, part=0):
+    """Runs a command on one device and on two, and says how many replicas worked.
+
+    Args:
+        part: frames that are predicted at a time; 0 as hvp chooses.
+    """
     both = [
         [*(word.replace("STRATEGY", name) for word in command), "--strategy", name]
         for name in ("cpu", "mirrored")
     ]
     done = subprocess.run(
-        [sys.executable, "-c", TWO_CPUS, json.dumps(both)], capture_output=True, text=True
+        [sys.executable, "-c", TWO_CPUS, json.dumps(both), str(part)],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     replicas = [line for line in done.stdout.splitlines() if line.startswith("replicas")]
@@ -73,9 +82,11 @@ def numbers(value):
 
 
 @pytest.mark.slow
-def test_evaluation(tmp_path):
-    run = made("demo", PREDICTOR, tmp_path)
-    on_one_and_two("evaluate", "--logdir", str(run), "--no-save-grid")
+@pytest.mark.parametrize(("name", "part"), [("demo", 0), ("demo", 4), ("svg_lp_demo", 2)])
+def test_evaluation(tmp_path, name, part):
+    run = made(name, PREDICTOR, tmp_path)
+    longer = ("--eval-seq-len", "14") if part else ()
+    on_one_and_two("evaluate", "--logdir", str(run), "--no-save-grid", *longer, part=part)
     one, two = (
         json.loads((folder / "metrics.json").read_text()) for folder in sorted(run.glob("eval_*"))
     )
