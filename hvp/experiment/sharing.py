@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-import hvp
 from hvp.config import ExperimentConfig
 from hvp.errors import UserError, writing
 from hvp.experiment.checkpoints import load_experiment, variables_by_name
@@ -27,6 +25,7 @@ from hvp.experiment.shared_folder import (
     write_record,
     write_weights,
 )
+from hvp.experiment.starts import commits
 from hvp.models.base import VideoModel
 from hvp.pixels import to_uint8
 from hvp.provenance import made_with
@@ -76,7 +75,7 @@ def share(
         "family": config.model.family,
         "step": step,
         "weights": write_weights(variables, to, precision),
-        "training": {"command": f"hvp train --config {CONFIG_FILE}", "commit": _commit()},
+        "training": {"command": f"hvp train --config {CONFIG_FILE}", "commit": commits(run, step)},
         "made_with": made_with(),
         "evaluation": None if evaluation is None else _numbers(evaluation),
     }
@@ -128,21 +127,6 @@ def _numbers(evaluation: Path) -> dict[str, Any]:
     }
 
 
-def _commit() -> str | None:
-    """The commit that this hvp is of, where it is a checkout."""
-    root = Path(hvp.__file__).resolve().parents[1]
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
-
-
 def _write_curve(run: Path, step: int, path: Path) -> None:
     """The loss of training and validation by step."""
     with writing(path), path.open("w", newline="", encoding="utf-8") as file:
@@ -190,6 +174,7 @@ def _card(config: ExperimentConfig, record: Mapping[str, Any], pictures: list[st
     """The model card, in Markdown."""
     front = {"library_name": "hvp", "tags": ["video-prediction", config.model.family]}
     weights, training = record["weights"], record["training"]
+    commit = training["commit"] or "unknown"
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {record['title']}",
         "```python\nimport hvp\n\nmodel = hvp.from_preset(FOLDER)\n```",
@@ -197,7 +182,7 @@ def _card(config: ExperimentConfig, record: Mapping[str, Any], pictures: list[st
         *(f"![{name.partition('.')[0]}]({name})" for name in pictures),
         f"## Data\n\n```yaml\n{_yaml(config, 'data')}```",
         f"## Training\n\n{record['step']} updates; `{training['command']}` in this folder does "
-        f"them again (hvp {record['made_with']['hvp_version']}, commit {training['commit']}, "
+        f"them again (hvp {record['made_with']['hvp_version']}, commit {commit}, "
         f"TensorFlow {record['made_with']['tensorflow_version']}). `curve.csv` has the losses.\n\n"
         f"```yaml\n{_yaml(config, 'model')}{_yaml(config, 'training')}```",
         f"## Weights\n\n`{weights['file']}`: {weights['values']:,} values, {weights['precision']}, "

@@ -16,6 +16,7 @@ from hvp.data.video_split import VideoSplit
 from hvp.experiment.checkpoints import RunCheckpoints, build_checked_model
 from hvp.experiment.folder import clear_leftovers, make_run_folder, open_run_folder
 from hvp.experiment.lock import only_process
+from hvp.experiment.starts import add_start
 from hvp.families import FAMILIES
 from hvp.training.callbacks import Callbacks, ValidationRecord, make_callbacks
 from hvp.training.checks import check_alone, check_settings, check_window, later_problems, resolved
@@ -55,7 +56,7 @@ def train(
             validation; their own state is not in checkpoints.
 
     Returns:
-        The run's folder: `config.yml`, `model/`, `train/` and `val/`.
+        The run's folder: `config.yml`, `starts.jsonl`, `model/`, `train/` and `val/`.
 
     Raises:
         UserError: for data, folder, device or checkpoint problems, and when the loss or the
@@ -128,6 +129,7 @@ def _train(
     if _is_chief(cluster):
         for problem in later_problems(config, model):
             report(f"note: as it is configured, the evaluation will not do: {problem}")
+        add_start(folder, step)
     Loop(run).run(step, total)
     following = (
         f"generate videos with python -m hvp generate --logdir {folder}"

@@ -52,6 +52,8 @@ def run(tmp_path_factory):
             "name": "default", "dataset": "moving_mnist", "split": "test",
         },
     }  # fmt: skip
+    starts = [{"step": 0, "commit": "aaa"}, {"step": 1, "commit": "bbb"}]
+    (folder / "starts.jsonl").write_text("\n".join(map(json.dumps, starts)) + "\n")
     (folder / "eval_1").mkdir()
     (folder / "eval_1/metrics.json").write_text(json.dumps(metrics))
     (folder / "eval_1/grid_1.png").write_bytes(b"picture")
@@ -97,6 +99,7 @@ def test_what_lies_beside_the_weights(shared):
     record = read_record(shared)
     assert record["weights"]["sha256"] == file_sha256(shared / "weights.npz")
     assert record["weights"]["bytes"] == (shared / "weights.npz").stat().st_size
+    assert record["training"]["commit"] == "aaa, bbb"
     assert record["evaluation"]["last_frame"]["mse"]["mean_over_samples"] == 0.4
     assert (shared / "curve.csv").read_text().split() == [
         "step,split,loss", "1,train,3.5", "2,train,2.5",

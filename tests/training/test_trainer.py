@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import resource
 import signal
@@ -59,6 +60,8 @@ def test_a_finished_run_has_nothing_left_to_do(small_run, copied_run, small_conf
     quiet_train(load_config(small_config), tmp_path, report=lines.append)
     assert any("nothing left to do" in line for line in lines)
     assert_equal_runs(copied_run, small_run)
+    (start,) = (copied_run / "starts.jsonl").read_text().splitlines()  # the first one alone
+    assert json.loads(start)["step"] == 0
 
 
 def test_what_tensorboard_gets(small_run):
