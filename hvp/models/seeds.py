@@ -40,7 +40,9 @@ def example_seeds(seed: Seed, batch: int | tf.Tensor | None) -> tf.Tensor:
     """
     seeds = as_seed(seed)
     if seeds.shape == (2,):
-        return tf.map_fn(lambda example: fold_in(seeds, example), tf.range(batch))
+        # `fold_in` of every example: its first number depends on the seed alone.
+        examples = tf.range(batch)
+        return tf.stack([tf.fill(tf.shape(examples), fold_in(seeds, 0)[0]), examples], axis=1)
     if not seeds.shape.is_compatible_with((batch, 2)):
         raise ValueError(
             f"seed must be an integer, a pair or ({batch}, 2) integers, received shape "
