@@ -69,9 +69,16 @@ def main() -> None:
             ),
         )
         gflop = 2e-9 * images * y.shape[1] ** 2 * kernel**2 * inputs * outputs
-        times = [least(run, arguments.repeats) for run in passes]
+        # Frames themselves need no gradient.
+        wanted = (True, inputs > 1, True)
+        times = [
+            least(run, arguments.repeats) if needed else 0.0
+            for run, needed in zip(passes, wanted, strict=True)
+        ]
         total += count * sum(times)
-        columns = "".join(f"{1e3 * t:8.1f} ms{gflop / t:5.0f}" for t in times)
+        columns = "".join(
+            f"{1e3 * t:8.1f} ms{gflop / t:5.0f}" if t else f"{'-':>16}" for t in times
+        )
         print(f"{name:28}{gflop:7.2f}{columns}" + (f"  x {count}" if count > 1 else ""), flush=True)
     product = (before + product_seconds()) / 2
     print(f"sum {1e3 * total:.0f} ms, {total / product:.1f} products of {1e3 * product:.1f} ms")
