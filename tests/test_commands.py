@@ -20,10 +20,8 @@ def start(*arguments, cwd=ROOT):
 
 def test_train_then_evaluate(small_config, tmp_path):
     logs = tmp_path / "logs"
-    smaller = ("--set", "model.levels=1", "--set", "training.steps=3")
-    trained = start(
-        "train.py", "--config", small_config, "--logdir", logs, "--set", "seed=4", *smaller
-    )
+    settings = ("--set", "seed=4", "--set", "training.steps=3")
+    trained = start("train.py", "--config", small_config, "--logdir", logs, *settings)
     assert trained.returncode == 0, trained.stderr
     assert not trained.stderr
     folder = logs / "small"
