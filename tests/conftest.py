@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
@@ -90,6 +91,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.endswith(SLOW_CASES):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: no collection of garbage has to walk through it again."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)  # tracing makes many objects, most of which stay for a while
+
+
+@pytest.fixture
+def eagerly():
+    """Functions run eagerly: what runs once or twice is sooner done so than traced."""
+    from run_files import eager_functions
+
+    with eager_functions():
+        yield
 
 
 @pytest.fixture(scope="session")
