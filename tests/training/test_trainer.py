@@ -100,7 +100,7 @@ def test_what_tensorboard_gets_of_levels_and_samples(tmp_path):
 
 
 def assert_gif_of_columns(train_events, columns):
-    """The one GIF of four videos has panels with gaps of two pixels, enlarged, below their names."""
+    """The GIF of four videos: panels with gaps of two pixels, enlarged, below their names."""
     (shown,) = [value for _, tag, value in train_events if tag.endswith("image_summary")]
     width, height, content = shown
     gif = Image.open(io.BytesIO(content))
