@@ -82,6 +82,10 @@ SLOW_CASES = (
     "test_streaming.py::test_small_parts_find_what_the_whole_does[ConvLSTM-1]",
     "test_parts.py::test_skips_of_svg_lp[4-True]",
     "test_parts.py::test_parts_of_a_reconstruction_are_the_whole[<lambda>-5_1]",
+    "test_contract.py::test_fit_refuses[dfdnet]",
+    "test_contract.py::test_fit_refuses[sdfnet]",
+    "test_metric_goldens.py::test_open_loop_metrics[1-shared/open_loop_metrics]",
+    "test_metric_goldens.py::test_open_loop_metrics[3-shared/open_loop_metrics]",
 )
 
 
