@@ -73,11 +73,11 @@ class _Program:
     def __init__(self, step: Any, looped: bool):
         self.names: list[str] = []
         self._step = step
-        self._values, self._wrong = tf.zeros([0]), tf.zeros([0], tf.int64)
+        self._values, self._wrong = tf.zeros([0]), tf.zeros([], tf.int64)
         self._run = tf.function(self._several if looped else self._one, autograph=False)
 
     def run(self, batches: Any, step: int, count: int) -> None:
-        if not self.names:
+        if not self.names and not tf.config.functions_run_eagerly():
             # The step is traced before it runs: with its numbers known, the calls' shapes are too,
             # and none of them is traced, nor optimised, twice.
             self.names = list(self._step.get_concrete_function(batches.element_spec).output_shapes)
@@ -98,6 +98,7 @@ class _Program:
 
     def _one(self, batches: Any, number: Any, count: Any, wrong: Any) -> Any:
         scalars = self._step(next(batches))
+        self.names = self.names or list(scalars)  # where functions run eagerly, only now known
         values = tf.stack([tf.cast(scalars[name], tf.float32) for name in self.names])
         new = (wrong == 0) & ~tf.math.is_finite(values)
         return values, tf.where(new, number, wrong)

@@ -15,6 +15,8 @@ from hvp.models import SVGLP, HierarchicalModel
 from hvp.models.base import VideoModel
 from hvp.models.reconstruction import Reconstruction
 
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_evaluate.py evaluates by graphs
+
 CONTEXT, HORIZON = 2, 4
 
 

@@ -53,7 +53,7 @@ def test_spectra_do_not_depend_on_what_is_transformed_at_once(values, monkeypatc
         np.testing.assert_allclose(found["temporal"].energy[kind], folded, rtol=1e-4)
 
 
-def test_videos_seen_whole_are_encoded_in_chunks():
+def test_videos_seen_whole_are_encoded_in_chunks(eagerly):
     model = hvp.build_model(hvp.load_config("demo", ["data.height=32", "data.width=32"]))
     video = videos(1, 70, *model.frame_shape)  # more frames than a chunk holds
     seeds = tf.constant([[1, 2]])

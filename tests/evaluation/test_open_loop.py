@@ -10,6 +10,8 @@ from hvp.metrics import mse, psnr, weighted_frequency
 from hvp.models.base import VideoModel
 from hvp.models.seeds import sample_noise
 
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_evaluate.py evaluates by graphs
+
 CONTEXT, HORIZON = 3, 4
 
 

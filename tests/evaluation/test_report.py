@@ -77,6 +77,20 @@ def make_scorecard(num_samples, contexts):
     return tally.result()
 
 
+@pytest.fixture(scope="module")
+def result():
+    """Of five samples and three contexts."""
+    return make_result()
+
+
+@pytest.fixture(scope="module")
+def report(result, tmp_path_factory):
+    """The folder of its report, which takes seconds to draw; not to be written to."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(result, folder, ABOUT)
+    return folder
+
+
 class Sources(HTMLParser):
     def __init__(self, text):
         super().__init__()
@@ -100,43 +114,41 @@ class Sources(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_numbers_are_those_of_the_result(tmp_path):
-    result = make_result()
-    write_report(result, tmp_path, ABOUT)
-    report = json.loads((tmp_path / "metrics.json").read_text())
+def test_numbers_are_those_of_the_result(result, report):
+    numbers = json.loads((report / "metrics.json").read_text())
     curve = result.curves["psnr"]["best"]
-    assert report["summary"]["psnr"]["best_of_n"]["mean"] == pytest.approx(curve.overall)
-    assert report["summary"]["psnr"]["best_of_n"]["ci95"] == pytest.approx(curve.overall_interval)
-    np.testing.assert_allclose(report["per_frame"]["psnr"]["best_of_n"]["mean"], curve.mean)
+    assert numbers["summary"]["psnr"]["best_of_n"]["mean"] == pytest.approx(curve.overall)
+    assert numbers["summary"]["psnr"]["best_of_n"]["ci95"] == pytest.approx(curve.overall_interval)
+    np.testing.assert_allclose(numbers["per_frame"]["psnr"]["best_of_n"]["mean"], curve.mean)
 
-    with (tmp_path / "metrics.csv").open() as file:
+    with (report / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["predicted_frame"]) for row in rows] == list(range(1, HORIZON + 1))
     assert int(rows[0]["video_frame"]) == CONTEXT + 1
     card = result.scorecard.scores["crps"]["reliability"]
-    found = report["scorecard"]["scores"]["crps"]["summary"]["reliability"]
+    found = numbers["scorecard"]["scores"]["crps"]["summary"]["reliability"]
     assert found == {"mean": card.overall, "ci95": card.overall_interval}
     np.testing.assert_allclose([float(row["crps_reliability"]) for row in rows], card.mean)
-    assert len(report["scorecard"]["best_of_n"]["mse"]["mean"]) == 5
-    assert len(report["scorecard"]["best_of_n"]["squared_error"]["calibrated"]) == 4
+    assert len(numbers["scorecard"]["best_of_n"]["mse"]["mean"]) == 5
+    assert len(numbers["scorecard"]["best_of_n"]["squared_error"]["calibrated"]) == 4
     baseline = result.curves["ssim"]["copy_last"]
     np.testing.assert_allclose([float(row["ssim_copy_last"]) for row in rows], baseline.mean)
     np.testing.assert_allclose(
         [float(row["ssim_copy_last_ci95"]) for row in rows], baseline.interval
     )
-    with (tmp_path / "examples.csv").open() as file:
+    with (report / "examples.csv").open() as file:
         assert [row["name"] for row in csv.DictReader(file)] == ["clip 0", "clip 1", "clip 2"]
 
 
 def test_protocol_says_what_decided_the_numbers(tmp_path):
-    write_report(make_result(protocol="legacy"), tmp_path, ABOUT, gallery=False)
+    write_report(make_result(num_samples=1, protocol="legacy"), tmp_path, ABOUT, gallery=False)
     protocol = json.loads((tmp_path / "metrics.json").read_text())["protocol"]
     expected = {
         "name": "legacy",
         "context": CONTEXT,
         "horizon": HORIZON,
         "num_contexts": 3,
-        "num_samples": 5,
+        "num_samples": 1,
         "height": 32,
         "width": 24,
         "channels": 1,
@@ -156,7 +168,7 @@ HOSTILE = "\"><script>alert('x')</script>&amp;<b>"
 
 def test_what_is_shown_is_never_taken_for_html(tmp_path):
     """Names of files and of experiments are text, also within attributes."""
-    result = make_result()
+    result = dataclasses.replace(make_result(), scorecard=make_scorecard(1, 3))  # no pictures
     result.gallery[0] = dataclasses.replace(result.gallery[0], name=HOSTILE)
     about = {**ABOUT, "experiment": HOSTILE, HOSTILE: HOSTILE, "of": {HOSTILE: HOSTILE}}
     page = write_report(result, tmp_path, about)
@@ -168,9 +180,13 @@ def test_what_is_shown_is_never_taken_for_html(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_page_opens_from_disk_and_examples_move(tmp_path, channels):
-    page = write_report(make_result(channels=channels), tmp_path, ABOUT)
-    text = page.read_text(encoding="utf-8")
+def test_page_opens_from_disk_and_examples_move(tmp_path, channels, request):
+    if channels == 1:
+        tmp_path = request.getfixturevalue("report")
+    else:
+        result = dataclasses.replace(make_result(channels=channels), scorecard=make_scorecard(1, 3))
+        write_report(result, tmp_path, ABOUT)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
     sources = Sources(text)
     assert not sources.open
     assert {"curves.png", "grid_1.png", "comparison_1.gif", "uncertainty_1.gif"} <= set(
@@ -224,14 +240,13 @@ def test_unwritable_places(tmp_path):
         write_report(make_result(), tmp_path / "absent", ABOUT)
 
 
-def test_page_answers_whether_it_is_sharp_right_and_honest(tmp_path):
-    write_report(make_result(), tmp_path, ABOUT)
-    page = Sources((tmp_path / "report.html").read_text())
+def test_page_answers_whether_it_is_sharp_right_and_honest(report, tmp_path):
+    page = Sources((report / "report.html").read_text())
     for words in ("Is it sharp?", "Is it right?", "Is its doubt honest?", "yes, on average"):
         assert words in page.text
     for picture in ("scorecard.png", "regions.png"):
         assert picture in page.files
-        assert np.asarray(Image.open(tmp_path / picture)).std() > 10
+        assert np.asarray(Image.open(report / picture)).std() > 10
     single = tmp_path / "single"
     single.mkdir()
     write_report(make_result(num_samples=1), single, ABOUT)

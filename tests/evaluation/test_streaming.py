@@ -100,7 +100,7 @@ def test_small_parts_find_what_the_whole_does(family, samples, tmp_path, monkeyp
     write_report(parts, tmp_path, {})
 
 
-def test_bytes_are_scored_as_floats_are():
+def test_bytes_are_scored_as_floats_are(eagerly):
     video = np.random.default_rng(0).integers(0, 256, (2, 8, 16, 16, 1), np.uint8)
     settings = OpenLoopSettings(CONTEXT, 5, num_samples=2, metrics=("mse", "ssim", "frequency_3d"))
     one, other = (

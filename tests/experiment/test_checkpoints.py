@@ -14,7 +14,7 @@ from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import RunCheckpoints, load_experiment
 from hvp.experiment.lock import only_process
-from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.models.convlstm.model import ConvLSTM
 
 
 def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
@@ -29,14 +29,14 @@ def test_checkpoints_by_number_and_the_best(small_config, tmp_path):
     assert step == 6
     _, fifth, step = load_experiment(folder, "5")
     assert step == 5
-    assert np.abs(latest.decoder.dense.kernel - fifth.decoder.dense.kernel).max() > 0
+    assert np.abs(latest.readout.kernel - fifth.readout.kernel).max() > 0
     assert best.count_params() == latest.count_params()
     with pytest.raises(UserError, match="no checkpoint 2; kept: 5, 6"):
         load_experiment(folder, 2)
 
 
 def test_a_worse_score_after_a_restart_is_not_the_best(tmp_path):
-    model = HierarchicalModel(height=32, width=32, channels_mult=0.125, enc_dense_embed_size=8)
+    model = ConvLSTM(height=16, width=16, hidden=[4])
     model.configure_training(load_config("configs/demo.yml").training)
     folder = tmp_path / "run"
     (folder / "model").mkdir(parents=True)

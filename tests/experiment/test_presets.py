@@ -81,7 +81,7 @@ def rewrite(folder, change):
     (folder / "preset.json").write_text(json.dumps(record))
 
 
-def test_what_is_shared_predicts_as_the_run_does(run, shared):
+def test_what_is_shared_predicts_as_the_run_does(run, shared, eagerly):
     context = np.random.default_rng(0).random((1, 4, 32, 32, 1), np.float32)
     config, expected, step = load_experiment(run)
     found_config, actual, found_step = load_experiment(shared)

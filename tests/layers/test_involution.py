@@ -22,8 +22,15 @@ def by_definition(x, hidden, matrix, bias, groups):
     return tf.reshape(tf.einsum("bhwkgc,bhwgk->bhwgc", patches, kernels), x.shape)
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 15, 21])
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("size", "compiled"),
+    [
+        *((size, compiled) for size in (1, 3, 7) for compiled in (False, True)),
+        (21, False),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((15, False), (15, True))),
+        pytest.param(21, True, marks=pytest.mark.slow),
+    ],
+)
 def test_value_and_gradients(size, compiled):
     random = np.random.default_rng(size)
     shapes = [

@@ -39,7 +39,12 @@ def assert_close(actual, expected, what):
     assert np.abs(actual - expected).max() <= TOLERANCE * scale, what
 
 
-@pytest.fixture(scope="module", params=["clockwork_vae", "shared/hierarchical_residual"])
+RESIDUAL = "shared/hierarchical_residual"  # by default, `seeded` is held to residual parts
+
+
+@pytest.fixture(
+    scope="module", params=["clockwork_vae", pytest.param(RESIDUAL, marks=pytest.mark.slow)]
+)
 def reference(request, golden):
     values = golden(request.param)
     return values, hvp.weights.from_reference(values.config, values.weights)

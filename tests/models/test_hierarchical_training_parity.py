@@ -18,8 +18,8 @@ from hvp.weights.hierarchical import original_names
 from hvp.weights.tensorflow1 import checkpoint_prefix, load_adam, read_checkpoint, split_optimizer
 
 CASES = [
-    ("shared/hierarchical_residual", "fresh_optimizer"),
-    ("shared/hierarchical_residual", "fresh_optimizer_clipped"),
+    pytest.param("shared/hierarchical_residual", "fresh_optimizer", marks=pytest.mark.slow),
+    pytest.param("shared/hierarchical_residual", "fresh_optimizer_clipped", marks=pytest.mark.slow),
     ("shared/hierarchical_residual", "resumed_from_checkpoint"),
     ("clockwork_vae", "fresh_optimizer"),
     ("clockwork_vae", "fresh_optimizer_clipped"),

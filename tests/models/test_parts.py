@@ -30,7 +30,7 @@ def videos(model, count=2, frames=8):
 
 
 @pytest.mark.parametrize(("context", "part"), [(4, 2), (9, 9), (14, 20)])
-def test_levels_keep_their_clock_wherever_the_context_ends(context, part):
+def test_levels_keep_their_clock_wherever_the_context_ends(context, part, eagerly):
     model = hierarchical()
     assert (model.block, model.clocked) == (9, True)
     video = videos(model, frames=context)
@@ -58,7 +58,7 @@ def test_forgotten_samples_follow_from_the_whole_length():
 
 
 @pytest.mark.parametrize(("context", "last_frame_skip"), [(1, False), (4, False), (4, True)])
-def test_skips_of_svg_lp(context, last_frame_skip):
+def test_skips_of_svg_lp(context, last_frame_skip, eagerly):
     model = svg_lp(last_frame_skip=last_frame_skip, context=3)
     video = videos(model, frames=context)
     whole = model.rollout(video, 7, 2, seed=3)
@@ -88,7 +88,7 @@ def test_masks_are_of_the_first_part_alone():
         (lambda: svg_lp(last_frame_skip=True), 5),
     ],
 )
-def test_parts_of_a_reconstruction_are_the_whole(make, part):
+def test_parts_of_a_reconstruction_are_the_whole(make, part, eagerly):
     model = make()
     video, seeds = videos(model, frames=22), tf.constant([[1, 2], [3, 4]])
     whole = model.reconstruct(video, seeds)

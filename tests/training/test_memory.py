@@ -39,11 +39,11 @@ updates = Updates(strategy, lambda number: step)
 data = strategy.distribute_datasets_from_function(
     lambda context: tf.data.Dataset.from_tensors(tf.ones([1])).repeat())
 batches = iter(data)
-for number in range(2000):
-    if number == 1000:
+for number in range(1000):
+    if number == 500:
         before = info().uordblks
     updates.run(batches, 10**6 + number, 1)
-print((info().uordblks - before) / 1000)
+print((info().uordblks - before) / 500)
 """
 
 

@@ -115,7 +115,7 @@ def test_generators_are_kept_alone_and_for_good(trained, tmp_path, small_config,
     assert "step 2" in capsys.readouterr().out
     predictor = ["--config", str(small_config), "--set", "training.generators_every=5"]
     assert main(["train", *predictor, "--logdir", str(tmp_path / "logs")]) == 2
-    assert "generators_every is 5: a hierarchical model predicts" in capsys.readouterr().err
+    assert "generators_every is 5: a convlstm model predicts" in capsys.readouterr().err
 
 
 def test_what_tensorboard_gets(trained):

@@ -23,7 +23,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from hvp.config import load_config
 from hvp.errors import UserError
 from hvp.experiment.checkpoints import load_experiment
-from hvp.models.hierarchical.model import HierarchicalModel
+from hvp.models.convlstm.model import ConvLSTM
 from hvp.training import trainer
 from hvp.training.trainer import Interrupted
 
@@ -67,39 +67,50 @@ def test_a_finished_run_has_nothing_left_to_do(small_run, copied_run, small_conf
 def test_what_tensorboard_gets(small_run):
     train_events = events(small_run / "train")
     tags = {tag for _, tag, _ in train_events}
-    levels = ("level_0", "level_1")
     assert {
         "loss",
-        "nll",
-        "kl",
         "optimizer/gradient_norm",
         "optimizer/learning_rate",
         "throughput/frames_per_second",
         "throughput/steps_per_second",
-        *(
-            f"{name}/{level}"
-            for name in ("kl", "prior_entropy", "posterior_entropy")
-            for level in levels
-        ),
     } <= tags
-    # TensorBoard opens the first two groups of the alphabet; they show how the run is doing.
-    groups = sorted({tag.partition("/")[0] for tag in tags if not tag.startswith("custom")})
-    assert groups[:2] == ["kl", "loss"]
     val_tags = [(step, tag) for step, tag, _ in events(small_run / "val") if tag == "loss"]
     assert val_tags == [(3, "loss"), (6, "loss")]
-    gifs = [value for _, tag, value in train_events if tag.endswith("image_summary")]
-    assert len(gifs) == 1
-    width, height, content = gifs[0]
-    gif = Image.open(io.BytesIO(content))
-    assert gif.n_frames == 8
-    assert gif.size == (int(width), int(height))
-    # truth, three samples and the error, with gaps of two pixels, enlarged, below their names
-    assert gif.size == (2 * (5 * 32 + 4 * 2), 2 * (4 * 32 + 3 * 2) + 19)
+    # truth, a sample and the error
+    assert_gif_of_columns(train_events, 3)
     layouts = [value for _, tag, value in train_events if tag == "custom_scalars__config__"]
     assert len(layouts) == 1
     charts = Layout.FromString(layouts[0].item()).category[0].chart
-    assert {"loss", "nll", "kl"} <= {chart.title for chart in charts}
+    assert {"loss", "mse"} <= {chart.title for chart in charts}
     assert charts[0].multiline.tag[0] == f"^{charts[0].title}$"
+
+
+def test_what_tensorboard_gets_of_levels_and_samples(tmp_path):
+    few = ["data.train_videos=4", "data.test_videos=4", "data.seq_len=4", "evaluation.context=2"]
+    few += ["model.levels=2", "model.tmp_abs_factor=2", "model.channels_mult=0.125"]
+    few += ["training.steps=1", "training.log_every=1", "training.gifs_every=1"]
+    few += ["data.height=32", "data.width=32", "evaluation.seq_len=4"]
+    folder = quiet_train(load_config("configs/demo.yml", few), tmp_path)
+    train_events = events(folder / "train")
+    tags = {tag for _, tag, _ in train_events}
+    assert {"loss", "nll", "kl"} <= tags
+    for name in ("kl", "prior_entropy", "posterior_entropy"):
+        assert {f"{name}/level_0", f"{name}/level_1"} <= tags
+    # TensorBoard opens the first two groups of the alphabet; they show how the run is doing.
+    groups = sorted({tag.partition("/")[0] for tag in tags if not tag.startswith("custom")})
+    assert groups[:2] == ["kl", "loss"]
+    assert_gif_of_columns(train_events, 5)
+
+
+def assert_gif_of_columns(train_events, columns):
+    """The GIF of four videos: panels with gaps of two pixels, enlarged, below their names."""
+    (shown,) = [value for _, tag, value in train_events if tag.endswith("image_summary")]
+    width, height, content = shown
+    gif = Image.open(io.BytesIO(content))
+    assert gif.n_frames == 4
+    assert gif.size == (int(width), int(height))
+    side, times = (32, 2) if columns == 5 else (16, 4)
+    assert gif.size == (times * ((side + 2) * columns - 2), times * ((side + 2) * 4 - 2) + 19)
 
 
 @pytest.mark.parametrize(("share", "told"), [(0.0, True), (0.1, False)])
@@ -130,7 +141,7 @@ def test_gif_summaries_are_the_image_plugins(small_run):
 
 
 def test_a_signal_saves_and_the_run_goes_on(small_run, small_config, tmp_path, monkeypatch):
-    step_function, calls = HierarchicalModel.train_step, []
+    step_function, calls = ConvLSTM.train_step, []
 
     def killed_in_second_step(self, batch):
         if not calls:
@@ -138,7 +149,7 @@ def test_a_signal_saves_and_the_run_goes_on(small_run, small_config, tmp_path, m
             os.kill(os.getpid(), signal.SIGTERM)  # while the first step is made
         return step_function(self, batch)
 
-    monkeypatch.setattr(HierarchicalModel, "train_step", killed_in_second_step)
+    monkeypatch.setattr(ConvLSTM, "train_step", killed_in_second_step)
     with pytest.raises(Interrupted, match="stopped by SIGTERM at step 1, which is saved") as caught:
         quiet_train(load_config(small_config), tmp_path / "parts")
     assert caught.value.exit_code == 143
@@ -151,14 +162,14 @@ def test_not_finite_stops_and_keeps_the_last_good_checkpoint(
     small_run, copied_run, small_config, tmp_path, monkeypatch
 ):
     config = load_config(small_config, ["training.steps=9"])
-    objective = HierarchicalModel.compute_objective
+    objective = ConvLSTM.compute_objective
 
     def poisoned(self, batch, seed, training):
         loss, scalars = objective(self, batch, seed, training)
         bad = tf.where(self.optimizer.iterations >= 7, np.nan, 1.0)
         return loss * bad, {**scalars, "loss": loss * bad}
 
-    monkeypatch.setattr(HierarchicalModel, "compute_objective", poisoned)
+    monkeypatch.setattr(ConvLSTM, "compute_objective", poisoned)
     with pytest.raises(UserError, match=r"loss.* not finite at step 8; .*ckpt-6"):
         quiet_train(config, tmp_path)
     assert_equal_runs(copied_run, small_run)
@@ -253,8 +264,8 @@ def test_killed_and_terminated_runs_go_on_as_if_nothing_had_been(small_config, t
 
 
 def test_what_the_model_refuses_is_the_users_to_mend(small_config, tmp_path):
-    config = load_config(small_config, ["data.height=48"])
-    with pytest.raises(UserError, match=r"small.yml: data and model: .*height=48"):
+    config = load_config(small_config, ["data.height=18"])
+    with pytest.raises(UserError, match=r"small.yml: data and model: .*received 18"):
         quiet_train(config, tmp_path)
     config = load_config(small_config, ["evaluation.context=0", "training.gifs_every=1"])
     with pytest.raises(UserError, match=r"evaluation.context must be at least 1, found 0"):
@@ -263,6 +274,6 @@ def test_what_the_model_refuses_is_the_users_to_mend(small_config, tmp_path):
 
 def test_a_wrong_best_metric_loses_no_updates(copied_run, small_config, tmp_path):
     settings = ["training.steps=7", "training.checkpoint_every=100"]
-    with pytest.raises(UserError, match="best_metric is 'lose'; validation reports loss, nll"):
+    with pytest.raises(UserError, match="best_metric is 'lose'; validation reports loss, mse"):
         quiet_train(load_config(small_config, [*settings, "training.best_metric=lose"]), tmp_path)
     assert load_experiment(copied_run)[2] == 7

@@ -74,6 +74,23 @@ def test_the_first_number_that_is_not_finite_is_known_later(per_call):
     assert made.not_finite() == (["loss"], 2)
 
 
+@pytest.mark.parametrize("per_call", [1, 4])
+def test_run_eagerly_a_step_is_not_traced_before(per_call, eagerly):
+    counting, calls = Counting(poison=2), []
+
+    def step(batch):
+        calls.append(batch)
+        return counting.usual(batch)
+
+    made = Updates(tf.distribute.get_strategy(), lambda number: step, per_call)
+    iterator, done = batches(), 0
+    while done < 5:
+        done += made.run(iterator, done, 5 - done)
+    assert len(calls) == 5
+    assert made.scalars() == {"loss": 10.0}
+    assert made.not_finite() == (["loss"], 2)
+
+
 def test_several_in_a_call_end_as_one_by_one(tiny_config, tmp_path):
     """The same numbers, logs and checkpoints, bit for bit; resumed in the middle of a call, too."""
     one = quiet_train(load_config(tiny_config), tmp_path / "one", traced=True)

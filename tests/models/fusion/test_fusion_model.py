@@ -14,6 +14,8 @@ from hvp.models.fusion.blocks import Stage, high_frequencies, stages_that_fit, u
 from hvp.models.fusion.model import FusionModel
 from hvp.training.schedules import make_schedule
 
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_recursion.py trains and predicts by graphs
+
 SMALL = {
     "frames": 4,
     "step": 2,

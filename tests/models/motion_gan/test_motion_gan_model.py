@@ -18,6 +18,8 @@ from hvp.models.motion_gan.examples import (
     time_between,
 )
 
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_motion_gan_parity.py has them in graphs
+
 SETTINGS = {
     "height": 16,
     "width": 16,
