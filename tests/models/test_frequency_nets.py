@@ -11,7 +11,7 @@ from hvp.config import TrainingConfig
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.sdfnet.model import SDFNet
 
-pytestmark = pytest.mark.usefixtures("eagerly")  # test_frequency_nets_parity.py has them in graphs
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_traced.py has them in graphs
 
 SMALL = {"hidden": 8, "blocks": [1, 1, 1, 1], "losses": {"mse": 1.0}}
 FAMILIES = {"sdfnet": (SDFNet, {"involution_kernels": [1, 3, 3, 5]}), "dfdnet": (DFDNet, {})}

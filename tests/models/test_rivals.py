@@ -14,7 +14,7 @@ from hvp.losses.differential_divergence import differential_divergence
 from hvp.models.svg_lp.model import normal_kl
 from hvp.models.svg_lp.networks import stage_filters
 
-pytestmark = pytest.mark.usefixtures("eagerly")  # test_rivals_parity.py has them in graphs
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_traced.py, test_contract.py have graphs
 
 
 def videos(*shape):

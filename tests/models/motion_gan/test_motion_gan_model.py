@@ -18,7 +18,7 @@ from hvp.models.motion_gan.examples import (
     time_between,
 )
 
-pytestmark = pytest.mark.usefixtures("eagerly")  # test_motion_gan_parity.py has them in graphs
+pytestmark = pytest.mark.usefixtures("eagerly")  # test_shipped_configs.py (slow) has graphs
 
 SETTINGS = {
     "height": 16,
