@@ -1,8 +1,8 @@
 """By graphs, as users run them, what other tests of these families run eagerly.
 
 Other families by graphs: test_contract.py exports SimVP, commands/test_evaluate.py has the
-hierarchical model, test_commands.py trains ConvLSTM, test_recursion.py the synthesis network, and the slow
-test_shipped_configs.py all of them.
+hierarchical model, test_commands.py trains ConvLSTM, test_recursion.py the synthesis network, and
+the slow test_shipped_configs.py all of them.
 """
 
 from __future__ import annotations
