@@ -38,4 +38,4 @@ def commits(run: Path, step: int) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     names = [name for number, name in found if number < max(step, 1)]
-    return ", ".join(dict.fromkeys(names)) or None
+    return ", ".join(dict.fromkeys(filter(None, names))) or None
