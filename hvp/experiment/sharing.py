@@ -81,7 +81,9 @@ def share(
     }
     write_record(record, to)
     _write_curve(run, step, to / CURVE_FILE)
-    pictures = _copy_pictures(evaluation, to) if evaluation else [_draw_generated(model, to)]
+    pictures = (
+        _copy_pictures(evaluation, to) if evaluation else [_draw_generated(model, config, to)]
+    )
     with writing(to):
         (to / CARD_FILE).write_text(_card(config, record, pictures), encoding="utf-8")
     return to
@@ -157,12 +159,13 @@ def _copy_pictures(evaluation: Path, to: Path) -> list[str]:
     return found
 
 
-def _draw_generated(model: VideoModel, to: Path) -> str:
+def _draw_generated(model: VideoModel, config: ExperimentConfig, to: Path) -> str:
     """A row of frames for each of four generated videos."""
     from PIL import Image
 
-    videos = to_uint8(model.generate(4, 16, seed=0))
-    rows = [np.concatenate(list(video[::2]), axis=1) for video in videos]
+    videos = to_uint8(model.generate(4, int(config.data.seq_len), seed=0))
+    shown = max(1, videos.shape[1] // 8)  # every so many frames
+    rows = [np.concatenate(list(video[::shown]), axis=1) for video in videos]
     frames = np.concatenate(rows)
     sheet = Image.fromarray(frames[..., 0] if model.channels == 1 else frames)
     with writing(to):
