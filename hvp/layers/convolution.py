@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -37,9 +38,10 @@ class BatchNormalization(layers.BatchNormalization):
             count *= tf.distribute.get_replica_context().num_replicas_in_sync
         unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
         # A part counts less the more there are after it.
-        shares = (1.0 - self.momentum) * self.momentum ** tf.range(groups - 1.0, -1.0, -1.0)
+        shares = (1.0 - self.momentum) * self.momentum ** np.arange(groups - 1.0, -1.0, -1.0)
+        shares = shares.reshape(groups, *[1] * (len(axes) + 1)).astype(np.float32)
         for moving, values in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            new = tf.linalg.matvec(tf.reshape(values, (groups, -1)), shares, transpose_a=True)
+            new = tf.reduce_sum(values * shares, (0, *axes))
             moving.assign(moving * self.momentum**groups + new)
         y = tf.nn.batch_normalization(parts, mean, variance, self.beta, self.gamma, self.epsilon)
         return tf.cast(tf.reshape(y, tf.shape(x)), self.compute_dtype)

@@ -40,8 +40,8 @@ def removed(model, context, monkeypatch):
     """Share of the high bins that each filter removes, without the function that blocks share."""
     shares, passes = [], AxisFilter.passes
 
-    def measured(self, spectrum):
-        passing = passes(self, spectrum)
+    def measured(self, magnitude):
+        passing = passes(self, magnitude)
         shares.append(1.0 - np.mean(passing[:, :, self.passing :]))
         return passing
 

@@ -192,19 +192,22 @@ class AxisFilter(layers.Layer):
 
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
         """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
-        kept = tf.cast(self.passes(spectrum), tf.float32)
+        magnitude = _magnitude(spectrum)
+        kept = tf.cast(self.passes(magnitude), tf.float32)
         if self.kind == "learned":
-            threshold = tf.convert_to_tensor(self.threshold, tf.float32)[:, :, None]
-            soft = tf.sigmoid((_magnitude(spectrum) - threshold) / LEARNING_WIDTH)
-            high = tf.range(spectrum.shape[-1]) >= self.passing
-            kept += (soft - tf.stop_gradient(soft)) * tf.cast(high, tf.float32)
+            above = magnitude - self._thresholds(magnitude.shape[-1])
+            soft = tf.sigmoid(above / LEARNING_WIDTH)
+            kept += soft - tf.stop_gradient(soft)
         return kept
 
-    def passes(self, spectrum: tf.Tensor) -> tf.Tensor:
-        """Whether a bin of the spectra `(batch, lines, bins)` passes."""
-        low = tf.range(spectrum.shape[-1]) < self.passing
-        threshold = tf.convert_to_tensor(self.threshold, tf.float32)[:, :, None]
-        return _magnitude(spectrum) >= tf.where(low, 0.0, threshold)  # (1, lines, bins)
+    def passes(self, magnitude: tf.Tensor) -> tf.Tensor:
+        """Whether bins of the magnitudes `(batch, lines, bins)` pass."""
+        return magnitude >= self._thresholds(magnitude.shape[-1])
+
+    def _thresholds(self, bins: int) -> tf.Tensor:
+        """`(1, lines, bins)`, 0 where all pass."""
+        low = tf.range(bins) < self.passing
+        return tf.where(low, 0.0, tf.convert_to_tensor(self.threshold, tf.float32)[:, :, None])
 
 
 def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
@@ -230,13 +233,13 @@ def _masked_half(lines: tf.Tensor, passes: Callable[[tf.Tensor], tf.Tensor]) -> 
 
     Args:
         lines: `(batch, lines, columns)`, an even number of columns.
-        passes: maps the spectrum to where it passes, boolean.
+        passes: maps the spectrum's magnitudes to where it passes, boolean.
     """
     columns = lines.shape[-1]
     half = columns // 2
     bins = half // 2 + 1
     spectrum = tf.signal.rfft(tf.stop_gradient(lines))
-    mask = tf.stop_gradient(passes(spectrum))
+    mask = tf.stop_gradient(passes(_magnitude(spectrum)))
 
     @tf.custom_gradient
     def forward(lines: tf.Tensor) -> tuple[tf.Tensor, object]:
