@@ -9,9 +9,6 @@ images as an update has; their sum in matrix products of the same run (`hvp.timi
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
-from typing import Any
 
 FRAMES = 100  # of a window
 # (name, how many, height and width, channels in, out, kernel, stride, padding). A transposed
@@ -29,16 +26,6 @@ LAYERS = [
 ]
 
 
-def least(run: Callable[[], Any], repeats: int) -> float:
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=1)
@@ -49,7 +36,7 @@ def main() -> None:
     import_tensorflow()
     import tensorflow as tf
 
-    from hvp.timing.clock import product_seconds
+    from hvp.timing.clock import product_seconds, repeated_seconds
 
     images, total = FRAMES * arguments.batch, 0.0
     before = product_seconds()
@@ -72,7 +59,7 @@ def main() -> None:
         # Frames themselves need no gradient.
         wanted = (True, inputs > 1, True)
         times = [
-            least(run, arguments.repeats) if needed else 0.0
+            min(repeated_seconds(run, arguments.repeats)) if needed else 0.0
             for run, needed in zip(passes, wanted, strict=True)
         ]
         total += count * sum(times)

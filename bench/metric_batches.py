@@ -9,28 +9,13 @@ frame (a clip), each size in turn; `*` is what hvp does. I3D's weights are rando
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
+from turns import print_in_turns
 
 FRAMES, CLIPS = 1024, 16
-
-
-def timed(name: str, sizes: dict[str, Callable[[], object]], count: int, repeats: int) -> None:
-    for run in sizes.values():
-        run()  # compiled here
-    times: dict[str, list[float]] = {size: [] for size in sizes}
-    for _ in range(repeats):
-        for size, run in sizes.items():
-            start = time.perf_counter()
-            run()
-            times[size].append(1000 * (time.perf_counter() - start) / count)
-    for size, found in times.items():
-        median = statistics.median(found)
-        print(f"{name:6}{size:>8}{median:9.3f} ms ({min(found):.3f}-{max(found):.3f})", flush=True)
 
 
 def main() -> None:
@@ -57,12 +42,13 @@ def main() -> None:
 
         return run
 
-    def label(size: int, own: int) -> str:
-        return f"{size}{'*' if size == own else ''}"
+    def label(name: str, size: int, own: int) -> str:
+        return f"{name} {size}{'*' if size == own else ''}"
 
     own = scorer.PIXELS_AT_ONCE // (2 * frame)  # of a prediction and the last frame repeated
     sizes = (16, 64, 256, own, FRAMES)
-    timed("SSIM", {label(n, own): by_size(ssim, n) for n in sizes}, FRAMES, arguments.repeats)
+    ways = {label("SSIM", n, own): by_size(ssim, n) for n in sizes}
+    print_in_turns(ways, FRAMES, arguments.repeats)
     if arguments.lpips:
         lpips = {}
         own = perceptual._PIXELS_AT_ONCE // (2 * frame)
@@ -73,8 +59,8 @@ def main() -> None:
                 perceptual._PIXELS_AT_ONCE = size * 2 * frame  # read when it is traced
                 metric(true, pred).numpy()
 
-            lpips[label(size, own)] = run
-        timed("LPIPS", lpips, FRAMES, arguments.repeats)
+            lpips[label("LPIPS", size, own)] = run
+        print_in_turns(lpips, FRAMES, arguments.repeats)
     clips = np.random.default_rng(0).random((CLIPS, 16, 64, 64, 3), np.float32)
     own = i3d.FRAMES_AT_ONCE // 16
     with mock.patch.object(i3d, "assign_by_name"):
@@ -87,7 +73,8 @@ def main() -> None:
 
         return run
 
-    timed("I3D", {label(n, own): embed(n) for n in (1, own, CLIPS)}, CLIPS, arguments.repeats)
+    ways = {label("I3D", n, own): embed(n) for n in (1, own, CLIPS)}
+    print_in_turns(ways, CLIPS, arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ prints its loss; fetched every 100 updates, as hvp's loop does; and 100 updates 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
+from functools import partial
+
+from turns import print_in_turns
 
 WAYS = {"fetched every update": (1, 1), "fetched every 100": (1, 100), "100 a call": (100, 100)}
 REPEATS = 5
@@ -39,25 +40,15 @@ def main() -> None:
         way: Updates(strategy, model.step_function, per_call) for way, (per_call, _) in WAYS.items()
     }
 
-    def milliseconds(way: str, count: int) -> float:
-        start, made = time.perf_counter(), 0
-        while made < count:
-            fetch_every = WAYS[way][1]
-            made += updates[way].run(batches, made, min(count, made + fetch_every) - made)
-            if made % fetch_every == 0 or made == count:
+    def make(way: str) -> None:
+        made, fetch_every = 0, WAYS[way][1]
+        while made < steps:
+            made += updates[way].run(batches, made, min(steps, made + fetch_every) - made)
+            if made % fetch_every == 0 or made == steps:
                 updates[way].scalars()
                 updates[way].not_finite()
-        return 1000 * (time.perf_counter() - start) / count
 
-    for way in WAYS:
-        milliseconds(way, 2)  # compiled here
-    times: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(REPEATS):
-        for way in WAYS:
-            times[way].append(milliseconds(way, steps))
-    for way, found in times.items():
-        median = statistics.median(found)
-        print(f"{way:22}{median:7.3f} ms ({min(found):.3f}-{max(found):.3f})")
+    print_in_turns({way: partial(make, way) for way in WAYS}, steps, REPEATS)
 
 
 if __name__ == "__main__":

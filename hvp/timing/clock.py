@@ -42,9 +42,14 @@ def measure(run: Callable[[], Any], repeats: int) -> dict[str, float]:
 
 
 def median_seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Median wall-clock seconds of `run()` after a first one; it must wait for its own result."""
+    """Median of `repeated_seconds`."""
+    return statistics.median(repeated_seconds(run, repeats))
+
+
+def repeated_seconds(run: Callable[[], Any], repeats: int) -> list[float]:
+    """Wall-clock seconds of every `run()` after a first one; it must wait for its own result."""
     run()
-    return statistics.median(_seconds(run, 1) for _ in range(repeats))
+    return [_seconds(run, 1) for _ in range(repeats)]
 
 
 def product_seconds() -> float:
