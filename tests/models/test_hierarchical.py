@@ -32,14 +32,6 @@ def small_model(size=32, channels=1, **changes):
     return HierarchicalModel(height=size, width=size, channels=channels, **{**SMALL, **changes})
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes longer than so small a model."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def moving_squares(videos, frames, size=32, channels=1):
     """One bright square a video, walking to the right."""
     result = np.zeros((videos, frames, size, size, channels), "float32")

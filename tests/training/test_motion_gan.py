@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from run_files import eager_functions
 
 from hvp.__main__ import main
 from hvp.config import TrainingConfig
@@ -58,10 +59,9 @@ training:
 
 @pytest.fixture(scope="module", autouse=True)
 def eager():
-    """A few eager steps are quicker than tracing; test_distribution.py trains by traced ones."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    """A few eager steps are quicker than tracing; the slow test_shipped_configs.py has graphs."""
+    with eager_functions():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_what_tensorboard_gets(small_run):
     val_tags = [(step, tag) for step, tag, _ in events(small_run / "val") if tag == "loss"]
     assert val_tags == [(3, "loss"), (6, "loss")]
     # truth, a sample and the error
-    assert_gif_of_columns(train_events, 3)
+    assert_gif_of_columns(train_events, 3, side=16, enlarged=4)
     layouts = [value for _, tag, value in train_events if tag == "custom_scalars__config__"]
     assert len(layouts) == 1
     charts = Layout.FromString(layouts[0].item()).category[0].chart
@@ -99,18 +99,19 @@ def test_what_tensorboard_gets_of_levels_and_samples(tmp_path):
     # TensorBoard opens the first two groups of the alphabet; they show how the run is doing.
     groups = sorted({tag.partition("/")[0] for tag in tags if not tag.startswith("custom")})
     assert groups[:2] == ["kl", "loss"]
-    assert_gif_of_columns(train_events, 5)
+    # and three samples
+    assert_gif_of_columns(train_events, 5, side=32, enlarged=2)
 
 
-def assert_gif_of_columns(train_events, columns):
+def assert_gif_of_columns(train_events, columns, side, enlarged):
     """The GIF of four videos: panels with gaps of two pixels, enlarged, below their names."""
     (shown,) = [value for _, tag, value in train_events if tag.endswith("image_summary")]
     width, height, content = shown
     gif = Image.open(io.BytesIO(content))
     assert gif.n_frames == 4
     assert gif.size == (int(width), int(height))
-    side, times = (32, 2) if columns == 5 else (16, 4)
-    assert gif.size == (times * ((side + 2) * columns - 2), times * ((side + 2) * 4 - 2) + 19)
+    width, height = (enlarged * ((side + 2) * panels - 2) for panels in (columns, 4))
+    assert gif.size == (width, height + 19)
 
 
 @pytest.mark.parametrize(("share", "told"), [(0.0, True), (0.1, False)])
