@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -52,22 +53,39 @@ class Adam(keras.optimizers.Adam):
         """The second moment's variable."""
         return self._velocities[self._get_variable_index(variable)]
 
+    def _distributed_tf_update_step(
+        self, distribution: Any, grads_and_vars: Any, learning_rate: Any
+    ) -> None:
+        # For each variable anew they would be a fifth of the operations of a training graph.
+        self._scalars_of = lru_cache(partial(self._scalars, learning_rate))
+        try:
+            super()._distributed_tf_update_step(distribution, grads_and_vars, learning_rate)
+        finally:
+            del self._scalars_of
+
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
-        step = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, variable.dtype)
-        beta_1 = tf.cast(self.current_beta_1(), variable.dtype)
-        beta_2_power = tf.pow(tf.cast(self.beta_2, variable.dtype), step)
-        epsilon = tf.cast(self.epsilon, variable.dtype)
-        if self.pytorch_epsilon:
-            epsilon *= tf.sqrt(1.0 - beta_2_power)
+        scalars_of = getattr(self, "_scalars_of", partial(self._scalars, learning_rate))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.momentum_of(variable).value.handle,
             v=self.velocity_of(variable).value.handle,
-            beta1_power=tf.pow(beta_1, step),
-            beta2_power=beta_2_power,
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=beta_1,
-            beta2=tf.cast(self.beta_2, variable.dtype),
-            epsilon=epsilon,
             grad=tf.cast(gradient, variable.dtype),
+            **scalars_of(variable.dtype),
         )
+
+    def _scalars(self, learning_rate: Any, dtype: tf.DType) -> dict[str, tf.Tensor]:
+        """What the next update of every variable of a type shares, by the operation's names."""
+        step = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, dtype)
+        beta_1, beta_2 = tf.cast(self.current_beta_1(), dtype), tf.cast(self.beta_2, dtype)
+        beta_2_power = tf.pow(beta_2, step)
+        epsilon = tf.cast(self.epsilon, dtype)
+        if self.pytorch_epsilon:
+            epsilon *= tf.sqrt(1.0 - beta_2_power)
+        return {
+            "beta1_power": tf.pow(beta_1, step),
+            "beta2_power": beta_2_power,
+            "lr": tf.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": epsilon,
+        }
