@@ -1,6 +1,6 @@
 """Benchmarks the motion GAN: training iteration with and without R1, sampling, peak memory.
 
-    python bench/motion_gan.py [--repeats 3] [--narrow]
+    python bench/motion_gan.py [--repeats 3] [--narrow] [--only training] [--precision PRECISION]
 
 64x64, 16 frames, video batch 2 and image batch 4, the 3-D patch and the image discriminator at full
 resolution. Beside sampling at published widths stands the original in PyTorch, in matrix products
@@ -27,7 +27,6 @@ WIDTHS = {
     },
     "narrow": {"width_factor": 0.125, "content_dim": 64, "motion_dim": 64},
 }
-# (widths, what, videos) -> seconds and peak GiB of the original; a range is its fastest end.
 # (widths, what, videos) -> the original's time in products; None where it is not known.
 ORIGINAL = {
     ("narrow", "sampling", 1): None,
@@ -40,15 +39,17 @@ ORIGINAL = {
 }
 
 
-def run_case(widths: str, what: str, videos: int, repeats: int) -> dict[str, Any]:
+def run_case(widths: str, what: str, videos: int, repeats: int, precision: str) -> dict[str, Any]:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
+    import keras
     import tensorflow as tf
 
     import hvp
     from hvp.config import TrainingConfig
 
+    keras.config.set_dtype_policy(precision)
     model = hvp.models.MotionGAN(
         height=64, width=64, video_discriminator_scale=1.0, images_per_video=2, **WIDTHS[widths]
     )
@@ -66,6 +67,8 @@ def run_case(widths: str, what: str, videos: int, repeats: int) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--narrow", action="store_true", help="the narrow widths only")
+    parser.add_argument("--only", choices=("sampling", "training"), help="one of the two")
+    parser.add_argument("--precision", default="float32", help="or mixed_bfloat16")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -76,7 +79,15 @@ def main() -> None:
     for (widths, what, videos), original in ORIGINAL.items():
         if arguments.narrow and widths != "narrow":
             continue
-        case = {"widths": widths, "what": what, "videos": videos, "repeats": arguments.repeats}
+        if not what.startswith(arguments.only or ""):
+            continue
+        case = {
+            "widths": widths,
+            "what": what,
+            "videos": videos,
+            "repeats": arguments.repeats,
+            "precision": arguments.precision,
+        }
         row = row_of(__file__, case)
         line = f"{widths:10} {what:17} {videos:6}   {shown(row, original)}"
         print(f"{line}   {videos * FRAMES / row['seconds']:8.1f} {row['gib']:5.2f}", flush=True)
