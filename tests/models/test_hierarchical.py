@@ -42,6 +42,8 @@ def moving_squares(videos, frames, size=32, channels=1):
     return result
 
 
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 1), (128, 3), (256, 1)])
 def test_frame_sizes(size, channels):
     model = small_model(size, channels)
@@ -58,6 +60,7 @@ def test_published_size_has_the_published_number_of_parameters():
     assert HierarchicalModel(channels=3).count_params() == 12653583
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_same_step_is_the_same_and_the_next_draws_other_noise():
     clips = tf.constant(moving_squares(2, 4))
     losses = []
@@ -89,6 +92,7 @@ def test_any_context_length():
     assert [s.deter.shape[1] for s in five] == [8, 4]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_use_obs_withholds_observations_in_the_rollout():
     video = moving_squares(2, 4)
     blind = small_model(use_obs="FF", cell_mean_only=True)
@@ -122,6 +126,7 @@ def test_every_switch_changes_the_result(switch):
     assert losses[0] != losses[1]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_posterior_share_of_the_kl_moves_the_posterior():
     clips = tf.constant(moving_squares(2, 4))
     norms = {}
@@ -205,6 +210,7 @@ def test_likelihoods_share_their_variables_and_normal_is_what_configurations_wit
     assert names[0] == names[1]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_samples_of_a_level_are_its_posteriors():
     model = small_model()
     states = model.infer(moving_squares(2, 5), tf.constant([3, 4]))[0]
@@ -223,6 +229,7 @@ def test_frames_without_a_likelihood_have_no_distribution():
         Copy(height=8, width=8).distribution(np.zeros((1, 2, 8, 8, 1), "float32"), 2)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_build_model_follows_the_seed(tmp_path):
     path = tmp_path / "small.yml"
     path.write_text(
@@ -260,6 +267,7 @@ def test_parse_use_obs():
     assert parse_use_obs([False, True], 2) == (False, True)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_frames_that_are_not_observed_change_nothing():
     """`observation_dropout`: from there on the posterior is the prior, so that the KL is 0."""
     model = small_model()
@@ -278,6 +286,7 @@ def test_frames_that_are_not_observed_change_nothing():
         assert (distance[1] > 0).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_observations_are_dropped_while_training_only():
     videos = tf.zeros((4000, 16, 1, 1, 1))
     assert frames_seen(videos, 0.0, tf.constant([0, 1])) is None
@@ -297,6 +306,7 @@ def test_observations_are_dropped_while_training_only():
     assert losses[1.0, True] < losses[0.0, True]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_latents_can_start_without_much_noise():
     """With zeros to see, what the stddev layers give is what their biases say."""
     videos = np.zeros((1, 2, 32, 32, 1), "float32")
