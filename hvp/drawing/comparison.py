@@ -50,7 +50,7 @@ def save_grid(
     true, made = ("truth", "predicted") if context else ("real", "generated")
     rows = {true: [_true_frame(example, t) for t in steps]}
     if labels is None:
-        labels = [f"sample {number}" for number in range(1, len(example.samples) + 1)]
+        labels = _sample_names(example, context)
     for label, sample in zip(labels, example.samples, strict=True):
         rows[label] = [blank if t < context else rgb(sample[t - context]) for t in steps]
     if example.stddev is not None:
@@ -139,9 +139,9 @@ def comparison_frames(example: Example, context: int, spread: bool = False) -> D
         colour = CONTEXT_COLOUR if seen else PREDICTION_COLOUR
         title = f"context {t + 1}" if seen else f"predicted {t + 1 - context}"
         images = {"truth" if t < len(example.truth) else "video ended": _true_frame(example, t)}
-        for number, sample in enumerate(example.samples, 1):
+        for name, sample in zip(_sample_names(example, context), example.samples, strict=True):
             # A sample's context is what it was shown.
-            images[f"sample {number}"] = rgb(example.truth[t] if seen else sample[t - context])
+            images[name] = rgb(example.truth[t] if seen else sample[t - context])
         if spread:  # all samples agree on the context
             stddev = np.zeros_like(stddevs[0]) if seen else stddevs[t - context]
             images["std. dev."] = heat(stddev, top)
@@ -171,6 +171,12 @@ def save_uncertainty_gif(example: Example, context: int, path: Path) -> None:
         return with_scale(side_by_side(images, colours, f"predicted {t + 1}"), top)
 
     write_gif(path, Drawn(len(stddevs), draw), GIF_FPS)
+
+
+def _sample_names(example: Example, context: int) -> list[str]:
+    if len(example.samples) == 1:
+        return ["prediction" if context else "sample"]
+    return [f"sample {number + 1}" for number in range(len(example.samples))]
 
 
 def _true_frame(example: Example, t: int) -> np.ndarray:

@@ -45,7 +45,7 @@ class Gallery:
             in [0, 1] or as bytes; possibly none of them.
         names: of the clips.
         gallery_samples: samples to keep of each, the first ones.
-        num_samples: that come; of a single one no spread is gathered.
+        num_samples: that differ; of a single one no spread is gathered.
         horizon: frames that are predicted.
     """
 

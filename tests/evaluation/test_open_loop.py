@@ -160,11 +160,18 @@ def test_examples_are_kept_of_the_first_examples_only():
     assert example.samples.shape == (2, HORIZON, 16, 16, 1)
     assert example.stddev.shape == (HORIZON, 16, 16)
     assert 0.1 < example.stddev.mean() < 0.3
-    single = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), settings())
-    assert single.gallery[0].stddev is None
     assert not evaluate(
         CopyLast(height=16, width=16), batches(videos(), 2), settings(gallery_examples=0)
     ).gallery
+
+
+def test_a_deterministic_model_shows_one_prediction():
+    few = settings(num_samples=12, gallery_samples=2)
+    result = evaluate(CopyLast(height=16, width=16), batches(videos(), 2), few)
+    for example in result.gallery:
+        assert len(example.samples) == 1
+        np.testing.assert_array_equal(example.samples[0, 3], example.truth[CONTEXT - 1])
+        assert example.stddev is None
 
 
 def test_only_the_context_reaches_the_model():
