@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from hvp.errors import UserError
+from hvp.layers.bias_gradient import mend_bias_gradient
 from hvp.models.adam import Adam
 from hvp.models.inference import Inference
 from hvp.models.saved import SavedModel
@@ -16,6 +17,8 @@ from hvp.models.seeds import fold_in
 
 if TYPE_CHECKING:
     from hvp.config import TrainingConfig
+
+mend_bias_gradient()
 
 
 class VideoModel(Inference, SavedModel):
