@@ -20,7 +20,7 @@ def mend_bias_gradient() -> None:
         return
 
     def gradient(op: Any, upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if upstream.dtype != tf.bfloat16 or op.get_attr("data_format") != b"NHWC":
+        if upstream.dtype != tf.bfloat16 or op.get_attr("data_format") == b"NCHW":
             return original(op, upstream)
         return upstream, tf.reduce_sum(upstream, range(len(upstream.shape) - 1))
 
