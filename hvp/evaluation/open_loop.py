@@ -209,8 +209,8 @@ class OpenLoopScores:
         others = ["copy_last"] if reconstructed is None else ["copy_last", RECONSTRUCTION]
         scores = BatchScores(self._scorer, future, s.num_samples, others)
         wanted = max(0, s.gallery_examples - len(self._gallery))
-        differing = s.num_samples if self.model.stochastic else 1
-        shown = Gallery(video[:wanted], names, s.gallery_samples, differing, s.horizon)
+        distinct = self.model.distinct_futures(s.num_samples)
+        shown = Gallery(video[:wanted], names, s.gallery_samples, distinct, s.horizon)
         if self._files is not None:
             self._files.begin(video, names)
         for start, futures in self._predictions(context, batch.get("masks"), names):

@@ -184,7 +184,7 @@ def predict(
     Raises:
         UserError: if the prediction is not finite or finds no room in memory or on disk.
     """
-    count, drawn = settings.num_samples, settings.num_samples if model.stochastic else 1
+    count, drawn = settings.num_samples, model.distinct_futures(settings.num_samples)
     context = tf.constant(clip.frames[None, : settings.context].astype(np.float32) / 255.0)
     gallery = Gallery(clip.frames[None], [name], drawn, drawn, settings.horizon)
     equal = True

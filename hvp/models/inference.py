@@ -42,7 +42,7 @@ class Inference(Rollouts):
             >>> each = frames.log_prob(video[:, 36:46])                   # (5, batch, 10), in nats
             >>> tf.reduce_logsumexp(each, axis=0) - tf.math.log(5.0)      # of the mixture of all 5
         """
-        drawn = num_samples if self.stochastic else 1
+        drawn = self.distinct_futures(num_samples)
         return self._distribution(*self._checked(context, horizon, drawn, seed, masks))
 
     def _distribution(

@@ -55,6 +55,10 @@ class Rollouts(Shared):
         """`(height, width, channels)`."""
         return self.height, self.width, self.channels
 
+    def distinct_futures(self, num_samples: int) -> int:
+        """How many of `num_samples` futures of a context differ, and so are worth drawing."""
+        return num_samples if self.stochastic else 1
+
     def check_videos(self, videos: tf.Tensor, at_least: int) -> None:
         """Raises a `ValueError` unless `videos` fit the model and have `at_least` frames."""
         check_videos(videos, self.frame_shape, at_least)
@@ -135,7 +139,7 @@ class Rollouts(Shared):
 
     def _parts(self, given: Checked, part: int, clip: bool) -> Iterator[tf.Tensor]:
         context, horizon, num_samples, seeds, masks = given
-        drawn = num_samples if self.stochastic else 1
+        drawn = self.distinct_futures(num_samples)
         first, *others = self._part_lengths(context.shape[1], horizon, part)
 
         def finished(frames: tf.Tensor, count: int, by: Callable) -> Iterator[tf.Tensor]:
@@ -176,7 +180,7 @@ class Rollouts(Shared):
         clip: bool = True,
     ) -> tf.Tensor:
         """`rollout` with its arguments checked, and one of `seeds` an example."""
-        drawn = num_samples if self.stochastic else 1
+        drawn = self.distinct_futures(num_samples)
         frames = self._rollout(context, horizon, drawn, seeds, masks)
         sizes = num_samples, context.shape[0], horizon
         return self._finished(frames, sizes, clip, self._rollout)
@@ -186,7 +190,7 @@ class Rollouts(Shared):
     ) -> tf.Tensor:
         """What a family's method returned, checked, clipped, and repeated for each sample."""
         num_samples, *others = sizes
-        drawn = num_samples if self.stochastic else 1
+        drawn = self.distinct_futures(num_samples)
         check_returned(frames, (drawn, *others, *self.frame_shape), by)
         if clip:
             frames = tf.clip_by_value(frames, 0.0, 1.0)

@@ -123,7 +123,7 @@ def _futures(
 ) -> np.ndarray:
     """`(samples, batch, horizon, height, width, channels)`; one sample tells all of a
     deterministic model's."""
-    number = settings.num_samples if model.stochastic else 1
+    number = model.distinct_futures(settings.num_samples)
     names = [f"context {first + i}" for i in range(len(context))]
     parts = sampled_futures(model, context, horizon, number, settings.seed, names, first)
     samples = np.concatenate([np.asarray(part) for part in parts])
