@@ -43,7 +43,6 @@ def moving_squares(videos, frames, size=32, channels=1):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 1), (128, 3), (256, 1)])
 def test_frame_sizes(size, channels):
     model = small_model(size, channels)
@@ -103,6 +102,7 @@ def test_use_obs_withholds_observations_in_the_rollout():
     assert np.abs(predictions[0] - predictions[1]).max() > 1e-5
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "switch",
     [

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 from hvp import build_model
 from hvp.errors import UserError
@@ -29,28 +30,15 @@ config = load_config(sys.argv[1], [f"training.strategy={sys.argv[3]}"])
 train(config, sys.argv[2])
 """
 
-HIERARCHICAL = """\
-name: small
-data: {height: 32, width: 32, seq_len: 8, num_digits: 1, train_videos: 10, test_videos: 4}
-model:
-  levels: 2
-  tmp_abs_factor: 2
-  enc_dense_embed_size: 16
-  cell_stoch_size: 4
-  cell_deter_size: 12
-  cell_embed_size: 12
-  channels_mult: 0.125
-training:
-  batch_size: 4
-  steps: 6
-  learning_rate: 1.0e-3
-  log_every: 2
-  gifs_every: 0
-  validate_every: 3
-  validation_batches: 1
-  checkpoint_every: 3
-evaluation: {context: 4, seq_len: 8, num_examples: 4, metrics: [mse, mae, psnr, ssim]}
-"""
+HIERARCHICAL = {
+    "levels": 2,
+    "tmp_abs_factor": 2,
+    "enc_dense_embed_size": 16,
+    "cell_stoch_size": 4,
+    "cell_deter_size": 12,
+    "cell_embed_size": 12,
+    "channels_mult": 0.125,
+}
 
 PREDICTOR = """\
 data: {height: 16, width: 16, seq_len: 8, train_videos: 8, test_videos: 4}
@@ -101,12 +89,15 @@ def assert_trained(folder):
 
 
 @pytest.mark.slow
-def test_two_replicas_equal_one(tmp_path):
-    config = tmp_path / "small.yml"
-    config.write_text(HIERARCHICAL)
+def test_two_replicas_equal_one(small_config, tmp_path):
+    config = yaml.safe_load(small_config.read_text())
+    config["data"] |= {"height": 32, "width": 32, "seq_len": 8}
+    config["model"] = HIERARCHICAL
+    config["evaluation"] |= {"context": 4, "seq_len": 8}
+    small_config.write_text(yaml.safe_dump(config))
     finished(
-        run(config, tmp_path / "one", "cpu", 1),
-        run(config, tmp_path / "two", "mirrored", 2),
+        run(small_config, tmp_path / "one", "cpu", 1),
+        run(small_config, tmp_path / "two", "mirrored", 2),
     )
     assert_same_weights(tmp_path / "one/small", tmp_path / "two/small")
 
