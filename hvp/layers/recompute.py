@@ -15,6 +15,16 @@ Gradients = tuple[tf.Tensor | None, ...]  # None: does not depend on it
 RowFunction = Callable[[Tensors, Tensors], tuple[Gradients, Gradients]]
 
 _inputs_only = ContextVar("inputs_only", default=False)
+_anew = ContextVar("anew", default=False)
+
+
+@contextmanager
+def _set(flag: ContextVar[bool]) -> Iterator[None]:
+    token = flag.set(True)
+    try:
+        yield
+    finally:
+        flag.reset(token)
 
 
 @contextmanager
@@ -23,11 +33,8 @@ def inputs_only() -> Iterator[None]:
 
     Those cost as much as the inputs'. Gradients of such gradients, taken outside, are complete.
     """
-    token = _inputs_only.set(True)
-    try:
+    with _set(_inputs_only):
         yield
-    finally:
-        _inputs_only.reset(token)
 
 
 def recomputed(
@@ -70,9 +77,9 @@ def _by_rows(function: RowFunction, rows: Tensors, shared: Tensors, at_once: int
     @tf.custom_gradient
     def call(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         # Without stop_gradient an eager tape would differentiate the loop as well.
-        with _after_others() as others:
+        with in_turn() as others:
             inputs = tuple(map(tf.stop_gradient, inputs))
-            outputs, sums = _loop(function, inputs[: len(rows)], inputs[len(rows) :], at_once)
+            outputs, sums = in_parts(function, inputs[: len(rows)], inputs[len(rows) :], at_once)
             others[:] = [x for x in (*outputs, *sums) if x is not None]
         structure[:] = [x is not None for x in (*outputs, *sums)]
         num_outputs = sum(structure[: len(outputs)])
@@ -98,12 +105,13 @@ def _by_rows(function: RowFunction, rows: Tensors, shared: Tensors, at_once: int
 
 
 @contextmanager
-def _after_others() -> Iterator[list[tf.Tensor]]:
+def in_turn() -> Iterator[list[tf.Tensor]]:
     """Runs what is traced within after the tensors of the list, and gives it to be replaced.
 
     Stages that do not depend on each other would otherwise run, and take memory, side by side.
+    What is computed anew has no turn: of that, only what a gradient needs is run at all.
     """
-    if tf.executing_eagerly():
+    if tf.executing_eagerly() or _anew.get():
         yield []
         return
     graph, replica = tf.compat.v1.get_default_graph(), tf.distribute.get_replica_context()
@@ -125,7 +133,8 @@ def _differentiated(
         wanted = rows if only_rows else (*rows, *shared)
         with tf.GradientTape() as tape:
             tape.watch(wanted)
-            outputs, terms = function(rows, shared)
+            with _set(_anew):
+                outputs, terms = function(rows, shared)
             results = tuple(x for x in (*outputs, *terms) if x is not None)
         gradients = tape.gradient(results, wanted, upstream)
         return tuple(gradients[:num_rows]), tuple(gradients[num_rows:])
@@ -133,7 +142,7 @@ def _differentiated(
     return vector_jacobian
 
 
-def _loop(
+def in_parts(
     function: RowFunction, rows: Tensors, shared: Tensors, at_once: int
 ) -> tuple[Gradients, Gradients]:
     """Some rows after the other; as many at a time each time, where their number is known."""

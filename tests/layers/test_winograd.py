@@ -6,49 +6,139 @@ import tensorflow as tf
 
 from hvp.layers import winograd
 
+BLUR = np.array([1.0, 3.0, 3.0, 1.0]) / 8.0
+
 
 def random(shape, seed):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("lengths", [(12,), (8, 12), (4, 8, 12)])
-def test_convolution_is_that_of_direct_summation(lengths):
-    taps = (3,) * len(lengths)
-    x, kernel = random((2, *lengths, 64), 0), random((*taps, 64, 5), 1) / 8.0
-    exact = tf.nn.convolution(tf.cast(x, tf.float64), tf.cast(kernel, tf.float64), padding="SAME")
-    actual = winograd.convolve(tf.constant(x), tf.constant(kernel))
-    error = np.abs(actual.numpy() - exact.numpy())
-    assert error.max() < 3e-5 * np.abs(exact).max()
+def blurred(length):
+    """`(length + 1, length)`: two zeros on either side, then `BLUR`."""
+    padded = np.eye(length + 4)[:, 2:-2]
+    return np.stack([BLUR @ padded[i : i + 4] for i in range(length + 1)])
 
 
-def test_gradients_are_those_of_direct_summation():
-    x, kernel = tf.constant(random((2, 8, 8, 16), 0)), tf.constant(random((3, 3, 16, 8), 1))
+def banded(axis_matrix, x, axis):
+    """Applies a matrix along an axis."""
+    moved = tf.tensordot(tf.constant(axis_matrix, x.dtype), x, [[1], [axis]])
+    return tf.transpose(moved, [*range(1, axis + 1), 0, *range(axis + 1, x.shape.rank)])
 
-    def gradients(convolve):
-        with tf.GradientTape() as tape:
-            tape.watch((x, kernel))
-            loss = tf.reduce_sum(tf.sin(convolve(x, kernel)))
-        return tape.gradient(loss, (x, kernel))
 
-    expected = gradients(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME"))
-    for a, b in zip(gradients(winograd.convolve), expected, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
+def same(*lengths):
+    def direct(x, kernel):
+        if len(lengths) == 1:
+            return tf.nn.conv1d(x, kernel, 1, "SAME")
+        convolve = tf.nn.conv2d if len(lengths) == 2 else tf.nn.conv3d
+        return convolve(x, kernel, [1] * x.shape.rank, "SAME")
+
+    return [winograd.same(length) for length in lengths], direct
+
+
+def halved(*lengths, stride=None):
+    """Height and width blurred and halved; time, if there is any, by `stride`."""
+    axes = [winograd.halved(blurred(length)) for length in lengths[-2:]]
+    if stride:
+        axes.insert(0, winograd.direct(lengths[0], 3, stride, before=2 - stride))
+
+    def direct(x, kernel):
+        for axis in (x.shape.rank - 3, x.shape.rank - 2):
+            x = banded(blurred(x.shape[axis]), x, axis)
+        if not stride:
+            return tf.nn.conv2d(x, kernel, 2, "VALID")
+        behind = 1 if stride == 1 else 2
+        x = tf.pad(x, ((0, 0), (2 - stride, behind), (0, 0), (0, 0), (0, 0)))
+        return tf.nn.conv3d(x, kernel, (1, stride, 2, 2, 1), "VALID")
+
+    return axes, direct
+
+
+CASES = {
+    "line": (same(12), (12,)),
+    "frames": (same(8, 12), (8, 12)),
+    "videos": (same(4, 8, 12), (4, 8, 12)),
+    "frames, halved": (halved(8, 16), (8, 16)),
+    "videos, halved": (halved(6, 8, 16, stride=2), (6, 8, 16)),
+    "videos of an odd length, halved": (halved(5, 8, 16, stride=2), (5, 8, 16)),
+    "videos, halved but in time": (halved(3, 8, 16, stride=1), (3, 8, 16)),
+}
+cases = pytest.mark.parametrize(("way", "lengths"), CASES.values(), ids=list(CASES))
+
+
+def doubled(function, x, kernel):
+    """Values, gradients, and gradients of something made of these."""
+    with tf.GradientTape() as second:
+        second.watch((x, kernel))
+        with tf.GradientTape() as first:
+            first.watch((x, kernel))
+            y = function(x, kernel)
+            loss = tf.reduce_sum(tf.sin(y))
+        gradients = first.gradient(loss, (x, kernel))
+        loss = sum(tf.reduce_sum(tf.sin(gradient / 8.0)) for gradient in gradients)
+    return [y, *gradients, *second.gradient(loss, (x, kernel))]
+
+
+@cases
+@pytest.mark.parametrize("elements", [winograd.ELEMENTS_AT_ONCE, 1])
+def test_values_and_gradients_are_those_of_direct_summation(monkeypatch, way, lengths, elements):
+    monkeypatch.setattr(winograd, "ELEMENTS_AT_ONCE", elements)  # 1: one example at a time
+    axes, direct = way
+    x = random((3, *lengths, 8), 0)
+    kernel = random((*(3,) * len(lengths), 8, 5), 1) / 3 ** len(lengths)
+    exact = doubled(direct, tf.constant(x, tf.float64), tf.constant(kernel, tf.float64))
+    actual = tf.function(doubled)(
+        lambda x, kernel: winograd.convolve(x, kernel, axes), tf.constant(x), tf.constant(kernel)
+    )
+    for a, b in zip(actual, exact, strict=True):
+        # Five times what direct summation in float32 is off by, and twice that for gradients.
+        np.testing.assert_allclose(a, b, atol=3e-5 * np.abs(b).max())
+
+
+@cases
+def test_transposed_is_the_gradient(way, lengths):
+    axes, direct = way
+    kernel = tf.constant(random((*(3,) * len(lengths), 4, 6), 1))
+    x = tf.zeros((2, *lengths, 4))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = direct(x, kernel)
+    upstream = tf.constant(random(y.shape, 2))
+    expected = tape.gradient(y, x, upstream)
+    actual = winograd.convolve(upstream, kernel, axes, transposed=True)
+    np.testing.assert_allclose(actual, expected, atol=3e-5 * np.abs(expected).max())
+
+
+def test_nothing_but_the_arguments_is_kept_for_the_gradient():
+    axes, _ = same(8, 8)
+    kept = set()
+
+    def packed(x):
+        kept.add(tuple(x.shape))
+        return x
+
+    x, kernel = tf.constant(random((2, 8, 8, 4), 0)), tf.constant(random((3, 3, 4, 6), 1))
+    step = tf.function(lambda x, kernel: winograd.convolve(x, kernel, axes))
+    forward, _ = step.get_concrete_function(x, kernel)._delayed_rewrite_functions.forward_backward()
+    outputs = forward.cached_definition.signature.output_arg
+    shapes = [tuple(t.shape) for t in forward.graph.outputs]
+    assert len(outputs) == len(shapes)
+    assert packed(x) is x
+    assert all(shape[:1] != (36,) for shape in shapes), shapes
 
 
 @pytest.mark.parametrize(
-    ("shape", "filters", "dtype", "suits"),
+    ("channels", "filters", "batch", "outputs", "pays"),
     [
-        ((1, 64, 64, 64), 64, "float32", True),
-        ((1, 8, 32, 32, 64), 64, "float32", True),
-        ((1, 64, 64, 64), 64, "bfloat16", False),
-        ((1, 64, 64, 64), 3, "float32", False),  # too few outputs
-        ((1, 8, 8, 64), 64, "float32", False),  # too few tiles
-        ((1, 66, 66, 64), 64, "float32", False),  # tiles do not fit
+        (64, 64, 1, (64, 64), True),
+        (64, 64, 1, (8, 32, 32), True),
+        (64, 64, 16, (8, 8), True),
+        (64, 64, None, (8, 8), False),  # too few tiles
+        (64, 3, 1, (64, 64), False),  # too few filters
+        (64, 64, 1, (66, 66), False),  # tiles do not fit
     ],
 )
-def test_taken_where_it_pays(monkeypatch, shape, filters, dtype, suits):
-    kernel = tf.zeros((*(3,) * (len(shape) - 2), 64, filters), dtype)
-    assert winograd.suits(tf.zeros(shape, dtype), kernel) is suits
+def test_taken_where_it_pays(monkeypatch, channels, filters, batch, outputs, pays):
+    assert winograd.pays(channels, filters, batch, outputs) is pays
     gpu = type("Device", (), {"device_type": "GPU"})
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda: [gpu])
-    assert not winograd.suits(tf.zeros(shape, dtype), kernel)
+    assert not winograd.pays(channels, filters, batch, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,15 +26,70 @@ def convolve(
             behind only, as in the original; otherwise all axes are on either side.
     """
     pad = kernel.shape[0] // 2
+    axes = _winograd_axes(x, kernel, strides, blur)
+    if axes:
+        return winograd.convolve(x, kernel, axes)
     if blur:
         x = resample(x, 2, 2)
-    elif winograd.suits(x, kernel) and set(strides) == {1}:
-        return winograd.convolve(x, kernel)
     padding = "VALID" if blur else "SAME"
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, strides, padding)
     before, after = (0, 2 * pad) if strides[0] == 2 else (pad, pad)
     return _convolve_videos(x, kernel, strides, (before, after), padding)
+
+
+def convolve_doubling(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """A transposed convolution of stride 2, its result filtered by `BLUR`.
+
+    Args:
+        x: frames `(batch, height, width, channels)`.
+        kernel: `(3, 3, channels, filters)`.
+
+    Returns:
+        `(batch, 2 * height, 2 * width, filters)`.
+    """
+    height, width = x.shape[1:3]
+    kernel = tf.transpose(kernel, (0, 1, 3, 2))
+    axes = _halved_axes(x, kernel, x.shape[0], (2 * height, 2 * width))
+    if axes:
+        return winograd.convolve(x, kernel, axes, transposed=True) * 4.0
+    shape = (tf.shape(x)[0], 2 * height + 1, 2 * width + 1, kernel.shape[2])
+    y = tf.nn.conv2d_transpose(x, kernel, shape, 2, padding="VALID")
+    return resample(y, 1, 1) * 4.0
+
+
+def _winograd_axes(
+    x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, ...], blur: bool
+) -> list[winograd.Axis] | None:
+    """How to convolve with fewer multiplications; `None` where that is no faster."""
+    lengths = x.shape[1:-1]
+    if set(kernel.shape[:-2]) != {winograd.TAPS} or None in lengths:
+        return None
+    if not blur:
+        if set(strides) != {1} or not _pays(x, kernel, x.shape[0], lengths):
+            return None
+        return [winograd.same(length) for length in lengths]
+    if len(strides) == 2:
+        return _halved_axes(x, kernel, x.shape[0], lengths)
+    time = winograd.direct(lengths[0], winograd.TAPS, strides[0], 2 - strides[0])
+    frames = (x.shape[0] or 1) * time.outputs.shape[-1]
+    axes = _halved_axes(x, kernel, frames, lengths[1:])
+    return axes and [time, *axes]
+
+
+def _halved_axes(
+    x: tf.Tensor, kernel: tf.Tensor, frames: int | None, lengths: Sequence[int]
+) -> list[winograd.Axis] | None:
+    """Height and width of `lengths`, filtered by `BLUR` and halved."""
+    if any(length % 2 for length in lengths) or not _pays(
+        x, kernel, frames, [length // 2 for length in lengths]
+    ):
+        return None
+    return [winograd.halved(_fir_matrix(length, 1, 2, 2, 1)) for length in lengths]
+
+
+def _pays(x: tf.Tensor, kernel: tf.Tensor, batch: int | None, outputs: Sequence[int]) -> bool:
+    return x.dtype == tf.float32 and winograd.pays(*kernel.shape[-2:], batch, outputs)
 
 
 def _convolve_videos(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import tensorflow as tf
 from keras import layers
@@ -46,8 +45,30 @@ class ResidualBlock(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        y = self.second(self.first(x))
-        return (y + self.shortcut(resample(x, 1, 1, down=2))) / math.sqrt(2.0)
+        return self._sum(self.second(self.first(x)), self._short(x))
+
+    def call_recomputed(
+        self, before: Sequence[layers.Layer], x: tf.Tensor, at_once: int
+    ) -> tf.Tensor:
+        """`call` after the layers `before`, of which the convolutions' results alone are kept.
+
+        Only what lies between the convolutions is computed anew for the gradient.
+        """
+        stage = [*before, self]
+        (y,) = recomputed(lambda x: self.first.linear(_chain(before, x)), stage, [x], at_once)
+
+        def rest(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self.second.linear(self.first.finish(y)), self._short(_chain(before, x))
+
+        y, short = recomputed(rest, stage, [x, y], at_once)
+        return self._sum(self.second.finish(y), short)
+
+    def _short(self, x: tf.Tensor) -> tf.Tensor:
+        return self.shortcut(resample(x, 1, 1, down=2))
+
+    @staticmethod
+    def _sum(y: tf.Tensor, short: tf.Tensor) -> tf.Tensor:
+        return (y + short) / math.sqrt(2.0)
 
 
 class Discriminator(layers.Layer):
@@ -61,8 +82,8 @@ class Discriminator(layers.Layer):
         patch: one logit a patch and their mean, any number of frames; else one for the whole,
             which also sees how much examples of the batch differ.
         channels: of the frames.
-        recompute_from: blocks whose input is of this size and above keep it alone for the
-            gradient; 0: none.
+        recompute_from: blocks whose input is of this size and above keep no more for the
+            gradient than what goes in and what their convolutions make; 0: none.
 
     Returns `(batch, 1)`, the patch versions `(batch,)`.
     """
@@ -145,12 +166,12 @@ class Discriminator(layers.Layer):
         """What the blocks make of frames or videos."""
         for i, block in enumerate(self.blocks):
             size = self.size // 2**i
-            stage = [self.first, block] if i == 0 else [block]
+            before = [self.first] if i == 0 else []
             if self.recompute_from and size >= self.recompute_from:
                 at_once = frames_at_once(size) if self.frames is None else 1
-                (x,) = recomputed(partial(_chain, stage), stage, [x], at_once)
+                x = block.call_recomputed(before, x, at_once)
             else:
-                x = _chain(stage, x)
+                x = block(_chain(before, x))
         return x
 
 
@@ -191,8 +212,8 @@ class PairDiscriminator(Discriminator):
         return y / math.sqrt(PAIR_EMBEDDING)
 
 
-def _chain(stage: Sequence[layers.Layer], x: tf.Tensor) -> tf.Tensor:
-    for layer in stage:
+def _chain(before: Sequence[layers.Layer], x: tf.Tensor) -> tf.Tensor:
+    for layer in before:
         x = layer(x)
     return x
 

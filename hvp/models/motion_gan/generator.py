@@ -159,12 +159,14 @@ class Renderer(layers.Layer):
         frame = self.first_frame(x, style, None)
         for i, (size, stage) in enumerate(zip(list(self.widths)[1:], self.stages, strict=True)):
             inputs = [x, frame, style, noise[2 * i + 1], noise[2 * i + 2]]
+            # The last features are not returned: their gradient would be zeros of their size.
+            run = partial(_run_stage, stage, last=size == self.size)
             if self.recompute_from and size >= self.recompute_from:
                 inputs[3:] = [tf.broadcast_to(n, (count, size, size, 1)) for n in inputs[3:]]
-                run, at_once = partial(_run_stage, stage), frames_at_once(size)
-                x, frame = recomputed(run, stage, inputs, at_once)
+                *features, frame = recomputed(run, stage, inputs, frames_at_once(size))
             else:
-                x, frame = _run_stage(stage, *inputs)
+                *features, frame = run(*inputs)
+            (x,) = features or (x,)
         return frame
 
 
@@ -175,11 +177,13 @@ def _run_stage(
     style: tf.Tensor,
     noise_up: tf.Tensor,
     noise_same: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """From features and frames of half the size to features and frames."""
+    last: bool,
+) -> tuple[tf.Tensor, ...]:
+    """From features and frames of half the size to features, but for the last, and frames."""
     up, same, to_frame = stage
     x = same(up(x, style, noise_up), style, noise_same)
-    return x, to_frame(x, style, frame)
+    frame = to_frame(x, style, frame)
+    return (frame,) if last else (x, frame)
 
 
 class Generator(layers.Layer):

@@ -12,13 +12,23 @@ from typing import Any
 import tensorflow as tf
 from keras import initializers, layers
 
-from hvp.models.motion_gan.convolutions import convolve, resample
+from hvp.models.motion_gan.convolutions import convolve, convolve_doubling
 
 
-def leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance."""
+@tf.custom_gradient
+def leaky_relu(x: tf.Tensor) -> tuple:
+    """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance.
+
+    Its gradient is taken from the result, which has the sign of what went in: that need not be kept.
+    """
+    gain = tf.constant(math.sqrt(2.0), x.dtype)
     # Scaled before: TensorFlow's remapper fails where it fuses a convolution, biases and this.
-    return tf.nn.leaky_relu(x * tf.cast(math.sqrt(2.0), x.dtype), 0.2)
+    y = tf.nn.leaky_relu(x * gain, 0.2)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.LeakyReluGrad(gradients=upstream * gain, features=y, alpha=0.2)
+
+    return y, gradient
 
 
 def pixel_norm(x: tf.Tensor) -> tf.Tensor:
@@ -96,7 +106,14 @@ class EqualConvolution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        y = convolve(x, self.kernel * self.scale, self.strides, self.blur)
+        return self.finish(self.linear(x))
+
+    def linear(self, x: tf.Tensor) -> tf.Tensor:
+        """The convolution, whose gradient does not need what it returns."""
+        return convolve(x, self.kernel * self.scale, self.strides, self.blur)
+
+    def finish(self, y: tf.Tensor) -> tf.Tensor:
+        """What comes after it."""
         return leaky_relu(y + self.bias) if self.activate else y
 
 
@@ -135,12 +152,7 @@ class ModulatedConvolution(layers.Layer):
         kernel = self.kernel * self.scale
         x = x * scales[:, None, None]
         if self.up:
-            height, width = x.shape[1:3]
-            shape = (tf.shape(x)[0], 2 * height + 1, 2 * width + 1, self.filters)
-            y = tf.nn.conv2d_transpose(
-                x, tf.transpose(kernel, (0, 1, 3, 2)), shape, 2, padding="VALID"
-            )
-            y = resample(y, 1, 1) * 4.0
+            y = convolve_doubling(x, kernel)
         else:
             y = convolve(x, kernel, (1, 1))
         if self.demodulate:
