@@ -23,7 +23,7 @@ WIDTHS = {
         "width_factor": 1.0,
         "content_dim": 512,
         "motion_dim": 512,
-        "recompute_from": 32,
+        "recompute_from": 4,
     },
     "narrow": {"width_factor": 0.125, "content_dim": 64, "motion_dim": 64},
 }

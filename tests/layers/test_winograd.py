@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hvp.layers import winograd
+from hvp.layers import toom_cook, winograd
 
 BLUR = np.array([1.0, 3.0, 3.0, 1.0]) / 8.0
 
@@ -32,14 +32,14 @@ def same(*lengths):
         convolve = tf.nn.conv2d if len(lengths) == 2 else tf.nn.conv3d
         return convolve(x, kernel, [1] * x.shape.rank, "SAME")
 
-    return [winograd.same(length) for length in lengths], direct
+    return [toom_cook.same(length) for length in lengths], direct
 
 
 def halved(*lengths, stride=None):
     """Height and width blurred and halved; time, if there is any, by `stride`."""
-    axes = [winograd.halved(blurred(length)) for length in lengths[-2:]]
+    axes = [toom_cook.halved(blurred(length)) for length in lengths[-2:]]
     if stride:
-        axes.insert(0, winograd.direct(lengths[0], 3, stride, before=2 - stride))
+        axes.insert(0, toom_cook.direct(lengths[0], 3, stride, before=2 - stride))
 
     def direct(x, kernel):
         for axis in (x.shape.rank - 3, x.shape.rank - 2):
@@ -90,7 +90,7 @@ def test_values_and_gradients_are_those_of_direct_summation(monkeypatch, way, le
         lambda x, kernel: winograd.convolve(x, kernel, axes), tf.constant(x), tf.constant(kernel)
     )
     for a, b in zip(actual, exact, strict=True):
-        # Five times what direct summation in float32 is off by, and twice that for gradients.
+        # Rounding, some five times direct summation's, here through up to three of these.
         np.testing.assert_allclose(a, b, atol=3e-5 * np.abs(b).max())
 
 
@@ -109,21 +109,22 @@ def test_transposed_is_the_gradient(way, lengths):
 
 
 def test_nothing_but_the_arguments_is_kept_for_the_gradient():
-    axes, _ = same(8, 8)
-    kept = set()
+    x, kernel = tf.random.normal((4, 32, 32, 64)), tf.random.normal((3, 3, 64, 64))
+    axes, _ = same(32, 32)
 
-    def packed(x):
-        kept.add(tuple(x.shape))
-        return x
+    def memory():
+        return tf.config.experimental.get_memory_info("CPU:0")["current"]
 
-    x, kernel = tf.constant(random((2, 8, 8, 4), 0)), tf.constant(random((3, 3, 4, 6), 1))
-    step = tf.function(lambda x, kernel: winograd.convolve(x, kernel, axes))
-    forward, _ = step.get_concrete_function(x, kernel)._delayed_rewrite_functions.forward_backward()
-    outputs = forward.cached_definition.signature.output_arg
-    shapes = [tuple(t.shape) for t in forward.graph.outputs]
-    assert len(outputs) == len(shapes)
-    assert packed(x) is x
-    assert all(shape[:1] != (36,) for shape in shapes), shapes
+    try:
+        before = memory()
+    except ValueError:
+        pytest.skip("TensorFlow counts memory only where oneDNN allocates it")
+    with tf.GradientTape() as tape:
+        tape.watch((x, kernel))
+        y = winograd.convolve(x, kernel, axes)
+    size = np.prod(y.shape) * 4
+    assert memory() - before < 1.5 * size  # the result's own
+    assert tape.gradient(y, kernel).shape == kernel.shape
 
 
 @pytest.mark.parametrize(

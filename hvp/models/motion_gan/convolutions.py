@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from hvp.layers import winograd
+from hvp.layers import toom_cook, winograd
 
 BLUR = (1.0, 3.0, 3.0, 1.0)
 
@@ -60,32 +60,32 @@ def convolve_doubling(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def _winograd_axes(
     x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, ...], blur: bool
-) -> list[winograd.Axis] | None:
+) -> list[toom_cook.Axis] | None:
     """How to convolve with fewer multiplications; `None` where that is no faster."""
     lengths = x.shape[1:-1]
-    if set(kernel.shape[:-2]) != {winograd.TAPS} or None in lengths:
+    if set(kernel.shape[:-2]) != {toom_cook.TAPS} or None in lengths:
         return None
     if not blur:
         if set(strides) != {1} or not _pays(x, kernel, x.shape[0], lengths):
             return None
-        return [winograd.same(length) for length in lengths]
+        return [toom_cook.same(length) for length in lengths]
     if len(strides) == 2:
         return _halved_axes(x, kernel, x.shape[0], lengths)
-    time = winograd.direct(lengths[0], winograd.TAPS, strides[0], 2 - strides[0])
-    frames = (x.shape[0] or 1) * time.outputs.shape[-1]
+    time = toom_cook.direct(lengths[0], toom_cook.TAPS, strides[0], 2 - strides[0])
+    frames = (x.shape[0] or 1) * time.tiles
     axes = _halved_axes(x, kernel, frames, lengths[1:])
     return axes and [time, *axes]
 
 
 def _halved_axes(
     x: tf.Tensor, kernel: tf.Tensor, frames: int | None, lengths: Sequence[int]
-) -> list[winograd.Axis] | None:
+) -> list[toom_cook.Axis] | None:
     """Height and width of `lengths`, filtered by `BLUR` and halved."""
     if any(length % 2 for length in lengths) or not _pays(
         x, kernel, frames, [length // 2 for length in lengths]
     ):
         return None
-    return [winograd.halved(_fir_matrix(length, 1, 2, 2, 1)) for length in lengths]
+    return [toom_cook.halved(_fir_matrix(length, 1, 2, 2, 1)) for length in lengths]
 
 
 def _pays(x: tf.Tensor, kernel: tf.Tensor, batch: int | None, outputs: Sequence[int]) -> bool:

@@ -19,7 +19,7 @@ from hvp.models.motion_gan.convolutions import convolve, convolve_doubling
 def leaky_relu(x: tf.Tensor) -> tuple:
     """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance.
 
-    Its gradient is taken from the result, which has the sign of what went in: that need not be kept.
+    Its gradient is taken from the result, which has the sign of what went in: that is not kept.
     """
     gain = tf.constant(math.sqrt(2.0), x.dtype)
     # Scaled before: TensorFlow's remapper fails where it fuses a convolution, biases and this.

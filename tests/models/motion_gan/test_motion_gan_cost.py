@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hvp.layers import winograd
 from hvp.layers.recompute import inputs_only
 from hvp.losses.adversarial import r1_penalty
-from hvp.models.motion_gan.convolutions import convolve
+from hvp.models.motion_gan.convolutions import convolve, convolve_doubling
 from hvp.models.motion_gan.discriminators import Discriminator
 from hvp.models.motion_gan.generator import Renderer
 
@@ -61,6 +62,40 @@ def test_recomputing_the_renderer_changes_no_number():
         variables = [style, *renderer.trainable_variables]
         results.append([frames, *tape.gradient(frames, variables)])
     assert_same(results[1], results[0])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "strides", "blur"),
+    [
+        ((32, 32), (1, 1), False),
+        ((64, 64), (2, 2), True),
+        ((4, 16, 16), (1, 1, 1), False),
+        ((7, 32, 32), (2, 2, 2), True),
+        ((4, 32, 32), (1, 2, 2), True),
+        ((16, 16), None, True),  # doubling
+    ],
+)
+def test_fewer_multiplications_change_no_number(monkeypatch, lengths, strides, blur):
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(2 if strides else 4, *lengths, 64)), tf.float32)
+    kernel = rng.normal(size=(*(3,) * len(lengths), 64, 64)) / 24.0
+    kernel = tf.constant(kernel, tf.float32)
+
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            y = convolve(x, kernel, strides, blur) if strides else convolve_doubling(x, kernel)
+            loss = tf.reduce_sum(tf.sin(y))
+        return [y, *tape.gradient(loss, (x, kernel))]
+
+    taken = []
+    products = winograd.convolve
+    monkeypatch.setattr(winograd, "convolve", lambda *a, **k: taken.append(1) or products(*a, **k))
+    actual = run()
+    assert taken
+    monkeypatch.setattr(winograd, "pays", lambda *arguments: False)
+    for a, b in zip(actual, run(), strict=True):
+        np.testing.assert_allclose(a, b, atol=3e-5 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("stride", [1, 2])
