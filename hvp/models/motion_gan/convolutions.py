@@ -89,7 +89,8 @@ def _halved_axes(
 
 
 def _pays(x: tf.Tensor, kernel: tf.Tensor, batch: int | None, outputs: Sequence[int]) -> bool:
-    return x.dtype == tf.float32 and winograd.pays(*kernel.shape[-2:], batch, outputs)
+    channels, filters = kernel.shape[-2:]
+    return x.dtype == tf.float32 and winograd.pays(channels, filters, batch, outputs)
 
 
 def _convolve_videos(
