@@ -145,7 +145,10 @@ def _differentiated(
 def in_parts(
     function: RowFunction, rows: Tensors, shared: Tensors, at_once: int
 ) -> tuple[Gradients, Gradients]:
-    """Some rows after the other; as many at a time each time, where their number is known."""
+    """`function` of some rows after the other: outputs joined, and sums added up.
+
+    As many at a time each time, where their number is known. Not to be differentiated.
+    """
     static = rows[0].shape[0]
     if static is not None and static <= at_once:
         return function(rows, shared)
