@@ -110,11 +110,13 @@ class EqualConvolution(layers.Layer):
 
     def linear(self, x: tf.Tensor) -> tf.Tensor:
         """The convolution, whose gradient does not need what it returns."""
-        return convolve(x, self.kernel * self.scale, self.strides, self.blur)
+        # Cast here too, as Keras does so for `call` alone.
+        kernel = tf.cast(self.kernel, self.compute_dtype) * self.scale
+        return convolve(tf.cast(x, self.compute_dtype), kernel, self.strides, self.blur)
 
     def finish(self, y: tf.Tensor) -> tf.Tensor:
         """What comes after it."""
-        return leaky_relu(y + self.bias) if self.activate else y
+        return leaky_relu(y + tf.cast(self.bias, y.dtype)) if self.activate else y
 
 
 class ModulatedConvolution(layers.Layer):

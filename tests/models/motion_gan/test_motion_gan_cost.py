@@ -1,5 +1,6 @@
 """What saves time and memory changes no number: stages computed anew, videos as frames."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,6 +47,27 @@ def test_recomputing_discriminators_changes_no_number(patch):
         results.append([scores, penalty, *gradients])
     assert results[0][1] > 1e-5
     assert_same(results[1], results[0])
+
+
+def test_discriminators_recompute_in_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        networks = [Discriminator(8, WIDTHS, recompute_from=size) for size in (0, 8)]
+        for network in networks:
+            network.build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    set_weights(*networks)
+    frames = tf.constant(np.random.default_rng(1).normal(size=(3, 8, 8, 3)), tf.float32)
+    results = []
+    for network in networks:
+        with tf.GradientTape() as tape:
+            scores = network(frames)
+        assert scores.dtype == tf.bfloat16
+        results.append([scores, *tape.gradient(scores, network.trainable_variables)])
+    for a, b in zip(*results, strict=True):
+        a, b = tf.cast(a, tf.float32), tf.cast(b, tf.float32)
+        assert float(tf.norm(a - b)) <= 0.02 * float(tf.norm(b))
 
 
 def test_recomputing_the_renderer_changes_no_number():
