@@ -71,8 +71,9 @@ def main() -> None:
         for _ in range(arguments.repeats):
             for key, run in runs.items():
                 times[key] += repeated_seconds(run, 1)
-        columns = [f"{1e3 * statistics.median(times[key]):.0f}" for key in sorted(times)]
-        back, back_fewer, ahead, ahead_fewer = columns
+        medians = {key: f"{1e3 * statistics.median(found):.0f}" for key, found in times.items()}
+        ahead, ahead_fewer = medians["forwards", "direct"], medians["forwards", "fewer"]
+        back, back_fewer = medians["backwards", "direct"], medians["backwards", "fewer"]
         print(f"{name:24}{ahead:>17} {ahead_fewer:>8}{back:>19} {back_fewer:>8}", flush=True)
 
 

@@ -139,16 +139,16 @@ class _End:
     of these after the other.
     """
 
-    def __init__(self, axes: Sequence[Axis], matrix: np.ndarray) -> None:
-        self.axes, self.first = axes, int(axes[0].folded)
-        self.points, self.tiles, self.length = matrix.shape
-        self.matrix = matrix.reshape(-1, self.length)
+    def __init__(self, axes: Sequence[Axis], matrices: Sequence[np.ndarray]) -> None:
+        self.first = int(axes[0].folded)
+        self.matrix = matrices[self.first]
+        self.points, self.tiles, self.length = self.matrix.shape
 
     def evaluate(self, x: tf.Tensor) -> tf.Tensor:
         """`(batch, [time,] length, ...)` to `(points, batch * time, tiles, ...)`."""
         inner = x.shape[self.first + 2 :]
         x = tf.reshape(x, (-1, self.length, math.prod(inner)))
-        x = tf.matmul(tf.constant(self.matrix, tf.float32), x)
+        x = tf.matmul(_plane(self.matrix), x)
         x = tf.reshape(x, (-1, self.points, self.tiles * math.prod(inner)))
         # Points first: where there is one example, neither this nor taking a point copies.
         x = tf.transpose(x, (1, 0, 2))
@@ -160,7 +160,7 @@ class _End:
         x = tf.reshape(x, (self.points, -1, self.tiles * math.prod(inner)))
         x = tf.transpose(x, (1, 0, 2))
         x = tf.reshape(x, (-1, self.points * self.tiles, math.prod(inner)))
-        x = tf.matmul(tf.constant(self.matrix, tf.float32), x, transpose_a=True)
+        x = tf.matmul(_plane(self.matrix), x, transpose_a=True)
         return tf.reshape(x, (-1, *time, self.length, *inner))
 
     def at(self, values: tf.Tensor, point: tf.Tensor) -> tf.Tensor:
@@ -176,8 +176,8 @@ class _Inputs(_End):
     """An axis is one product with a banded matrix, as its tiles overlap."""
 
     def __init__(self, axes: Sequence[Axis]) -> None:
-        super().__init__(axes, axes[int(axes[0].folded)].inputs)
         self.others = [axis.inputs for axis in axes]
+        super().__init__(axes, self.others)
         self.others[self.first] = np.eye(self.tiles)[None]
         self.folded = len(axes[0].kernel) if axes[0].folded else 1
         count = len(axes)
@@ -193,8 +193,7 @@ class _Inputs(_End):
         for matrix in self.others[::-1]:
             points, tiles, length = matrix.shape
             if points > 1:
-                plane = tf.constant(matrix.reshape(-1, length), tf.float32)
-                x = tf.matmul(plane, tf.reshape(x, (-1, length, inner)))
+                x = tf.matmul(_plane(matrix), tf.reshape(x, (-1, length, inner)))
             inner *= points * tiles
         x = tf.transpose(tf.reshape(x, (*self.pairs, channels)), self.order)
         points = math.prod(map(len, self.others)) // self.folded
@@ -206,12 +205,11 @@ class _Inputs(_End):
         x = tf.transpose(x, np.argsort(self.order))
         inner = channels * math.prod(self.pairs[1:])
         for matrix in self.others:
-            points, tiles, length = matrix.shape
+            points, tiles, _ = matrix.shape
             inner //= points * tiles
             if points > 1:
-                plane = tf.constant(matrix.reshape(-1, length), tf.float32)
                 x = tf.reshape(x, (-1, points * tiles, inner))
-                x = tf.matmul(plane, x, transpose_a=True)
+                x = tf.matmul(_plane(matrix), x, transpose_a=True)
         return tf.reshape(x, (-1, *(matrix.shape[2] for matrix in self.others), channels))
 
 
@@ -219,7 +217,7 @@ class _Outputs(_End):
     """All axes are one product with a small matrix, tile by tile."""
 
     def __init__(self, axes: Sequence[Axis]) -> None:
-        super().__init__(axes, axes[int(axes[0].folded)].all_outputs)
+        super().__init__(axes, [axis.all_outputs for axis in axes])
         own = [axis.outputs for axis in axes]
         own[self.first] = np.ones((1, 1))
         self.small = functools.reduce(np.kron, own).astype(np.float32)  # (points, outputs)
@@ -250,11 +248,11 @@ class _Kernels:
     """Kernels of a shape at one point of the first axis that is not folded, all of the others."""
 
     def __init__(self, shape: Sequence[int], axes: Sequence[Axis]) -> None:
-        count, folded = len(axes), axes[0].folded
+        count, folded = len(axes), int(axes[0].folded)
         own = [axis.kernel for axis in axes[folded:]]
         joined = functools.reduce(np.kron, own).reshape(len(own[0]), -1, TAPS ** len(own))
         self.matrices = tf.constant(joined, tf.float32)  # (points, points of the others, taps)
-        self.order = [*range(int(folded), count), *range(int(folded)), count, count + 1]
+        self.order = [*range(folded, count), *range(folded), count, count + 1]
         self.ordered = [shape[place] for place in self.order]
         self.channels = shape[-2] * (shape[0] if folded else 1)
 
@@ -282,3 +280,8 @@ def _at_once(channels: Sequence[int], axes: Sequence[Axis]) -> int:
     inputs = math.prod(math.prod(axis.inputs.shape[:2]) for axis in axes)
     outputs = math.prod(len(axis.outputs) * axis.tiles for axis in axes)
     return max(1, ELEMENTS_AT_ONCE // (inputs * channels[0] + outputs * channels[1]))
+
+
+def _plane(matrix: np.ndarray) -> tf.Tensor:
+    """`(points * tiles, length)`."""
+    return tf.constant(matrix.reshape(-1, matrix.shape[2]), tf.float32)

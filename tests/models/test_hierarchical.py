@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import SMALL_HIERARCHICAL
 
 import hvp
 from hvp.config import TrainingConfig
@@ -16,20 +17,12 @@ from hvp.models.hierarchical.model import HierarchicalModel
 from hvp.models.hierarchical.sampling import encode, frames_seen
 from hvp.models.seeds import fold_in
 
-SMALL = {
-    "levels": 2,
-    "tmp_abs_factor": 2,
-    "enc_dense_embed_size": 16,
-    "cell_stoch_size": 4,
-    "cell_deter_size": 12,
-    "cell_embed_size": 12,
-    "channels_mult": 0.125,
-}
-
 
 def small_model(size=32, channels=1, **changes):
     keras.utils.set_random_seed(0)
-    return HierarchicalModel(height=size, width=size, channels=channels, **{**SMALL, **changes})
+    return HierarchicalModel(
+        height=size, width=size, channels=channels, **(SMALL_HIERARCHICAL | changes)
+    )
 
 
 def moving_squares(videos, frames, size=32, channels=1):
@@ -234,7 +227,7 @@ def test_build_model_follows_the_seed(tmp_path):
     path = tmp_path / "small.yml"
     path.write_text(
         "data: {height: 32, width: 32}\nmodel:\n"
-        + "".join(f"  {key}: {value}\n" for key, value in SMALL.items())
+        + "".join(f"  {key}: {value}\n" for key, value in SMALL_HIERARCHICAL.items())
     )
     first, same = (hvp.build_model(hvp.load_config(path)) for _ in range(2))
     other = hvp.build_model(hvp.load_config(path, ["seed=1"]))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from small_models import SMALL_HIERARCHICAL
 
 from hvp import build_model
 from hvp.errors import UserError
@@ -29,16 +30,6 @@ from hvp.training.trainer import train
 config = load_config(sys.argv[1], [f"training.strategy={sys.argv[3]}"])
 train(config, sys.argv[2])
 """
-
-HIERARCHICAL = {
-    "levels": 2,
-    "tmp_abs_factor": 2,
-    "enc_dense_embed_size": 16,
-    "cell_stoch_size": 4,
-    "cell_deter_size": 12,
-    "cell_embed_size": 12,
-    "channels_mult": 0.125,
-}
 
 PREDICTOR = """\
 data: {height: 16, width: 16, seq_len: 8, train_videos: 8, test_videos: 4}
@@ -92,7 +83,7 @@ def assert_trained(folder):
 def test_two_replicas_equal_one(small_config, tmp_path):
     config = yaml.safe_load(small_config.read_text())
     config["data"] |= {"height": 32, "width": 32, "seq_len": 8}
-    config["model"] = HIERARCHICAL
+    config["model"] = SMALL_HIERARCHICAL
     config["evaluation"] |= {"context": 4, "seq_len": 8}
     small_config.write_text(yaml.safe_dump(config))
     finished(
