@@ -26,6 +26,14 @@ def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
     return activate(x)
 
 
+def mish(x: tf.Tensor) -> tf.Tensor:
+    """`x * tanh(softplus(x))` (Misra, "Mish: A Self Regularized Non-Monotonic Activation")."""
+    # By one exponential: tanh(log(1 + e)) = (e² + 2 e) / (e² + 2 e + 2), 1 from 10 on.
+    e = tf.exp(tf.minimum(x, 20.0))
+    product = e * (e + 2.0)
+    return x * (product / (product + 2.0))
+
+
 @tf.custom_gradient
 def swish(x: tf.Tensor) -> tuple[tf.Tensor, object]:
     """`x * sigmoid(x)`."""

@@ -4,52 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from hvp.layers.initial_values import pytorch_values
-
-NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
-
-
-class BatchNormalization(layers.BatchNormalization):
-    """Batch normalisation whose moving variance is of unbiased estimates, as PyTorch's.
-
-    A batch is normalised by its biased variance. Channels are the last axis; there is no mask.
-    """
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None, groups: int = 1) -> tf.Tensor:
-        """Normalises; while training, each of `groups` equal parts of the batch by itself.
-
-        The moving values take in one part after the other.
-        """
-        if not (training and self.trainable):
-            return super().call(inputs, training=False)
-        x = tf.cast(inputs, tf.float32)
-        parts = tf.reshape(x, (groups, -1, *x.shape[1:]))  # (groups, batch / groups, ...)
-        axes = list(range(1, parts.shape.rank - 1))
-        mean, variance = keras.ops.moments(
-            parts, axes, keepdims=True, synchronized=self.synchronized
-        )
-        count = tf.cast(tf.size(x) / tf.shape(x)[-1] / groups, tf.float32)
-        if self.synchronized:
-            count *= tf.distribute.get_replica_context().num_replicas_in_sync
-        unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
-        # A part counts less the more there are after it.
-        shares = (1.0 - self.momentum) * self.momentum ** np.arange(groups - 1.0, -1.0, -1.0)
-        shares = shares.reshape(groups, *[1] * (len(axes) + 1)).astype(np.float32)
-        for moving, values in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            new = tf.reduce_sum(values * shares, (0, *axes))
-            moving.assign(moving * self.momentum**groups + new)
-        y = tf.nn.batch_normalization(parts, mean, variance, self.beta, self.gamma, self.epsilon)
-        return tf.cast(tf.reshape(y, tf.shape(x)), self.compute_dtype)
-
-
-def batch_norm(name: str, **kwargs: Any) -> BatchNormalization:
-    """Batch normalisation with PyTorch's momentum, epsilon and moving variance."""
-    return BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=name, **kwargs)
 
 
 class Convolution(layers.Layer):

@@ -7,9 +7,9 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import batch_norm
 from hvp.layers.initial_values import mmcv_values
 from hvp.layers.neighbourhood import generated_sum
+from hvp.layers.normalisation import batch_norm
 
 
 class Involution(layers.Layer):
@@ -46,7 +46,7 @@ class Involution(layers.Layer):
         outputs = self.kernel_size**2 * groups
         same: dict[str, Any] = {"dtype": self.dtype_policy, **mmcv_values()}
         self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce", **same)
-        self.norm = batch_norm("norm", dtype=self.dtype_policy)
+        self.norm = batch_norm("norm", activation=tf.nn.relu, dtype=self.dtype_policy)
         self.span = layers.Conv2D(outputs, 1, name="span", **same)
         self.reduce.build(shape)
         self.norm.build((*shape[:-1], hidden))
@@ -54,7 +54,7 @@ class Involution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        hidden = tf.nn.relu(self.norm(self.reduce(x), training=training))
+        hidden = self.norm(self.reduce(x), training=training)
         if self.kernel_size == 1:
             return self._scaled(x, self.span(hidden))
         kernel, bias = (tf.convert_to_tensor(w) for w in (self.span.kernel, self.span.bias))

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import NORM_EPSILON, Convolution, TransposedConvolution
+from hvp.layers.convolution import Convolution, TransposedConvolution
 from hvp.layers.initial_values import pytorch_values
+from hvp.layers.normalisation import GroupNormalization
 
 STRIDES = (1, 2, 1, 2)
 
@@ -18,11 +19,11 @@ class _Stage(layers.Layer):
 
     def __init__(self, convolution: layers.Layer, activation: Callable, **kwargs):
         super().__init__(**kwargs)
-        self.convolution, self.activation = convolution, activation
-        self.norm = layers.GroupNormalization(groups=2, epsilon=NORM_EPSILON, name="norm")
+        self.convolution = convolution
+        self.norm = GroupNormalization(2, activation, name="norm")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.activation(self.norm(self.convolution(x)))
+        return self.norm(self.convolution(x))
 
 
 class SpatialEncoder(layers.Layer):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import hvp
 from hvp.config import TrainingConfig
-from hvp.layers.convolution import batch_norm
+from hvp.layers.normalisation import batch_norm
 from hvp.losses.differential_divergence import differential_divergence
 from hvp.models.svg_lp.model import normal_kl
 from hvp.models.svg_lp.networks import stage_filters

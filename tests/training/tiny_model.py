@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 from tiny_family import TinyConfig
 
-from hvp.layers.convolution import batch_norm
+from hvp.layers.normalisation import batch_norm
 from hvp.models.base import VideoModel
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 from keras import initializers, layers
 
-from hvp.layers.convolution import NORM_EPSILON
 from hvp.layers.initial_values import pytorch_values
+from hvp.layers.normalisation import NORM_EPSILON, LayerNormalization
 from hvp.models.dfdnet.config import DFDNetConfig, Filter
 
 # Around a threshold, in units of magnitude: how far a learned one feels the bins beside it. The
@@ -47,17 +47,6 @@ class FilterBlock(layers.Layer):
         for unit in (self.attention, self.filter):
             x = x if unit is None else unit(self.norm(x)) + x
         return x
-
-
-class LayerNormalization(layers.LayerNormalization):
-    """Of the last axis; fewer operations than Keras' own."""
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        centred = tf.cast(x, tf.float32)
-        centred -= tf.reduce_mean(centred, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        gamma, beta = (tf.convert_to_tensor(w, tf.float32) for w in (self.gamma, self.beta))
-        return tf.cast(centred * tf.math.rsqrt(variance + self.epsilon) * gamma + beta, x.dtype)
 
 
 class AttentionUnit(layers.Layer):

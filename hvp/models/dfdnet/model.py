@@ -11,8 +11,10 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import Convolution, TransposedConvolution, batch_norm
+from hvp.layers import activations
+from hvp.layers.convolution import Convolution, TransposedConvolution
 from hvp.layers.initial_values import mmcv_values, pytorch_values
+from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers
 from hvp.models.dfdnet.blocks import FilterBlock
 from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
@@ -34,9 +36,7 @@ class DFDNet(FrequencyPredictor):
 
     config_class = DFDNetConfig
 
-    @staticmethod
-    def activation(x: tf.Tensor) -> tf.Tensor:
-        return x * tf.tanh(tf.nn.softplus(x))  # Mish
+    activation = staticmethod(activations.mish)
 
     def make_temporal_module(self) -> None:
         s = self.settings
@@ -78,13 +78,13 @@ class Stem(layers.Layer):
             Convolution(width // 2, 3, bias=False, initial=mmcv_values(), name="conv_0"),
             Convolution(width, 3, stride, bias=False, initial=mmcv_values(), name="conv_1"),
         ]
-        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+        self.norms = [batch_norm(f"norm_{i}", activation=tf.nn.relu) for i in range(3)]
         self.pool = stride == 1
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = tf.nn.relu(self.norms[0](self.convolutions[0](x), training=training))
-        x = tf.nn.relu(self.norms[1](x, training=training))
-        x = tf.nn.relu(self.norms[2](self.convolutions[1](x), training=training))
+        x = self.norms[0](self.convolutions[0](x), training=training)
+        x = self.norms[1](x, training=training)
+        x = self.norms[2](self.convolutions[1](x), training=training)
         return tf.nn.max_pool2d(x, 3, strides=1, padding="SAME") if self.pool else x
 
 
@@ -97,10 +97,10 @@ class Unstem(layers.Layer):
             TransposedConvolution(width // 2, 3, 1, name="conv_0"),
             TransposedConvolution(width, 3, 2, name="conv_1"),
         ]
-        self.norm = batch_norm("norm")
+        self.norm = batch_norm("norm", activation=tf.nn.relu)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = tf.nn.relu(self.norm(self.convolutions[0](x), training=training))
+        x = self.norm(self.convolutions[0](x), training=training)
         return self.convolutions[1](x)
 
 
@@ -127,7 +127,11 @@ class Block(layers.Layer):
             FilterBlock(segments, settings, name=f"filter_{segments}") for segments in SEGMENTS
         ]
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
-        self.norms = [batch_norm(f"norm_{i}") for i in range(2)]
+        # The last one's activation comes after the residual.
+        self.norms = [
+            batch_norm(f"norm_{i}", activation=activation)
+            for i, activation in enumerate((tf.nn.relu, None))
+        ]
 
     def build(self, shape: tuple[Any, ...]) -> None:
         batch, height, width, _ = shape
@@ -141,7 +145,7 @@ class Block(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
+        y = self.norms[0](self.reduce(x), training=training)
         y = tf.transpose(y, (0, 2, 1, 3))  # (batch, width, height, middle)
         four, eight = (self.shared(block, y) for block in self.filters)
         y = tf.transpose(tf.concat([eight, four], axis=-1), (0, 2, 1, 3))

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import batch_norm
+from hvp.layers.normalisation import batch_norm
 
 LEAKY_SLOPE = 0.2
 BLUR = 3  # pixels of the box

@@ -10,9 +10,10 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import Convolution, batch_norm
+from hvp.layers.convolution import Convolution
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.involution import Involution
+from hvp.layers.normalisation import batch_norm
 from hvp.models.frequency_predictor import FrequencyPredictor
 from hvp.models.sdfnet.config import Operation, SDFNetConfig
 
@@ -74,13 +75,12 @@ class Stem(layers.Layer):
             Convolution(width, 3, bias=False, initial=mmcv_values(), name="conv_1"),
         ]
         self.involution = neighbourhood_layer(operation, width // 2, 3)
-        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+        self.norms = [batch_norm(f"norm_{i}", activation=tf.nn.relu) for i in range(3)]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = tf.nn.relu(self.norms[0](self.convolutions[0](x), training=training))
-        x = self.involution(x, training=training)
-        x = tf.nn.relu(self.norms[1](x, training=training))
-        x = tf.nn.relu(self.norms[2](self.convolutions[1](x), training=training))
+        x = self.norms[0](self.convolutions[0](x), training=training)
+        x = self.norms[1](self.involution(x, training=training), training=training)
+        x = self.norms[2](self.convolutions[1](x), training=training)
         return tf.nn.max_pool2d(x, 3, strides=1, padding="SAME")
 
 
@@ -93,11 +93,14 @@ class Block(layers.Layer):
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.involution = neighbourhood_layer(settings.operation, middle, kernel)
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
-        self.norms = [batch_norm(f"norm_{i}") for i in range(3)]
+        # The last one's activation comes after the residual.
+        self.norms = [
+            batch_norm(f"norm_{i}", activation=activation)
+            for i, activation in enumerate((tf.nn.relu, tf.nn.relu, None))
+        ]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        y = tf.nn.relu(self.norms[0](self.reduce(x), training=training))
-        y = self.involution(y, training=training)
-        y = tf.nn.relu(self.norms[1](y, training=training))
+        y = self.norms[0](self.reduce(x), training=training)
+        y = self.norms[1](self.involution(y, training=training), training=training)
         y = self.norms[2](self.expand(y), training=training)
         return tf.nn.relu(y + x if self.residual else y)

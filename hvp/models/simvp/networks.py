@@ -11,8 +11,9 @@ from typing import Any
 import tensorflow as tf
 from keras import initializers, layers
 
-from hvp.layers.convolution import NORM_EPSILON, Convolution
+from hvp.layers.convolution import Convolution
 from hvp.layers.initial_values import pytorch_values
+from hvp.layers.normalisation import GroupNormalization
 
 SPATIAL_STDDEV = 0.02  # of the truncated normal that these convolutions start from
 
@@ -44,13 +45,13 @@ class Stage(layers.Layer):
             initial={"kernel_initializer": initializers.TruncatedNormal(stddev=SPATIAL_STDDEV)},
             name="convolution",
         )
-        self.norm = layers.GroupNormalization(groups=2, epsilon=NORM_EPSILON, name="norm")
+        self.norm = GroupNormalization(2, tf.nn.silu, name="norm")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         x = self.convolution(x)
         if self.upsample:
             x = tf.nn.depth_to_space(x, 2)
-        return tf.nn.silu(self.norm(x))
+        return self.norm(x)
 
 
 class FrameEncoder(layers.Layer):

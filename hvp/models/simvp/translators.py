@@ -18,9 +18,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import NORM_EPSILON, batch_norm
 from hvp.layers.grouped import GroupedConvolution
 from hvp.layers.initial_values import pytorch_values
+from hvp.layers.normalisation import GroupNormalization, batch_norm
 from hvp.models.seeds import fold_in, replica_rows
 
 LAYER_SCALE = 0.01  # of an attention block's two branches, at the start
@@ -230,6 +230,10 @@ class MetaFormer(layers.Layer):
         return x
 
 
+def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
+
+
 class InceptionBlock(layers.Layer):
     """1x1 to half of `inner`, then the sum of grouped convolutions of several sizes."""
 
@@ -245,15 +249,14 @@ class InceptionBlock(layers.Layer):
             for k in INCEPTION_KERNELS
         ]
         self.norms = [
-            layers.GroupNormalization(groups=groups, epsilon=NORM_EPSILON, name=f"norm_{k}")
-            for k in INCEPTION_KERNELS
+            GroupNormalization(groups, _leaky_relu, name=f"norm_{k}") for k in INCEPTION_KERNELS
         ]
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         x = self.reduce(x)
         return tf.add_n(
             [
-                tf.nn.leaky_relu(norm(convolution(x)), LEAKY_SLOPE)
+                norm(convolution(x))
                 for norm, convolution in zip(self.norms, self.convolutions, strict=True)
             ]
         )

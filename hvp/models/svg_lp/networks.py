@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import batch_norm
+from hvp.layers.normalisation import Activation, batch_norm
 
 WIDEST = 8  # times the first stage's features
 LEAKY_SLOPE = 0.2
@@ -33,24 +33,30 @@ def _normal(mean: float = 0.0) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(mean=mean, stddev=WEIGHT_STDDEV)
 
 
+def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
+
+
 class Normalised(layers.Layer):
-    """A convolution, batch normalisation and an activation (leaky ReLU unless given).
+    """A convolution, batch normalisation and an activation.
 
     Args:
         convolution: a Keras layer.
+        activation: of tensors.
 
     `call(x, training, groups)` and those of all nets of these: while training, each of `groups`
     parts of the batch is normalised by itself, in their order.
     """
 
-    def __init__(self, convolution: layers.Layer, activation: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, convolution: layers.Layer, activation: Activation = _leaky_relu, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.convolution, self.activation = convolution, activation
-        self.norm = batch_norm("norm", gamma_initializer=_normal(1.0))
+        self.convolution = convolution
+        self.norm = batch_norm("norm", activation=activation, gamma_initializer=_normal(1.0))
 
     def call(self, x: tf.Tensor, training: bool = False, groups: int = 1) -> tf.Tensor:
-        x = self.norm(self.convolution(x), training=training, groups=groups)
-        return tf.nn.leaky_relu(x, LEAKY_SLOPE) if self.activation is None else self.activation(x)
+        return self.norm(self.convolution(x), training=training, groups=groups)
 
 
 def _convolution(filters: int, kernel: int, stride: int = 1, padding: str = "same") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from hvp.layers.convolution import batch_norm
+from hvp.layers.normalisation import batch_norm
 
 
 def test_moving_variance_is_of_unbiased_estimates():
