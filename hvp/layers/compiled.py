@@ -15,12 +15,12 @@ from typing import Any
 
 import tensorflow as tf
 
-LARGE = 2**18  # elements, 1 MiB: of those little stays in a core's cache from one pass to the next
+LARGE = 2**19  # bytes, of which little stays in a core's cache from one operation to the next
 
 
-def pays(x: tf.Tensor) -> bool:
-    """Whether work on `x` is worth compiling: it is large, and there are only CPUs."""
-    return math.prod(length or 1 for length in x.shape) >= LARGE and {
+def pays(x: tf.Tensor, least: int = LARGE) -> bool:
+    """Whether work on `x` is worth compiling: it has `least` bytes, and there are only CPUs."""
+    return x.dtype.size * math.prod(length or 1 for length in x.shape) >= least and {
         device.device_type for device in tf.config.get_visible_devices()
     } == {"CPU"}
 

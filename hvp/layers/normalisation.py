@@ -20,6 +20,7 @@ from keras import layers
 from hvp.layers import compiled
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
+LARGE = 2**20  # bytes; compiling takes longer than that of what is done element by element
 LANES = 16  # numbers of a row that are summed up side by side
 WIDTH = 64  # numbers side by side, from which on a loop over them is fast
 
@@ -32,7 +33,7 @@ class LayerNormalization(layers.LayerNormalization):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         gamma, beta = _affine(self)
-        if compiled.pays(x):
+        if compiled.pays(x, LARGE):
             rows = tf.reshape(x, (-1, x.shape[-1]))
             return tf.reshape(_by_row(self.epsilon)(rows, gamma, beta), tf.shape(x))
         centred = tf.cast(x, tf.float32)
@@ -54,7 +55,7 @@ class GroupNormalization(layers.GroupNormalization):
         self.activation = activation
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        if compiled.pays(x):
+        if compiled.pays(x, LARGE):
             parts = tf.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1]))
             run = _by_channel(self.groups, self.epsilon, self.activation)
             return tf.reshape(run(parts, *_affine(self))[0], tf.shape(x))
@@ -84,7 +85,7 @@ class BatchNormalization(layers.BatchNormalization):
             return self._activated(super().call(inputs, training=False))
         channels = inputs.shape[-1]
         parts = tf.reshape(inputs, (groups, -1, channels))
-        if compiled.pays(inputs) and not self.synchronized:
+        if compiled.pays(inputs, LARGE) and not self.synchronized:
             run = _by_channel(channels, self.epsilon, self.activation)
             y, mean, variance = run(parts, *_affine(self))
         else:

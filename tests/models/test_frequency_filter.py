@@ -38,18 +38,18 @@ def thresholds(model):
 
 def removed(model, context, monkeypatch):
     """Share of the high bins that each filter removes, without the function that blocks share."""
-    shares, passes = [], AxisFilter.passes
+    shares, filtered = [], AxisFilter._filter
 
-    def measured(self, magnitude):
-        passing = passes(self, magnitude)
+    def measured(self, lines):
+        passing = self.mask(tf.signal.rfft(lines))
         shares.append(1.0 - np.mean(passing[:, :, self.passing :]))
-        return passing
+        return filtered(self, lines)
 
     for blocks in model.blocks:
         for block in blocks:
             block.shared = lambda layer, x: layer(x)
     with monkeypatch.context() as patch:
-        patch.setattr(AxisFilter, "passes", measured)
+        patch.setattr(AxisFilter, "_filter", measured)
         model(context, training=True)
     return shares
 

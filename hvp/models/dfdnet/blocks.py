@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 from keras import initializers, layers
 
+from hvp.layers import compiled
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import NORM_EPSILON, LayerNormalization
 from hvp.models.dfdnet.config import DFDNetConfig, Filter
@@ -66,8 +66,11 @@ class AttentionUnit(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        gate, value = tf.split(self.expand(x), 2, axis=-1)
-        return self.project(tf.nn.gelu(self.neighbourhood(gate), approximate=False) * value)
+        # Two products, as taking the result of one apart is a pass over memory.
+        kernels, biases = (tf.split(w, 2, axis=-1) for w in (self.expand.kernel, self.expand.bias))
+        gate, value = map(_dense, (x, x), kernels, biases)
+        gated = _gated(self.neighbourhood(gate), value)
+        return _dense(gated, self.project.kernel, self.project.bias)
 
 
 class FrequencyFilterUnit(layers.Layer):
@@ -109,8 +112,32 @@ class FrequencyFilterUnit(layers.Layer):
         second = x if self.second is None else self.second(x)
         a = self.weight_first(tf.reduce_mean(first, axis=1, keepdims=True))
         b = self.weight_second(tf.reduce_mean(second, axis=2, keepdims=True))
-        mixed = first * b + second * a
-        return mixed if self.channels is None else mixed + self.channels(x) * (a + b)
+        if self.channels is None:
+            return _mixed(first, second, a, b)
+        return _all_mixed(first, second, self.channels(x), a, b)
+
+
+def _dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """A dense layer of the last axis, whose bias TensorFlow adds within the product of matrices."""
+    y = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel)
+    return tf.reshape(tf.nn.bias_add(y, bias), (-1, *x.shape[1:-1], kernel.shape[-1]))
+
+
+@compiled.with_gradient
+def _gated(gate: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    return tf.nn.gelu(gate, approximate=False) * value
+
+
+@compiled.with_gradient
+def _mixed(first: tf.Tensor, second: tf.Tensor, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return first * b + second * a
+
+
+@compiled.with_gradient
+def _all_mixed(
+    first: tf.Tensor, second: tf.Tensor, channels: tf.Tensor, a: tf.Tensor, b: tf.Tensor
+) -> tf.Tensor:
+    return first * b + second * a + channels * (a + b)
 
 
 class AxisFilter(layers.Layer):
@@ -172,7 +199,7 @@ class AxisFilter(layers.Layer):
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
         """Half of the filtered sequences, `(batch, lines, columns // 2)`."""
         if self.kind == "fixed" and lines.shape[-1] % 2 == 0:
-            return _masked_half(lines, self.passes)
+            return _masked_half(lines, self._thresholds(lines.shape[-1] // 2 + 1))
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
         mask = self.mask(spectrum)
         # Not a cast, whose gradient TensorFlow warns of.
@@ -182,16 +209,13 @@ class AxisFilter(layers.Layer):
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
         """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
         magnitude = _magnitude(spectrum)
-        kept = tf.cast(self.passes(magnitude), tf.float32)
+        thresholds = self._thresholds(magnitude.shape[-1])
+        kept = tf.cast(magnitude >= thresholds, tf.float32)
         if self.kind == "learned":
-            above = magnitude - self._thresholds(magnitude.shape[-1])
+            above = magnitude - thresholds
             soft = tf.sigmoid(above / LEARNING_WIDTH)
             kept += soft - tf.stop_gradient(soft)
         return kept
-
-    def passes(self, magnitude: tf.Tensor) -> tf.Tensor:
-        """Whether bins of the magnitudes `(batch, lines, bins)` pass."""
-        return magnitude >= self._thresholds(magnitude.shape[-1])
 
     def _thresholds(self, bins: int) -> tf.Tensor:
         """`(1, lines, bins)`, 0 where all pass."""
@@ -213,7 +237,7 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
     return tf.gather(x, [i * columns // half for i in range(half)], axis=-1)
 
 
-def _masked_half(lines: tf.Tensor, passes: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+def _masked_half(lines: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
     """Every second value of `lines` after its spectrum was masked; no gradient reaches the mask.
 
     Only what is wanted is transformed back: leaving out every second value adds the upper half of
@@ -222,31 +246,41 @@ def _masked_half(lines: tf.Tensor, passes: Callable[[tf.Tensor], tf.Tensor]) -> 
 
     Args:
         lines: `(batch, lines, columns)`, an even number of columns.
-        passes: maps the spectrum's magnitudes to where it passes, boolean.
+        thresholds: `(1, lines, columns // 2 + 1)`, of the magnitudes that pass.
     """
     columns = lines.shape[-1]
-    half = columns // 2
-    bins = half // 2 + 1
     spectrum = tf.signal.rfft(tf.stop_gradient(lines))
-    mask = tf.stop_gradient(passes(_magnitude(spectrum)))
+    mask, folded = map(tf.stop_gradient, _fold(spectrum, tf.stop_gradient(thresholds)))
 
     @tf.custom_gradient
     def forward(lines: tf.Tensor) -> tuple[tf.Tensor, object]:
         del lines  # as its spectrum
-        passed = _only_where(mask, spectrum)
-        upper = tf.math.conj(tf.reverse(passed[..., half - bins + 1 :], (-1,)))
-        folded = passed[..., :bins] + upper  # twice what half as many values have
 
         def gradient(dy: tf.Tensor) -> tf.Tensor:
-            # The spectrum of dy with its gaps: dy's own, and once more.
-            lower = tf.signal.rfft(dy)
-            upper = tf.math.conj(tf.reverse(lower[..., : half - bins + 1], (-1,)))
-            passed = _only_where(mask, tf.concat([lower, upper], axis=-1))
-            return tf.signal.irfft(passed, fft_length=[columns])
+            return tf.signal.irfft(_unfold(tf.signal.rfft(dy), mask), fft_length=[columns])
 
-        return 0.5 * tf.signal.irfft(folded, fft_length=[half]), gradient
+        return 0.5 * tf.signal.irfft(folded, fft_length=[columns // 2]), gradient
 
     return forward(lines)
+
+
+@compiled.without_gradient
+def _fold(spectrum: tf.Tensor, thresholds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where a spectrum passes, and twice the spectrum of half as many values of what passes."""
+    mask = _magnitude(spectrum) >= thresholds
+    passed = _only_where(mask, spectrum)
+    half = spectrum.shape[-1] - 1
+    bins = half // 2 + 1
+    upper = tf.math.conj(tf.reverse(passed[..., half - bins + 1 :], (-1,)))
+    return mask, passed[..., :bins] + upper
+
+
+@compiled.without_gradient
+def _unfold(lower: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The masked spectrum of values with gaps between them: their own, and once more."""
+    half = mask.shape[-1] - 1
+    upper = tf.math.conj(tf.reverse(lower[..., : half - lower.shape[-1] + 1], (-1,)))
+    return _only_where(mask, tf.concat([lower, upper], axis=-1))
 
 
 def _only_where(mask: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
