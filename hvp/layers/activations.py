@@ -26,12 +26,20 @@ def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
     return activate(x)
 
 
-def mish(x: tf.Tensor) -> tf.Tensor:
+@tf.custom_gradient
+def mish(x: tf.Tensor) -> tuple[tf.Tensor, object]:
     """`x * tanh(softplus(x))` (Misra, "Mish: A Self Regularized Non-Monotonic Activation")."""
-    # By one exponential: tanh(log(1 + e)) = (e² + 2 e) / (e² + 2 e + 2), 1 from 10 on.
-    e = tf.exp(tf.minimum(x, 20.0))
+    # By one exponential: tanh(log(1 + e)) = (e² + 2 e) / (e² + 2 e + 2), which is 1 from 10 on.
+    wide = tf.cast(x, tf.float32)
+    e = tf.exp(tf.minimum(wide, 20.0))
     product = e * (e + 2.0)
-    return x * (product / (product + 2.0))
+    factor = product / (product + 2.0)
+
+    def gradient(dy: tf.Tensor) -> tf.Tensor:
+        slope = factor + wide * (4.0 * e * (e + 1.0) / tf.square(product + 2.0))
+        return dy * tf.cast(slope, dy.dtype)
+
+    return tf.cast(wide * factor, x.dtype), gradient
 
 
 @tf.custom_gradient

@@ -67,7 +67,8 @@ def with_gradient(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor
 
     @tf.custom_gradient
     def fast(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        return forward(*tensors), lambda upstream: backward(tensors, upstream)
+        y = forward(*map(tf.stop_gradient, tensors))  # or eager tapes keep what is inside
+        return y, lambda upstream: backward(tensors, upstream)
 
     @functools.wraps(function)
     def run(*tensors: tf.Tensor) -> tf.Tensor:

@@ -155,7 +155,8 @@ def _by_row(epsilon: float) -> Callable[..., tf.Tensor]:
 
     @tf.custom_gradient
     def run(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        return forward(x, gamma, beta), lambda dy: backward(x, gamma, dy)
+        y = forward(*map(tf.stop_gradient, (x, gamma, beta)))  # or eager tapes keep what is inside
+        return y, lambda dy: backward(x, gamma, dy)
 
     return run
 
@@ -206,8 +207,14 @@ def _by_channel(
 
     @tf.custom_gradient
     def run(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
-        y, *moments = forward(*inputs)
-        return (y, *moments), lambda *upstream: backward(inputs, tuple(moments), upstream)
+        eager = tf.executing_eagerly()  # then a tape would keep what is inside
+        y, *moments = forward(*(map(tf.stop_gradient, inputs) if eager else inputs))
+
+        def gradient(*upstream: tf.Tensor) -> Tensors:
+            # Gradients of gradients need moments that depend on the inputs.
+            return backward(inputs, run(*inputs)[1:] if eager else tuple(moments), upstream)
+
+        return (y, *moments), gradient
 
     return run
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
+from hvp.layers import compiled
 from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
 from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
@@ -163,3 +164,22 @@ def test_a_convolution_in_the_involutions_place():
     shapes = [tuple(v.shape) for v in block.trainable_variables if "convolution" in v.path]
     assert shapes == [(5, 5, 16, 16)]
     assert not any("involution" in v.path for v in block.variables)
+
+
+@pytest.mark.parametrize("branches", [["width", "height", "channels"], ["width", "height"]])
+def test_what_is_compiled_does_the_same(branches, monkeypatch):
+    x = tf.random.stateless_normal((2, 4, 6, 16), (0, 0))
+    weights = tf.random.stateless_normal(x.shape, (0, 1))
+    found = []
+    for whether in (False, True):
+        monkeypatch.setattr(compiled, "pays", lambda *_, whether=whether: whether)
+        block = filter_block(branches=branches)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = block(x)
+        trained = [v for v in block.trainable_variables if not v.path.endswith("threshold")]
+        values = [v.value for v in trained]
+        found.append([y, *tape.gradient(y, (x, *values), weights)])
+    for plain, fast in zip(*found, strict=True):
+        # Rounding of sums in another order.
+        np.testing.assert_allclose(fast, plain, rtol=1e-4, atol=1e-5 * np.abs(plain).max())

@@ -68,9 +68,9 @@ class AttentionUnit(layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         # Two products, as taking the result of one apart is a pass over memory.
         kernels, biases = (tf.split(w, 2, axis=-1) for w in (self.expand.kernel, self.expand.bias))
-        gate, value = map(_dense, (x, x), kernels, biases)
+        gate, value = map(_times, (x, x), kernels, biases)
         gated = _gated(self.neighbourhood(gate), value)
-        return _dense(gated, self.project.kernel, self.project.bias)
+        return _times(gated, self.project.kernel, self.project.bias)
 
 
 class FrequencyFilterUnit(layers.Layer):
@@ -110,17 +110,20 @@ class FrequencyFilterUnit(layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         first = x if self.first is None else self.first(x)
         second = x if self.second is None else self.second(x)
-        a = self.weight_first(tf.reduce_mean(first, axis=1, keepdims=True))
-        b = self.weight_second(tf.reduce_mean(second, axis=2, keepdims=True))
-        if self.channels is None:
-            return _mixed(first, second, a, b)
-        return _all_mixed(first, second, self.channels(x), a, b)
+        weights = (self.weight_first.kernel, self.weight_second.kernel)
+        branches = (first, second) if self.channels is None else (first, second, self.channels(x))
+        weights = tuple(tf.cast(tf.convert_to_tensor(w), x.dtype) for w in weights)
+        return _mixed(*branches, *weights)
 
 
-def _dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """A dense layer of the last axis, whose bias TensorFlow adds within the product of matrices."""
+def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+    """The last axis times a matrix, plus a bias, which TensorFlow adds within the product.
+
+    Of two matrices: given four axes, TensorFlow 2.21 crashes on some CPUs (`BatchMatMulMkl`).
+    """
     y = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel)
-    return tf.reshape(tf.nn.bias_add(y, bias), (-1, *x.shape[1:-1], kernel.shape[-1]))
+    y = y if bias is None else tf.nn.bias_add(y, bias)
+    return tf.reshape(y, (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
 @compiled.with_gradient
@@ -129,15 +132,16 @@ def _gated(gate: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
 
 
 @compiled.with_gradient
-def _mixed(first: tf.Tensor, second: tf.Tensor, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return first * b + second * a
+def _mixed(first: tf.Tensor, second: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
+    """Branches times each other's means; `others` are a third one, maybe, and the means' weights.
 
-
-@compiled.with_gradient
-def _all_mixed(
-    first: tf.Tensor, second: tf.Tensor, channels: tf.Tensor, a: tf.Tensor, b: tf.Tensor
-) -> tf.Tensor:
-    return first * b + second * a + channels * (a + b)
+    Branches are `(batch, n, m, channels)`.
+    """
+    *third, weight_first, weight_second = others
+    a = _times(tf.reduce_mean(first, axis=1, keepdims=True), weight_first)
+    b = _times(tf.reduce_mean(second, axis=2, keepdims=True), weight_second)
+    mixed = first * b + second * a
+    return mixed + third[0] * (a + b) if third else mixed
 
 
 class AxisFilter(layers.Layer):
@@ -259,20 +263,20 @@ def _masked_half(lines: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
         def gradient(dy: tf.Tensor) -> tf.Tensor:
             return tf.signal.irfft(_unfold(tf.signal.rfft(dy), mask), fft_length=[columns])
 
-        return 0.5 * tf.signal.irfft(folded, fft_length=[columns // 2]), gradient
+        return tf.signal.irfft(folded, fft_length=[columns // 2]), gradient
 
     return forward(lines)
 
 
 @compiled.without_gradient
 def _fold(spectrum: tf.Tensor, thresholds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where a spectrum passes, and twice the spectrum of half as many values of what passes."""
+    """Where a spectrum passes, and the spectrum of half as many values of what passes."""
     mask = _magnitude(spectrum) >= thresholds
     passed = _only_where(mask, spectrum)
     half = spectrum.shape[-1] - 1
     bins = half // 2 + 1
     upper = tf.math.conj(tf.reverse(passed[..., half - bins + 1 :], (-1,)))
-    return mask, passed[..., :bins] + upper
+    return mask, 0.5 * (passed[..., :bins] + upper)
 
 
 @compiled.without_gradient

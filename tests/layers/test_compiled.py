@@ -1,0 +1,77 @@
+"""What is compiled, and when."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.layers import compiled
+
+
+class Device:
+    def __init__(self, kind):
+        self.device_type = kind
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "devices", "pays"),
+    [
+        ((2, 256, 256), tf.float32, ["CPU"], True),
+        ((2, 256, 255), tf.float32, ["CPU"], False),  # too small
+        ((2, 256, 256), tf.bfloat16, ["CPU"], False),  # half as large
+        ((2, 256, 128), tf.complex64, ["CPU", "CPU"], True),
+        ((None, 512, 256), tf.float32, ["CPU"], True),
+        ((2, 256, 256), tf.float32, ["CPU", "GPU"], False),  # not measured there
+    ],
+)
+def test_pays(shape, dtype, devices, pays, monkeypatch):
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda: map(Device, devices))
+    assert compiled.pays(tf.TensorSpec(shape, dtype)) is pays
+
+
+def gate(x, y):
+    return tf.sigmoid(x) * y
+
+
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_functions_with_a_gradient(graph):
+    """Large tensors' by XLA, with the same values and gradients, also of gradients."""
+    function = compiled.with_gradient(gate)
+    x, y = (tf.random.stateless_normal((512, 256), (0, i)) for i in range(2))
+
+    def all_of(function):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch((x, y))
+                z = function(x, y)
+            dx, dy = tape.gradient(z, (x, y))
+        return z, dx, dy, outer.gradient(dx, x)
+
+    run = tf.function(all_of) if graph else all_of
+    for ours, plain in zip(run(function), all_of(gate), strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_only_large_tensors_are_compiled():
+    def is_compiled(x):
+        # XLA folds shapes: in its programs this is a number that was known while it compiled.
+        traced.append(tf.inside_function())
+        return x + 1.0
+
+    traced: list[bool] = []
+    function = compiled.without_gradient(is_compiled)
+    function(tf.zeros(5))
+    assert traced == [False]
+    large = tf.zeros(2**18)
+    np.testing.assert_array_equal(function(large), np.ones(2**18))
+    np.testing.assert_array_equal(function(large), np.ones(2**18))
+    assert traced == [False, True]  # traced once
+
+
+def test_many_shapes_bring_no_warning(caplog):
+    function = compiled.without_gradient(lambda x: x * 2.0)
+    for i in range(12):
+        function(tf.zeros(2**17 + i))
+    assert "retracing" not in caplog.text
