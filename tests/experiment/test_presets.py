@@ -238,7 +238,17 @@ def test_those_that_come_with_hvp():
     assert sum(p.stat().st_size for p in presets._PACKAGED.rglob("*") if p.is_file()) <= 20 * 2**20
 
 
-@pytest.mark.parametrize("name", hvp.presets())
+# Two that take four seconds or more each, half of it to make and compile the model.
+SLOW_PRESETS = ("dfdnet/moving-digits", "sdfnet/moving-digits")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW_PRESETS else ())
+        for name in hvp.presets()
+    ],
+)
 def test_each_predicts_as_its_card_says(name):
     config, model, _ = load_experiment(name)
     if FAMILIES[config.model.family].generates:

@@ -186,7 +186,11 @@ def test_initial_values_are_those_of_the_originals():
 
 
 @pytest.mark.parametrize(
-    "name", ["convlstm_demo", pytest.param("simvp_demo", marks=pytest.mark.slow), "svg_lp_demo"]
+    "name",
+    [
+        "convlstm_demo",
+        *(pytest.param(f"{n}_demo", marks=pytest.mark.slow) for n in ("simvp", "svg_lp")),
+    ],
 )
 def test_mixed_precision(name):
     """bfloat16 products, float32 states, losses and frames."""
