@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 
+RUNS = 4  # in a turn, after one that is not counted
 FRAMES = {"hierarchical": 100}  # of an update; of the others 10 -> 10
 
 
@@ -49,7 +50,7 @@ def runs_of(case: str) -> dict[str, Callable[[], object]]:
 
 
 def wait_for_turns(case: str) -> None:
-    """A checkout's process: for each line of its input, one run of it, timed."""
+    """A checkout's process: for each line of its input, the mean time of `RUNS` of it."""
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
@@ -64,10 +65,11 @@ def wait_for_turns(case: str) -> None:
         run()
     for line in sys.stdin:
         product = product_seconds()
-        runs[line.strip()]()  # caches are the other process'
+        runs[line.strip()]()  # caches hold what is the other process'
         started = time.perf_counter()
-        runs[line.strip()]()
-        seconds = time.perf_counter() - started
+        for _ in range(RUNS):
+            runs[line.strip()]()
+        seconds = (time.perf_counter() - started) / RUNS
         gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(json.dumps({"seconds": seconds, "product": product, "gib": gib}), flush=True)
 
@@ -76,7 +78,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkouts", nargs=2, help="folders, the one from before first")
     parser.add_argument("--cases", nargs="+", default=["sdfnet-64-1"])
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--only", choices=("update", "inference"))
+    parser.add_argument("--repeats", type=int, default=7, help="turns")
     arguments = parser.parse_args()
     for case in arguments.cases:
         processes = [
@@ -92,7 +95,7 @@ def main() -> None:
             for folder in arguments.checkouts
         ]
         ready = [json.loads(process.stdout.readline()) for process in processes]
-        for name in ready[0]["names"]:
+        for name in [arguments.only] if arguments.only else ready[0]["names"]:
             rows: list[list[dict[str, float]]] = [[], []]
             for _ in range(arguments.repeats):
                 for process, found in zip(processes, rows, strict=True):
