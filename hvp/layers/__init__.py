@@ -10,5 +10,5 @@ __getattr__, __dir__ = lazy_exports(
         "SpatialDecoder": "hvp.layers.spatial",
         "SpatialEncoder": "hvp.layers.spatial",
     },
-    submodules=("activations", "convolution", "involution", "shared", "spatial"),
+    submodules=("activations", "convolution", "involution", "normalisation", "shared", "spatial"),
 )

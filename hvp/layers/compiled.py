@@ -48,7 +48,7 @@ def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def with_gradient(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+def differentiable(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Compiles a function of tensors, and its gradient, where the first tensor is large.
 
     The gradient computes anew what it needs; nothing but the arguments is kept.

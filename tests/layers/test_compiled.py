@@ -37,7 +37,7 @@ def gate(x, y):
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
 def test_functions_with_a_gradient(graph):
     """Large tensors' by XLA, with the same values and gradients, also of gradients."""
-    function = compiled.with_gradient(gate)
+    function = compiled.differentiable(gate)
     x, y = (tf.random.stateless_normal((512, 256), (0, i)) for i in range(2))
 
     def all_of(function):

@@ -126,12 +126,12 @@ def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf
     return tf.reshape(y, (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
-@compiled.with_gradient
+@compiled.differentiable
 def _gated(gate: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(gate, approximate=False) * value
 
 
-@compiled.with_gradient
+@compiled.differentiable
 def _mixed(first: tf.Tensor, second: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
     """Branches times each other's means; `others` are a third one, maybe, and the means' weights.
 
