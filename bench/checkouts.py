@@ -5,8 +5,8 @@
 
 A machine's speed changes by the minute, so each checkout's model waits in a process of its own and
 both run one after the other, a matrix product before each. A case is family, width and batch, of
-`bench/frequency_nets.py`, or `hierarchical` and batch, 100 frames. The last column is how many
-times faster the second checkout is: the median of the turns, and in brackets the least and most.
+`bench/frequency_nets.py`. The last column is how many times faster the second checkout is: the
+median of the turns, and in brackets the least and most.
 """
 
 from __future__ import annotations
@@ -14,39 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+
+from frequency_nets import runs_of
+from originals import peak_gib
 
 RUNS = 4  # in a turn, after one that is not counted
-FRAMES = {"hierarchical": 100}  # of an update; of the others 10 -> 10
-
-
-def runs_of(case: str) -> dict[str, Callable[[], object]]:
-    """What a case times, by name."""
-    import tensorflow as tf
-
-    import hvp
-    from hvp.config import TrainingConfig
-
-    family, *sizes = case.split("-")
-    *width, batch = map(int, sizes)
-    if family == "hierarchical":
-        model = hvp.models.HierarchicalModel()
-    else:
-        classes = {"sdfnet": hvp.models.SDFNet, "dfdnet": hvp.models.DFDNet}
-        model = classes[family](frames=10, hidden=width[0])
-    model.configure_training(TrainingConfig(clip_norm=None))
-    shape = (batch, FRAMES.get(family, 20), model.height, model.width, model.channels)
-    videos = tf.random.stateless_uniform(shape, (0, 0))
-    step = tf.function(model.train_step)
-    runs: dict[str, Callable[[], object]] = {"update": lambda: float(step(videos)["loss"])}
-    if family != "hierarchical":
-        runs["inference"] = lambda: model.rollout(videos[:, :10], 10).numpy()
-    return runs
 
 
 def wait_for_turns(case: str) -> None:
@@ -56,7 +32,8 @@ def wait_for_turns(case: str) -> None:
     import_tensorflow()
     from hvp.timing.clock import product_seconds
 
-    runs = runs_of(case)
+    family, *sizes = case.split("-")
+    runs = runs_of(family, *map(int, sizes))
     started = time.perf_counter()
     for run in runs.values():
         run()
@@ -70,15 +47,15 @@ def wait_for_turns(case: str) -> None:
         for _ in range(RUNS):
             runs[line.strip()]()
         seconds = (time.perf_counter() - started) / RUNS
-        gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(json.dumps({"seconds": seconds, "product": product, "gib": gib}), flush=True)
+        row = {"seconds": seconds, "product": product, "gib": peak_gib()}
+        print(json.dumps(row), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkouts", nargs=2, help="folders, the one from before first")
     parser.add_argument("--cases", nargs="+", default=["sdfnet-64-1"])
-    parser.add_argument("--only", choices=("update", "inference"))
+    parser.add_argument("--only", choices=("train step", "inference"))
     parser.add_argument("--repeats", type=int, default=7, help="turns")
     arguments = parser.parse_args()
     for case in arguments.cases:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
 from originals import HEAD, peak_gib, row_of, shown
@@ -30,10 +31,8 @@ ORIGINAL: dict[tuple[str, int, int], tuple[float | None, float | None, float | N
 }
 
 
-def run_case(family: str, width: int, batch: int, repeats: int) -> dict[str, Any]:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+def runs_of(family: str, width: int, batch: int) -> dict[str, Callable[[], object]]:
+    """What is timed of a model, by name; TensorFlow is imported already."""
     import tensorflow as tf
 
     import hvp
@@ -44,10 +43,19 @@ def run_case(family: str, width: int, batch: int, repeats: int) -> dict[str, Any
     model.configure_training(TrainingConfig(clip_norm=None))
     shape = (batch, 2 * FRAMES, model.height, model.width, model.channels)
     videos = tf.random.stateless_uniform(shape, (0, 0))
-    inference = measure(lambda: model.rollout(videos[:, :FRAMES], FRAMES).numpy(), repeats)
     step = tf.function(model.train_step)
-    train = measure(lambda: float(step(videos)["loss"]), repeats)
-    return {"train step": train, "inference": inference, "gib": peak_gib()}
+    return {
+        "inference": lambda: model.rollout(videos[:, :FRAMES], FRAMES).numpy(),
+        "train step": lambda: float(step(videos)["loss"]),
+    }
+
+
+def run_case(family: str, width: int, batch: int, repeats: int) -> dict[str, Any]:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    runs = runs_of(family, width, batch)
+    return {name: measure(run, repeats) for name, run in runs.items()} | {"gib": peak_gib()}
 
 
 def main() -> None:

@@ -48,8 +48,6 @@ def main() -> None:
     }
     for name, (function, shape) in cases.items():
         x = tf.random.stateless_normal(shape, (0, 0))
-        if hasattr(function, "build"):
-            function.build(shape)
         ways = {}
         for way, pays in (("compiled", True), ("one by one", False)):
 
@@ -61,7 +59,7 @@ def main() -> None:
 
             run = tf.function(both, autograph=False)
             with patch.object(compiled, "pays", lambda *_, pays=pays: pays):
-                function(x)  # builds what is left to build
+                function(x)  # builds a layer
                 run.get_concrete_function(x)
 
             def several(run=run, x=x):

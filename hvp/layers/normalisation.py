@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from keras.activations import linear
 
 from hvp.layers import compiled
 
@@ -50,7 +51,7 @@ class GroupNormalization(layers.GroupNormalization):
         activation: what follows.
     """
 
-    def __init__(self, groups: int, activation: Activation | None = None, **kwargs: Any) -> None:
+    def __init__(self, groups: int, activation: Activation = linear, **kwargs: Any) -> None:
         super().__init__(groups=groups, epsilon=NORM_EPSILON, **kwargs)
         self.activation = activation
 
@@ -59,8 +60,7 @@ class GroupNormalization(layers.GroupNormalization):
             parts = tf.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1]))
             run = _by_channel(self.groups, self.epsilon, self.activation)
             return tf.reshape(run(parts, *_affine(self))[0], tf.shape(x))
-        y = super().call(x)
-        return y if self.activation is None else self.activation(y)
+        return self.activation(super().call(x))
 
 
 class BatchNormalization(layers.BatchNormalization):
@@ -72,7 +72,7 @@ class BatchNormalization(layers.BatchNormalization):
         activation: what follows.
     """
 
-    def __init__(self, activation: Activation | None = None, **kwargs: Any) -> None:
+    def __init__(self, activation: Activation = linear, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 
@@ -82,7 +82,7 @@ class BatchNormalization(layers.BatchNormalization):
         The moving values take in one part after the other.
         """
         if not (training and self.trainable):
-            return self._activated(super().call(inputs, training=False))
+            return self.activation(super().call(inputs, training=False))
         channels = inputs.shape[-1]
         parts = tf.reshape(inputs, (groups, -1, channels))
         if compiled.pays(inputs, LARGE) and not self.synchronized:
@@ -93,12 +93,9 @@ class BatchNormalization(layers.BatchNormalization):
             mean, variance = keras.ops.moments(x, 1, keepdims=True, synchronized=self.synchronized)
             gamma, beta = _affine(self)
             y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
-            y = self._activated(tf.cast(y, self.compute_dtype))
+            y = self.activation(tf.cast(y, self.compute_dtype))
         self._move(mean, variance, tf.shape(parts)[1])
         return tf.reshape(y, tf.shape(inputs))
-
-    def _activated(self, y: tf.Tensor) -> tf.Tensor:
-        return y if self.activation is None else self.activation(y)
 
     def _move(self, mean: tf.Tensor, variance: tf.Tensor, count: tf.Tensor) -> None:
         """Takes in the moments `(groups, 1, channels)` of `count` values each."""
@@ -162,16 +159,13 @@ def _by_row(epsilon: float) -> Callable[..., tf.Tensor]:
 
 
 @functools.lru_cache(maxsize=32)
-def _by_channel(
-    groups: int, epsilon: float, activation: Activation | None
-) -> Callable[..., Tensors]:
+def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[..., Tensors]:
     """Compiled: each group of channels of each part normalised, scaled, shifted and activated.
 
     The function takes `(parts, n, channels)` and gamma and beta, `(channels,)`. It gives the
     result, and mean and biased variance, `(parts, 1, channels)`, the same throughout a group. What
     is computed is float32, whatever the type of the first.
     """
-    activate = tf.identity if activation is None else activation
 
     @compiled.program
     def forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Tensors:
@@ -230,9 +224,11 @@ class _Wide:
         self.groups = groups
         _, count, self.channels = x.shape
         self.beside = 1 if count is None else math.gcd(count, max(1, WIDTH // self.channels))
-        # A product with this, exact, as XLA reads what `tf.tile` makes one by one.
-        eye = np.eye(self.channels, dtype=np.float32)
-        self.copies = tf.constant(np.tile(eye, (1, self.beside)))
+        self.copies = None
+        if self.beside > 1:
+            # A product with this, exact, as XLA reads what `tf.tile` makes one by one.
+            eye = np.eye(self.channels, dtype=np.float32)
+            self.copies = tf.constant(np.tile(eye, (1, self.beside)))
 
     def values(self, x: tf.Tensor) -> tf.Tensor:
         """All of `x`, float32, side by side."""
@@ -243,12 +239,12 @@ class _Wide:
 
     def spread(self, x: tf.Tensor) -> tf.Tensor:
         """Of a part's channels, to their places side by side."""
-        return x if self.beside == 1 else x @ self.copies
+        return x if self.copies is None else x @ self.copies
 
     def mean(self, x: tf.Tensor) -> tf.Tensor:
         """Over n, of values side by side."""
         x = tf.reduce_mean(x, 1, keepdims=True)
-        if self.beside == 1:
+        if self.copies is None:
             return x
         return tf.matmul(x, self.copies, transpose_b=True) / self.beside
 

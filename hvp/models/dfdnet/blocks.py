@@ -110,10 +110,9 @@ class FrequencyFilterUnit(layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         first = x if self.first is None else self.first(x)
         second = x if self.second is None else self.second(x)
+        third = () if self.channels is None else (self.channels(x),)
         weights = (self.weight_first.kernel, self.weight_second.kernel)
-        branches = (first, second) if self.channels is None else (first, second, self.channels(x))
-        weights = tuple(tf.cast(tf.convert_to_tensor(w), x.dtype) for w in weights)
-        return _mixed(*branches, *weights)
+        return _mixed(first, second, *third, *map(tf.convert_to_tensor, weights))
 
 
 def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:

@@ -127,11 +127,8 @@ class Block(layers.Layer):
             FilterBlock(segments, settings, name=f"filter_{segments}") for segments in SEGMENTS
         ]
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
-        # The last one's activation comes after the residual.
-        self.norms = [
-            batch_norm(f"norm_{i}", activation=activation)
-            for i, activation in enumerate((tf.nn.relu, None))
-        ]
+        # The second one's activation comes after the residual.
+        self.norms = [batch_norm("norm_0", activation=tf.nn.relu), batch_norm("norm_1")]
 
     def build(self, shape: tuple[Any, ...]) -> None:
         batch, height, width, _ = shape

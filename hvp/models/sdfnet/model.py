@@ -93,11 +93,8 @@ class Block(layers.Layer):
         self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
         self.involution = neighbourhood_layer(settings.operation, middle, kernel)
         self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
-        # The last one's activation comes after the residual.
-        self.norms = [
-            batch_norm(f"norm_{i}", activation=activation)
-            for i, activation in enumerate((tf.nn.relu, tf.nn.relu, None))
-        ]
+        self.norms = [batch_norm(f"norm_{i}", activation=tf.nn.relu) for i in range(2)]
+        self.norms.append(batch_norm("norm_2"))  # activated after the residual
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = self.norms[0](self.reduce(x), training=training)

@@ -11,6 +11,7 @@ All map `(batch, height, width, frames * hidden)`, time folded into channels, to
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers import activations
 from hvp.layers.grouped import GroupedConvolution
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import GroupNormalization, batch_norm
@@ -26,7 +28,7 @@ from hvp.models.seeds import fold_in, replica_rows
 LAYER_SCALE = 0.01  # of an attention block's two branches, at the start
 INCEPTION_KERNELS = (3, 5, 7, 11)
 INCEPTION_GROUPS = 8
-LEAKY_SLOPE = 0.2
+LEAKY_RELU = functools.partial(activations.leaky_relu, slope=0.2)
 
 
 def _fan_out_normal(kernel: int, filters: int, groups: int = 1) -> keras.initializers.Initializer:
@@ -230,10 +232,6 @@ class MetaFormer(layers.Layer):
         return x
 
 
-def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
-
-
 class InceptionBlock(layers.Layer):
     """1x1 to half of `inner`, then the sum of grouped convolutions of several sizes."""
 
@@ -249,7 +247,7 @@ class InceptionBlock(layers.Layer):
             for k in INCEPTION_KERNELS
         ]
         self.norms = [
-            GroupNormalization(groups, _leaky_relu, name=f"norm_{k}") for k in INCEPTION_KERNELS
+            GroupNormalization(groups, LEAKY_RELU, name=f"norm_{k}") for k in INCEPTION_KERNELS
         ]
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ have fewer or more stages.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -15,10 +16,11 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers import activations
 from hvp.layers.normalisation import Activation, batch_norm
 
 WIDEST = 8  # times the first stage's features
-LEAKY_SLOPE = 0.2
+LEAKY_RELU = functools.partial(activations.leaky_relu, slope=0.2)
 WEIGHT_STDDEV = 0.02  # of all weights at the start, and of norm gains around 1
 SMALLEST = 4  # height and width that the last stage leaves
 
@@ -33,10 +35,6 @@ def _normal(mean: float = 0.0) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(mean=mean, stddev=WEIGHT_STDDEV)
 
 
-def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
-
-
 class Normalised(layers.Layer):
     """A convolution, batch normalisation and an activation.
 
@@ -49,7 +47,7 @@ class Normalised(layers.Layer):
     """
 
     def __init__(
-        self, convolution: layers.Layer, activation: Activation = _leaky_relu, **kwargs: Any
+        self, convolution: layers.Layer, activation: Activation = LEAKY_RELU, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.convolution = convolution
