@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers import winograd
 from hvp.layers.initial_values import pytorch_values
 
 
@@ -49,7 +50,8 @@ class Convolution(layers.Layer):
         p = self.padding
         if p:
             x = tf.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-        return self.convolution(x)
+        fewer = None if p else _by_fewer_multiplications(self.convolution, x)
+        return self.convolution(x) if fewer is None else fewer
 
 
 class TransposedConvolution(layers.Layer):
@@ -76,11 +78,22 @@ class TransposedConvolution(layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         height, width = x.shape[1] * self.stride, x.shape[2] * self.stride
-        x = self.convolution(x)  # at stride 2 (batch, (height - 1) * stride + kernel, ...)
+        if self.stride == 1:
+            fewer = _by_fewer_multiplications(self.convolution, x, transposed=True)
+            return self.convolution(x) if fewer is None else fewer
+        x = self.convolution(x)  # (batch, (height - 1) * stride + kernel, ...)
         if self.kernel_size < self.stride:
             x = tf.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-        if self.stride == 1:
-            return x
         p = (self.kernel_size - 1) // 2
         # Not by indices, whose gradient takes ten times as long as this one's padding.
         return tf.slice(x, (0, p, p, 0), (-1, height, width, -1))
+
+
+def _by_fewer_multiplications(
+    layer: layers.Conv2D | layers.Conv2DTranspose, x: tf.Tensor, transposed: bool = False
+) -> tf.Tensor | None:
+    """What the layer makes of `x`; `None` where its own way is faster."""
+    if not layer.built:
+        layer.build(x.shape)
+    y = winograd.convolve_plane(x, tf.convert_to_tensor(layer.kernel), transposed)
+    return y if y is None or layer.bias is None else tf.nn.bias_add(y, layer.bias)

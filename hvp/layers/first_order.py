@@ -13,23 +13,24 @@ Tensors = Sequence[tf.Tensor]
 def with_gradient(
     forward: Callable[..., Any], backward: Callable[..., Tensors], tensors: Tensors
 ) -> Any:
-    """`forward(*tensors)`, with `backward(*tensors, *outputs, *upstream)` for its gradients.
+    """`forward(*tensors)`, with `backward(*tensors, output, *kept, upstream)` for its gradients.
 
     Neither is differentiated by TensorFlow, not even by an eager tape. Gradients of gradients,
     which would lack terms, raise a `LookupError`.
 
     Args:
-        forward: gives a tensor.
+        forward: gives a tensor; or a tuple of that and of tensors that are kept for the gradient.
         backward: gives a gradient for each of `tensors`.
         tensors: all that `forward` depends on and that a gradient may be asked of.
     """
 
     @tf.custom_gradient
     def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        output = forward(*map(tf.stop_gradient, tensors))
-        # What a graph's gradient reads may be differentiated too: without the last one, `forward`.
-        kept = tf.stop_gradient(output)
-        return output, lambda upstream: _only_once(backward, (*tensors, kept, upstream))
+        found = forward(*map(tf.stop_gradient, tensors))
+        output, *_ = outputs = found if isinstance(found, tuple) else (found,)
+        # What a graph's gradient reads may be differentiated too: without this, `forward`.
+        kept = map(tf.stop_gradient, outputs)
+        return output, lambda upstream: _only_once(backward, (*tensors, *kept, upstream))
 
     return run(*tensors)
 

@@ -1,6 +1,9 @@
-"""Layers that share one graph and remember only their input."""
+"""Layers that share one graph and keep little for their gradient."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
 
 import keras
 import tensorflow as tf
@@ -10,14 +13,25 @@ from hvp.layers.first_order import with_gradient
 # Not taken apart by TensorFlow, which would compute anew as soon as a layer's input is there.
 NOT_INLINED = {"_noinline": True}
 
+_keep: ContextVar[Callable[[tf.Tensor], tf.Tensor] | None] = ContextVar("keep", default=None)
+
+
+def kept(x: tf.Tensor) -> tf.Tensor:
+    """`x`, which a layer that `SharedLayers` runs keeps for its gradient.
+
+    What only `x` depends on is then not computed anew. Elsewhere it does nothing.
+    """
+    keep = _keep.get()
+    return x if keep is None else keep(x)
+
 
 class SharedLayers:
     """Runs layers as functions, one for all layers that differ in their weights only.
 
-    The gradient computes a layer anew from its input, so nothing inside it is kept between forward
-    and backward pass, and a network of many equal blocks is traced once a block shape. Layers of
-    one class whose inputs and weights have the same shapes must do the same; they have no state and
-    draw nothing at random.
+    The gradient computes a layer anew from its input and from what it has `kept`, so nothing else
+    inside it is in memory between forward and backward pass, and a network of many equal blocks is
+    traced once a block shape. Layers of one class whose inputs and weights have the same shapes
+    must do the same; they have no state and draw nothing at random.
 
     Example:
         >>> shared = SharedLayers()
@@ -50,25 +64,58 @@ class _Functions:
         )
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-        def forward(x: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+        def forward(x: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return self._forward(x, weights)
 
         def backward(x: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            *weights, _, dy = others
-            dx, dweights = self._backward(x, tuple(weights), dy)
+            weights, (_, *values, dy) = others[: len(own)], others[len(own) :]
+            dx, dweights = self._backward(x, weights, tuple(values), dy)
             return dx, *dweights
 
-        weights = [tf.convert_to_tensor(w.value) for w in layer.trainable_variables]
-        return with_gradient(forward, backward, (x, *weights))
+        own = [tf.convert_to_tensor(weight.value) for weight in layer.weights]
+        return with_gradient(forward, backward, (x, *own))
 
-    def _run(self, x: tf.Tensor, weights: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        return self.template.stateless_call(list(weights), [], x)[0]
+    def _run(self, x: tf.Tensor, weights: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        """The output, and what is kept."""
+        values: list[tf.Tensor] = []
+
+        def keep(value: tf.Tensor) -> tf.Tensor:
+            values.append(value)
+            return value
+
+        return self._call(x, weights, keep), *values
+
+    def _call(
+        self,
+        x: tf.Tensor,
+        weights: tuple[tf.Tensor, ...],
+        keep: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        token = _keep.set(keep)
+        pairs = list(zip(self.template.weights, weights, strict=True))
+        try:
+            with keras.StatelessScope(pairs):
+                return self.template(x)
+        finally:
+            _keep.reset(token)
 
     def _differentiate(
-        self, x: tf.Tensor, weights: tuple[tf.Tensor, ...], dy: tf.Tensor
+        self,
+        x: tf.Tensor,
+        weights: tuple[tf.Tensor, ...],
+        values: tuple[tf.Tensor, ...],
+        dy: tf.Tensor,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        remaining = iter(values)
         with tf.GradientTape() as tape:
             tape.watch((x, weights))
-            y = self._run(x, weights)
+            y = self._call(x, weights, lambda value: _in_place_of(value, next(remaining)))
         zero = tf.UnconnectedGradients.ZERO
         return tape.gradient(y, (x, weights), dy, unconnected_gradients=zero)
+
+
+def _in_place_of(value: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """`known`, the same numbers as `value`, whose gradient it has: `value` itself need not run."""
+    if not value.dtype.is_floating:
+        return known
+    return tf.custom_gradient(lambda value: (known, lambda dy: dy))(value)

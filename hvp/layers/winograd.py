@@ -21,9 +21,12 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.layers.recompute import in_parts, in_turn
-from hvp.layers.toom_cook import TAPS, TILE, Axis
+from hvp.layers.toom_cook import TAPS, TILE, Axis, same
 
 POSITIONS = 1024  # of the outputs of a batch, at least
+# Channels times filters, from which on a convolution of stride 1 over a plane gains, which saves
+# less than one over time, or than one and a blur in one.
+WIDE = 2**17
 ELEMENTS_AT_ONCE = 2**26  # values at all points, where a batch has several examples
 
 
@@ -43,6 +46,27 @@ def pays(channels: int, filters: int, batch: int | None, outputs: Sequence[int])
         and (batch or 1) * math.prod(outputs) >= POSITIONS
         and {device.device_type for device in tf.config.get_visible_devices()} == {"CPU"}
     )
+
+
+def convolve_plane(x: tf.Tensor, kernel: tf.Tensor, transposed: bool = False) -> tf.Tensor | None:
+    """A convolution of stride 1 that pads with zeros; `None` where this is no faster.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: `(taps, taps, channels, filters)`; of a transposed one
+            `(taps, taps, filters, channels)`.
+        transposed: the gradient of one whose output it takes.
+    """
+    (*taps, channels, filters), (batch, *lengths) = kernel.shape, x.shape[:-1]
+    if (
+        set(taps) != {TAPS}
+        or channels * filters < WIDE
+        or x.dtype != tf.float32
+        or None in lengths
+        or not pays(channels, filters, batch, lengths)
+    ):
+        return None
+    return convolve(x, kernel, [same(length) for length in lengths], transposed)
 
 
 def convolve(

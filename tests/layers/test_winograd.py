@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hvp.layers import toom_cook, winograd
+from hvp.layers.convolution import Convolution, TransposedConvolution
 
 BLUR = np.array([1.0, 3.0, 3.0, 1.0]) / 8.0
 
@@ -144,3 +145,35 @@ def test_taken_where_it_pays(monkeypatch, channels, filters, batch, outputs, pay
     gpu = type("Device", (), {"device_type": "GPU"})
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda: [gpu])
     assert not winograd.pays(channels, filters, batch, outputs)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Convolution(6, 3), Convolution(6, 3, bias=False), TransposedConvolution(6, 3, 1)],
+    ids=["plain", "no bias", "transposed"],
+)
+def test_layers_whose_convolution_is_wide(layer, monkeypatch):
+    """The same numbers and gradients either way."""
+    x = tf.constant(random((2, 8, 12, 5), 0))
+    found = []
+    for wide in (winograd.WIDE, 30):
+        monkeypatch.setattr(winograd, "WIDE", wide)
+        monkeypatch.setattr(winograd, "pays", lambda *_: True)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.function(layer)(x)
+        weights = [weight.value for weight in layer.trainable_variables]
+        found.append([y, *tape.gradient(y, [x, *weights], tf.sin(y))])
+    for direct, fewer in zip(*found, strict=True):
+        assert np.any(direct != fewer)  # rounded in another way
+        np.testing.assert_allclose(fewer, direct, atol=2e-5 * np.abs(direct).max())
+
+
+def test_narrow_convolutions_and_low_precision_are_left_to_tensorflow():
+    wide, kernel = tf.zeros((1, 32, 32, 512)), tf.zeros((3, 3, 512, 256))
+    assert winograd.convolve_plane(wide, kernel).shape == (1, 32, 32, 256)
+    assert winograd.convolve_plane(wide[..., :256], kernel[:, :, :256]) is None
+    assert winograd.convolve_plane(wide[:, :30], kernel) is None
+    assert winograd.convolve_plane(wide, tf.zeros((5, 5, 512, 256))) is None
+    bfloat16 = tf.cast(wide, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
+    assert winograd.convolve_plane(*bfloat16) is None

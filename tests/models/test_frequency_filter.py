@@ -131,14 +131,15 @@ def test_a_branch_that_is_left_out_is_one_that_predicts_nothing(left_out):
     named = {v.path.split("filter/", 1)[1]: v for v in full.variables}
     for variable in part.variables:
         variable.assign(named.pop(variable.path.split("filter/", 1)[1]))
-    # The blocks see the frame's width first: the branch that filters along it is `first`.
+    # The original's blocks see the frame's width first: `first` filters along it.
     place = {"width": "first/", "height": "second/", "channels": "channels/"}[left_out]
     assert named
     assert all(name.startswith(place) for name in named)
     for name, variable in named.items():
         if not name.endswith("threshold"):
             variable.assign(variable * 0.0)
-    np.testing.assert_allclose(part(features()), full(features()), rtol=1e-5, atol=1e-6)
+    x, onto = features(), 2.0 * features()
+    np.testing.assert_allclose(part(x, onto), full(x, onto), rtol=1e-5, atol=1e-6)
 
 
 def test_stau_and_dfdu_can_be_left_out():
@@ -150,7 +151,7 @@ def test_stau_and_dfdu_can_be_left_out():
     norm = full.norm
     for part in (no_stau, no_dfdu):
         unit = part.attention or part.filter
-        np.testing.assert_allclose(part(x), unit(norm(x)) + x, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(part(x), unit(norm(x), 0.0 * x) + x, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="the blocks would be empty"):
         DFDNetConfig(attention=False, frequency_unit=False)
     with pytest.raises(ValueError, match="branches is empty; without DFDU"):

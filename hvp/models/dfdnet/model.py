@@ -136,15 +136,14 @@ class Block(layers.Layer):
         self.reduce.build(shape)
         self.norms[0].build(middle)
         for block in self.filters:
-            block.build((batch, width, height, self.reduce.filters))
+            block.build(middle)
         self.expand.build((batch, height, width, len(self.filters) * self.reduce.filters))
         self.norms[1].build(shape)
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = self.norms[0](self.reduce(x), training=training)
-        y = tf.transpose(y, (0, 2, 1, 3))  # (batch, width, height, middle)
         four, eight = (self.shared(block, y) for block in self.filters)
-        y = tf.transpose(tf.concat([eight, four], axis=-1), (0, 2, 1, 3))
-        y = self.norms[1](self.expand(y), training=training)
+        y = self.expand(tf.concat([eight, four], axis=-1))
+        y = self.norms[1](y, training=training)
         return tf.nn.relu(y + x if self.residual else y)

@@ -1,0 +1,97 @@
+"""Layers that run as one function, and what they keep for their gradient."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hvp.layers.shared import SharedLayers, kept
+
+X = tf.constant(np.random.default_rng(0).normal(size=(4, 3)).astype("float32"))
+
+
+class Squares(keras.layers.Layer):
+    """Squares a product with a matrix; counts how often it does."""
+
+    def __init__(self, keeps: bool) -> None:
+        super().__init__()
+        self.keeps, self.calls = keeps, 0
+        self.dense = keras.layers.Dense(3)
+
+    def build(self, shape):
+        self.dense.build(shape)
+        self.built = True
+
+    def call(self, x):
+        y = self.counted(tf.square(self.dense(x)))
+        positive = y > 1.0
+        if self.keeps:
+            y, positive = kept(y), kept(positive)
+        return tf.where(positive, tf.sin(y), 2.0 * y)
+
+    @tf.custom_gradient
+    def counted(self, x):
+        def count(x):
+            self.calls += 1
+            return x
+
+        # Without a state, so that TensorFlow leaves it out where nobody needs it.
+        y = tf.numpy_function(count, [x], tf.float32, stateful=False)
+        return tf.ensure_shape(y, x.shape), lambda dy: dy
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_shared_layer_is_the_layer(eager, keeps):
+    layers = [Squares(keeps), Squares(keeps)]
+    for layer in layers:
+        layer(X)
+    shared = SharedLayers()
+
+    def run(call):
+        with tf.GradientTape() as tape:
+            tape.watch(X)
+            y = X
+            for layer in layers:
+                y = call(layer, y)
+        weights = [w.value for layer in layers for w in layer.trainable_variables]
+        return [y, *tape.gradient(y, [X, *weights])]
+
+    def found(call):
+        return run(call) if eager else tf.function(lambda: run(call))()
+
+    for plain, ours in zip(
+        found(lambda layer, x: layer(x)), found(lambda layer, x: shared(layer, x)), strict=True
+    ):
+        np.testing.assert_allclose(ours, plain, rtol=1e-6)
+    assert np.abs(plain).max() > 0.0
+
+
+@pytest.mark.parametrize(("keeps", "times"), [(False, 2), (True, 1)])
+def test_what_is_kept_is_not_computed_anew(keeps, times):
+    layer = Squares(keeps)
+    layer(X)
+    shared, layer.calls = SharedLayers(), 0
+
+    @tf.function
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = shared(layer, x)
+        return y, tape.gradient(y, x)
+
+    run(X)
+    assert layer.calls == times
+
+
+def test_weights_may_be_frozen():
+    layer = Squares(True)
+    layer(X)
+    layer.trainable = False
+    np.testing.assert_allclose(SharedLayers()(layer, X), layer(X), rtol=1e-6)
+
+
+def test_kept_does_nothing_elsewhere():
+    assert kept(X) is X
