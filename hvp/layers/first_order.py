@@ -29,7 +29,7 @@ def with_gradient(
         found = forward(*map(tf.stop_gradient, tensors))
         output, *_ = outputs = found if isinstance(found, tuple) else (found,)
         # What a graph's gradient reads may be differentiated too: without this, `forward`.
-        kept = map(tf.stop_gradient, outputs)
+        kept = [tf.stop_gradient(x) for x in outputs]
         return output, lambda upstream: _only_once(backward, (*tensors, *kept, upstream))
 
     return run(*tensors)
