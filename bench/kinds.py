@@ -1,0 +1,147 @@
+"""What an update or a prediction is made of, by kind of operation, in matrix products.
+
+    python bench/kinds.py [hierarchical-4 sdfnet-64-1 dfdnet-16-4 ...] [--repeats 5]
+
+From TensorFlow's profile with one operation at a time, each on all cores: otherwise two that share
+the cores would count twice. Beside each kind are its milliseconds, median (least-most) over the
+profiled runs, its number of operations and what it is in matrix products of the same process
+(`hvp.timing.clock`). The last line is the time without the profiler, of operations that
+run as they usually do, one beside the other, in a process of its own. A case is a family, the
+width (not of the hierarchical model, at the published sizes) and the batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import os
+import re
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import frequency_nets
+import hierarchical
+from originals import row_of
+
+from hvp.timing.clock import measure, product_seconds
+
+# The first pattern that is found in an operation's type tells its kind.
+KINDS = {
+    "products of matrices": "MatMul",
+    "convolutions": "Conv",
+    "transforms": "FFT",
+    "compiled passes": "ExecuteAsyncOnStream",
+    "transpositions": "Transpose",
+    "optimizer": "ResourceApply",
+    "others": "",
+}
+OPERATION = re.compile(r"[^:]+:(\w+)$")  # name and type; what is not an operation has a "::"
+COMPILED = "CpuExecutable::ExecuteAsyncOnStream"
+AROUND_OTHERS = re.compile("Call|While|If$|XlaLaunch|XlaRun")
+
+
+def runs_of(case: str) -> dict[str, Callable[[], object]]:
+    family, *sizes = case.split("-")
+    if family == "hierarchical":
+        return {"train step": hierarchical.update_of(*map(int, sizes))}
+    return frequency_nets.runs_of(family, *map(int, sizes))
+
+
+def profiled(run: Callable[[], object]) -> tuple[dict[str, float], dict[str, int]]:
+    """Milliseconds and number of operations of one run, by kind."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    times: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            run()
+        (path,) = glob.glob(os.path.join(folder, "**", "*.xplane.pb"), recursive=True)
+        space = xplane_pb2.XSpace()
+        with open(path, "rb") as file:
+            space.ParseFromString(file.read())
+    for plane in space.planes:
+        if not plane.name.startswith("/host:CPU"):
+            continue
+        names = {number: metadata.name for number, metadata in plane.event_metadata.items()}
+        for event in (event for line in plane.lines for event in line.events):
+            name = names[event.metadata_id]
+            operation = OPERATION.match(name)
+            if name != COMPILED and (not operation or AROUND_OTHERS.search(operation[1])):
+                continue
+            kind = next(kind for kind, part in KINDS.items() if part in name.rsplit(":")[-1])
+            times[kind] += event.duration_ps / 1e9
+            numbers[kind] += 1
+    return dict(times), dict(numbers)
+
+
+def profile_case(case: str, name: str, repeats: int) -> dict[str, Any]:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    run = runs_of(case)[name]
+    for _ in range(3):
+        run()
+    before = product_seconds()
+    rows = [profiled(run) for _ in range(repeats)]
+    product = (before + product_seconds()) / 2
+    return {"times": [times for times, _ in rows], "numbers": rows[-1][1], "product": product}
+
+
+def time_case(case: str, name: str, repeats: int) -> dict[str, Any]:
+    from hvp.quiet import import_tensorflow
+
+    import_tensorflow()
+    return measure(runs_of(case)[name], repeats)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", default=["dfdnet-16-4"])
+    parser.add_argument("--inference", action="store_true", help="not a train step")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        case = json.loads(arguments.case)
+        how = {"profile": profile_case, "time": time_case}[case.pop("how")]
+        print(json.dumps(how(**case)))
+        return
+    name = "inference" if arguments.inference else "train step"
+    for case in arguments.cases:
+        settings = {"case": case, "name": name, "repeats": arguments.repeats}
+        row = row_of(__file__, {**settings, "how": "profile"})
+        print(f"{case}, {name}: one operation at a time")
+        milliseconds = 1000 * row["product"]
+        for kind in KINDS:
+            times = sorted(found.get(kind, 0.0) for found in row["times"])
+            median = statistics.median(times)
+            print(
+                f"  {kind:22}{median:8.0f} ms ({times[0]:.0f}-{times[-1]:.0f}) "
+                f"{row['numbers'].get(kind, 0):6d} {median / milliseconds:8.1f} products"
+            )
+        sums = sorted(sum(found.values()) for found in row["times"])
+        print(
+            f"  {'all':22}{statistics.median(sums):8.0f} ms ({sums[0]:.0f}-{sums[-1]:.0f})"
+            f"{'':7}{statistics.median(sums) / milliseconds:8.1f} products of "
+            f"{milliseconds:.0f} ms"
+        )
+        row = row_of(__file__, {**settings, "how": "time"})
+        print(
+            f"  {'side by side':22}{1000 * row['seconds']:8.0f} ms "
+            f"({1000 * row['least']:.0f}-{1000 * row['most']:.0f}) {'':6}"
+            f"{row['products']:8.1f} products",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
