@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 FRESH_PROCESS = """
 import json, sys
@@ -28,6 +29,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_import_is_quiet_and_leaves_nothing_behind():
     done = subprocess.run(
         [sys.executable, "-W", "default", "-c", FRESH_PROCESS], capture_output=True, text=True

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers import winograd
+from hvp.layers import toom_cook, winograd
 from hvp.layers.initial_values import pytorch_values
 
 
@@ -50,8 +50,7 @@ class Convolution(layers.Layer):
         p = self.padding
         if p:
             x = tf.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-        fewer = None if p else _by_fewer_multiplications(self.convolution, x)
-        return self.convolution(x) if fewer is None else fewer
+        return self.convolution(x) if p else _at_stride_one(self.convolution, x)
 
 
 class TransposedConvolution(layers.Layer):
@@ -79,8 +78,7 @@ class TransposedConvolution(layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         height, width = x.shape[1] * self.stride, x.shape[2] * self.stride
         if self.stride == 1:
-            fewer = _by_fewer_multiplications(self.convolution, x, transposed=True)
-            return self.convolution(x) if fewer is None else fewer
+            return _at_stride_one(self.convolution, x)
         x = self.convolution(x)  # (batch, (height - 1) * stride + kernel, ...)
         if self.kernel_size < self.stride:
             x = tf.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
@@ -89,11 +87,11 @@ class TransposedConvolution(layers.Layer):
         return tf.slice(x, (0, p, p, 0), (-1, height, width, -1))
 
 
-def _by_fewer_multiplications(
-    layer: layers.Conv2D | layers.Conv2DTranspose, x: tf.Tensor, transposed: bool = False
-) -> tf.Tensor | None:
-    """What the layer makes of `x`; `None` where its own way is faster."""
-    if not layer.built:
-        layer.build(x.shape)
-    y = winograd.convolve_plane(x, tf.convert_to_tensor(layer.kernel), transposed)
-    return y if y is None or layer.bias is None else tf.nn.bias_add(y, layer.bias)
+def _at_stride_one(layer: layers.Layer, x: tf.Tensor) -> tf.Tensor:
+    """`layer(x)` by the fastest algorithm; a layer that is not built yet builds itself."""
+    if not layer.built or not winograd.pays_in_plane(x, layer.kernel.shape):
+        return layer(x)
+    axes = [toom_cook.same(length) for length in x.shape[1:-1]]
+    transposed = isinstance(layer, layers.Conv2DTranspose)
+    y = winograd.convolve(x, tf.convert_to_tensor(layer.kernel), axes, transposed)
+    return y if layer.bias is None else tf.nn.bias_add(y, layer.bias)

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.layers.recompute import in_parts, in_turn
-from hvp.layers.toom_cook import TAPS, TILE, Axis, same
+from hvp.layers.toom_cook import TAPS, TILE, Axis
 
 POSITIONS = 1024  # of the outputs of a batch, at least
 # Channels times filters, from which on a convolution of stride 1 over a plane gains, which saves
@@ -48,25 +48,21 @@ def pays(channels: int, filters: int, batch: int | None, outputs: Sequence[int])
     )
 
 
-def convolve_plane(x: tf.Tensor, kernel: tf.Tensor, transposed: bool = False) -> tf.Tensor | None:
-    """A convolution of stride 1 that pads with zeros; `None` where this is no faster.
+def pays_in_plane(x: tf.Tensor, kernel_shape: Sequence[int]) -> bool:
+    """Whether `convolve` is faster along height and width at stride 1, zeros around the input.
 
     Args:
         x: `(batch, height, width, channels)`.
-        kernel: `(taps, taps, channels, filters)`; of a transposed one
-            `(taps, taps, filters, channels)`.
-        transposed: the gradient of one whose output it takes.
+        kernel_shape: `(taps, taps, channels, filters)`, or `(taps, taps, filters, channels)`.
     """
-    (*taps, channels, filters), (batch, *lengths) = kernel.shape, x.shape[:-1]
-    if (
-        set(taps) != {TAPS}
-        or channels * filters < WIDE
-        or x.dtype != tf.float32
-        or None in lengths
-        or not pays(channels, filters, batch, lengths)
-    ):
-        return None
-    return convolve(x, kernel, [same(length) for length in lengths], transposed)
+    (*taps, channels, filters), (batch, *lengths) = kernel_shape, x.shape[:-1]
+    return (
+        set(taps) == {TAPS}
+        and channels * filters >= WIDE
+        and x.dtype == tf.float32
+        and None not in lengths
+        and pays(channels, filters, batch, lengths)
+    )
 
 
 def convolve(

@@ -40,6 +40,7 @@ def run(tmp_path_factory):
     return save_experiment(config, model, folder / "logs")
 
 
+@pytest.mark.slow
 def test_context_in_and_out(i3d_network):
     network = i3d_network
     random = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Winograd's convolutions against direct summation in float64."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -169,11 +170,25 @@ def test_layers_whose_convolution_is_wide(layer, monkeypatch):
         np.testing.assert_allclose(fewer, direct, atol=2e-5 * np.abs(direct).max())
 
 
+def test_a_seed_gives_the_same_initial_values_either_way(monkeypatch):
+    """Keras draws anew for each look at a value before it is there."""
+    monkeypatch.setattr(winograd, "pays", lambda *_: True)
+    values = []
+    for wide in (winograd.WIDE, 30):
+        monkeypatch.setattr(winograd, "WIDE", wide)
+        keras.utils.set_random_seed(0)
+        layers = [TransposedConvolution(6, 3, 1), Convolution(6, 3)]
+        stack = keras.Sequential(layers)
+        stack(random((1, 8, 8, 5), 0))
+        values.append(stack.get_weights())
+    for direct, fewer in zip(*values, strict=True):
+        np.testing.assert_array_equal(fewer, direct)
+
+
 def test_narrow_convolutions_and_low_precision_are_left_to_tensorflow():
-    wide, kernel = tf.zeros((1, 32, 32, 512)), tf.zeros((3, 3, 512, 256))
-    assert winograd.convolve_plane(wide, kernel).shape == (1, 32, 32, 256)
-    assert winograd.convolve_plane(wide[..., :256], kernel[:, :, :256]) is None
-    assert winograd.convolve_plane(wide[:, :30], kernel) is None
-    assert winograd.convolve_plane(wide, tf.zeros((5, 5, 512, 256))) is None
-    bfloat16 = tf.cast(wide, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
-    assert winograd.convolve_plane(*bfloat16) is None
+    wide = tf.zeros((1, 32, 32, 512))
+    assert winograd.pays_in_plane(wide, (3, 3, 512, 256))
+    assert not winograd.pays_in_plane(wide[..., :256], (3, 3, 256, 256))
+    assert not winograd.pays_in_plane(wide[:, :30], (3, 3, 512, 256))
+    assert not winograd.pays_in_plane(wide, (5, 5, 512, 256))
+    assert not winograd.pays_in_plane(tf.cast(wide, tf.bfloat16), (3, 3, 512, 256))

@@ -69,6 +69,7 @@ def test_it_is_short():
     assert len(EXAMPLE.read_text().splitlines()) <= 40
 
 
+@pytest.mark.slow
 def test_the_commands_know_an_installed_one(installed):
     """Trained and predicting in a process that has never seen this test's code."""
     folder = installed.parent

@@ -97,6 +97,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, config, tmp_path):
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_generators_are_kept_alone_and_for_good(trained, tmp_path, small_config, capsys):
     """Every second and the last step's, of which step 2 has no checkpoint any more."""
     names = {path.stem for path in (trained / "model/generators").glob("*.index")}
