@@ -185,3 +185,14 @@ def test_fusion():
             assert_drawn(variable, glorot(tuple(variable.shape)), name)
         else:
             assert_drawn(variable, Expected(*[float(name.endswith("gamma"))] * 2), name)
+
+
+@pytest.mark.parametrize(("family", "total"), [(SDFNet, 2412.2353180), (DFDNet, 6079.6537767)])
+def test_a_seed_draws_what_it_always_has(family, total):
+    """Values that are drawn at first use move when a layer looks at its weights once more."""
+    keras.utils.set_random_seed(0)
+    kernels = {"involution_kernels": [1, 3, 3, 3]} if family is SDFNet else {}
+    model = family(hidden=8, frames=4, height=16, width=16, blocks=[1, 1, 1, 1], **kernels)
+    model(np.zeros((1, 4, 16, 16, 1), "float32"))
+    found = sum(np.abs(np.float64(weight)).sum() for weight in model.weights)
+    assert found == pytest.approx(total, rel=1e-8)
