@@ -135,7 +135,7 @@ def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf
 
 @compiled.differentiable
 def _gated(gate: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    # TensorFlow's own computes 1 - erf(-x), which takes twice as long.
+    # TensorFlow's own computes erfc, which takes longer.
     return 0.5 * gate * (1.0 + tf.math.erf(gate * 0.5**0.5)) * value
 
 
