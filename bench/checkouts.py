@@ -5,7 +5,7 @@
 
 A machine's speed changes by the minute, so each checkout's model waits in a process of its own and
 both run one after the other, a matrix product before each. A case is family, width and batch, of
-`bench/frequency_nets.py`. The last column is how many times faster the second checkout is: the
+`bench/kinds.py`. The last column is how many times faster the second checkout is: the
 median of the turns, and in brackets the least and most.
 """
 
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from frequency_nets import runs_of
+from kinds import runs_of
 from originals import peak_gib
 
 RUNS = 4  # in a turn, after one that is not counted
@@ -32,8 +32,7 @@ def wait_for_turns(case: str) -> None:
     import_tensorflow()
     from hvp.timing.clock import product_seconds
 
-    family, *sizes = case.split("-")
-    runs = runs_of(family, *map(int, sizes))
+    runs = runs_of(case)
     started = time.perf_counter()
     for run in runs.values():
         run()

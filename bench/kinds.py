@@ -45,6 +45,7 @@ AROUND_OTHERS = re.compile("Call|While|If$|XlaLaunch|XlaRun")
 
 
 def runs_of(case: str) -> dict[str, Callable[[], object]]:
+    """What is timed of a case, by name; TensorFlow is imported already."""
     family, *sizes = case.split("-")
     if family == "hierarchical":
         return {"train step": hierarchical.update_of(*map(int, sizes))}

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from hvp.layers.recompute import in_parts, in_turn
-from hvp.layers.toom_cook import TAPS, TILE, Axis
+from hvp.layers.toom_cook import TAPS, TILE, Axis, same
 
 POSITIONS = 1024  # of the outputs of a batch, at least
 # Channels times filters, from which on a convolution of stride 1 over a plane gains, which saves
@@ -48,21 +48,24 @@ def pays(channels: int, filters: int, batch: int | None, outputs: Sequence[int])
     )
 
 
-def pays_in_plane(x: tf.Tensor, kernel_shape: Sequence[int]) -> bool:
-    """Whether `convolve` is faster along height and width at stride 1, zeros around the input.
+def same_axes(x: tf.Tensor, kernel_shape: Sequence[int], least: int = 0) -> list[Axis] | None:
+    """Axes of `convolve` at stride 1, zeros around the input; `None` where this is no faster.
 
     Args:
-        x: `(batch, height, width, channels)`.
-        kernel_shape: `(taps, taps, channels, filters)`, or `(taps, taps, filters, channels)`.
+        x: `(batch, *lengths, channels)`.
+        kernel_shape: `(*taps, channels, filters)`, or `(*taps, filters, channels)`.
+        least: channels times filters, at least.
     """
     (*taps, channels, filters), (batch, *lengths) = kernel_shape, x.shape[:-1]
-    return (
-        set(taps) == {TAPS}
-        and channels * filters >= WIDE
-        and x.dtype == tf.float32
-        and None not in lengths
-        and pays(channels, filters, batch, lengths)
-    )
+    if (
+        set(taps) != {TAPS}
+        or channels * filters < least
+        or x.dtype != tf.float32
+        or None in lengths
+        or not pays(channels, filters, batch, lengths)
+    ):
+        return None
+    return [same(length) for length in lengths]
 
 
 def convolve(

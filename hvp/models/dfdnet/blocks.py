@@ -189,12 +189,12 @@ class AxisFilter(layers.Layer):
         self.back = (0, 3, 1, 2, 4) if axis == 1 else self.order
 
     def build(self, shape: tuple[Any, ...]) -> None:
-        channels, along, self.across = shape[-1], shape[self.axis], shape[3 - self.axis]
+        channels, along, across = shape[-1], shape[self.axis], shape[3 - self.axis]
         columns = along * channels // self.segments
         self.passing = int(self.low_frequencies * columns + 1)
         if self.kind != "none":
             self.threshold = self.add_weight(
-                shape=(1, self.across * self.segments),
+                shape=(1, across * self.segments),
                 initializer=initializers.RandomNormal(stddev=1.0),
                 autocast=False,  # compared with a float32 spectrum
                 name="threshold",
@@ -242,7 +242,7 @@ class AxisFilter(layers.Layer):
         own = tf.convert_to_tensor(self.threshold, tf.float32)
         if self.axis == 2:
             # As the original orders them: along its first axis, the width, segments come first.
-            own = tf.reshape(own, (self.segments, self.across))
+            own = tf.reshape(own, (self.segments, -1))
             own = tf.reshape(tf.transpose(own), (1, -1))
         return tf.where(low, 0.0, own[:, :, None])
 

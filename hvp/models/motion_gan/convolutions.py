@@ -66,9 +66,7 @@ def _winograd_axes(
     if set(kernel.shape[:-2]) != {toom_cook.TAPS} or None in lengths:
         return None
     if not blur:
-        if set(strides) != {1} or not _pays(x, kernel, x.shape[0], lengths):
-            return None
-        return [toom_cook.same(length) for length in lengths]
+        return winograd.same_axes(x, kernel.shape) if set(strides) == {1} else None
     if len(strides) == 2:
         return _halved_axes(x, kernel, x.shape[0], lengths)
     time = toom_cook.direct(lengths[0], toom_cook.TAPS, strides[0], 2 - strides[0])
