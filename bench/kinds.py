@@ -1,6 +1,6 @@
 """What an update or a prediction is made of, by kind of operation, in matrix products.
 
-    python bench/kinds.py [hierarchical-4 sdfnet-64-1 dfdnet-16-4 ...] [--repeats 5]
+    python bench/kinds.py [hierarchical-4 sdfnet-64-1 dfdnet-16-4 ...] [--precision mixed_bfloat16]
 
 From TensorFlow's profile with one operation at a time, each on all cores: otherwise two that share
 the cores would count twice. Beside each kind are its milliseconds, median (least-most) over the
@@ -27,6 +27,7 @@ import frequency_nets
 import hierarchical
 from originals import row_of
 
+from hvp.commands.bench import PRECISIONS
 from hvp.timing.clock import measure, product_seconds
 
 # The first pattern that is found in an operation's type tells its kind.
@@ -44,8 +45,11 @@ COMPILED = "CpuExecutable::ExecuteAsyncOnStream"
 AROUND_OTHERS = re.compile("Call|While|If$|XlaLaunch|XlaRun")
 
 
-def runs_of(case: str) -> dict[str, Callable[[], object]]:
+def runs_of(case: str, precision: str = "float32") -> dict[str, Callable[[], object]]:
     """What is timed of a case, by name; TensorFlow is imported already."""
+    import keras
+
+    keras.mixed_precision.set_global_policy(precision)
     family, *sizes = case.split("-")
     if family == "hierarchical":
         return {"train step": hierarchical.update_of(*map(int, sizes))}
@@ -81,14 +85,14 @@ def profiled(run: Callable[[], object]) -> tuple[dict[str, float], dict[str, int
     return dict(times), dict(numbers)
 
 
-def profile_case(case: str, name: str, repeats: int) -> dict[str, Any]:
+def profile_case(case: str, precision: str, name: str, repeats: int) -> dict[str, Any]:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    run = runs_of(case)[name]
+    run = runs_of(case, precision)[name]
     for _ in range(3):
         run()
     before = product_seconds()
@@ -97,17 +101,18 @@ def profile_case(case: str, name: str, repeats: int) -> dict[str, Any]:
     return {"times": [times for times, _ in rows], "numbers": rows[-1][1], "product": product}
 
 
-def time_case(case: str, name: str, repeats: int) -> dict[str, Any]:
+def time_case(case: str, precision: str, name: str, repeats: int) -> dict[str, Any]:
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()
-    return measure(runs_of(case)[name], repeats)
+    return measure(runs_of(case, precision)[name], repeats)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", default=["dfdnet-16-4"])
     parser.add_argument("--inference", action="store_true", help="not a train step")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -118,9 +123,14 @@ def main() -> None:
         return
     name = "inference" if arguments.inference else "train step"
     for case in arguments.cases:
-        settings = {"case": case, "name": name, "repeats": arguments.repeats}
+        settings = {
+            "case": case,
+            "precision": arguments.precision,
+            "name": name,
+            "repeats": arguments.repeats,
+        }
         row = row_of(__file__, {**settings, "how": "profile"})
-        print(f"{case}, {name}: one operation at a time")
+        print(f"{case}, {name}, {arguments.precision}: one operation at a time")
         milliseconds = 1000 * row["product"]
         for kind in KINDS:
             times = sorted(found.get(kind, 0.0) for found in row["times"])

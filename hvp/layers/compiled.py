@@ -19,8 +19,12 @@ LARGE = 2**19  # bytes, of which little stays in a core's cache from one operati
 
 
 def pays(x: tf.Tensor, least: int = LARGE) -> bool:
-    """Whether work on `x` is worth compiling: it has `least` bytes, and there are only CPUs."""
-    return x.dtype.size * math.prod(length or 1 for length in x.shape) >= least and {
+    """Whether work on `x` is worth compiling: it has `least` bytes, and there are only CPUs.
+
+    Bytes are counted as float32's, as most of these functions compute: TensorFlow's operations on
+    bfloat16 take no less time.
+    """
+    return max(4, x.dtype.size) * math.prod(length or 1 for length in x.shape) >= least and {
         device.device_type for device in tf.config.get_visible_devices()
     } == {"CPU"}
 

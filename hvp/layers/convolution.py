@@ -53,6 +53,25 @@ class Convolution(layers.Layer):
         return self.convolution(x) if p else _at_stride_one(self.convolution, x)
 
 
+class PointwiseConvolution(layers.Conv2D):
+    """A 2-D convolution of kernel size 1, channels last, of known height and width, as a product.
+
+    That makes the kernel's gradient a product too: in bfloat16 on a CPU in under half the time.
+
+    Args:
+        filters: channels of the result.
+        kwargs: as of `Conv2D`.
+    """
+
+    def __init__(self, filters: int, **kwargs: Any) -> None:
+        super().__init__(filters, 1, **kwargs)
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        pixels = tf.reshape(inputs, (-1, inputs.shape[-1]))
+        y = tf.matmul(pixels, tf.squeeze(kernel, (0, 1)))
+        return tf.reshape(y, (-1, *inputs.shape[1:-1], self.filters))
+
+
 class TransposedConvolution(layers.Layer):
     """A transposed convolution that multiplies height and width by `stride` exactly.
 

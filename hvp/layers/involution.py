@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.convolution import PointwiseConvolution
 from hvp.layers.initial_values import mmcv_values
 from hvp.layers.neighbourhood import generated_sum
 from hvp.layers.normalisation import batch_norm
@@ -15,8 +16,9 @@ from hvp.layers.normalisation import batch_norm
 class Involution(layers.Layer):
     """A neighbourhood sum whose kernel is generated at each pixel and shared within a group.
 
-    Maps `(batch, height, width, channels)` to the same shape; zero padding. Sums are
-    computed in float32 whatever the precision. Gradients of its gradients raise a `LookupError`.
+    Maps `(batch, height, width, channels)` to the same shape; zero padding. Kernels are generated
+    in the layer's precision, sums computed in float32 whatever that is. Gradients of its gradients
+    raise a `LookupError`.
 
     Args:
         kernel_size: odd, 1 to 21 in the papers.
@@ -45,9 +47,9 @@ class Involution(layers.Layer):
         hidden = channels // self.reduction
         outputs = self.kernel_size**2 * groups
         same: dict[str, Any] = {"dtype": self.dtype_policy, **mmcv_values()}
-        self.reduce = layers.Conv2D(hidden, 1, use_bias=False, name="reduce", **same)
+        self.reduce = PointwiseConvolution(hidden, use_bias=False, name="reduce", **same)
         self.norm = batch_norm("norm", activation=tf.nn.relu, dtype=self.dtype_policy)
-        self.span = layers.Conv2D(outputs, 1, name="span", **same)
+        self.span = PointwiseConvolution(outputs, name="span", **same)
         self.reduce.build(shape)
         self.norm.build((*shape[:-1], hidden))
         self.span.build((*shape[:-1], hidden))
@@ -57,9 +59,8 @@ class Involution(layers.Layer):
         hidden = self.norm(self.reduce(x), training=training)
         if self.kernel_size == 1:
             return self._scaled(x, self.span(hidden))
-        kernel, bias = (tf.convert_to_tensor(w) for w in (self.span.kernel, self.span.bias))
-        tensors = [tf.cast(t, tf.float32) for t in (x, hidden, kernel, bias)]
-        x, hidden, kernel, bias = tensors
+        kernel, bias = (tf.cast(w, self.compute_dtype) for w in (self.span.kernel, self.span.bias))
+        x = tf.cast(x, tf.float32)
         result = generated_sum(x, hidden, tf.squeeze(kernel, (0, 1)), bias, self.groups)
         return tf.cast(result, self.compute_dtype)
 

@@ -27,8 +27,9 @@ def generated_sum(
     """Sums each pixel's zero-padded neighbourhood with weights `hidden @ matrix + bias`.
 
     Args:
-        x: `(batch, height, width, channels)`, float32.
-        hidden: `(batch, height, width, features)`.
+        x: `(batch, height, width, channels)`, float32, as the sums are.
+        hidden: `(batch, height, width, features)`; in the type of this, the matrix and the bias
+            weights are generated.
         matrix: `(features, groups * size**2)`, groups first, then rows, then columns.
         bias: `(groups * size**2,)`.
         groups: consecutive channels that share weights.
@@ -87,11 +88,12 @@ def _backward(
     weights = tf.reshape(weights, (-1, size, groups, size, height, padded.shape[2]))
     dx = _channels_last(_sum(tf.pad(dy, padding), weights))
 
-    dweights = _correlate(tf.pad(_group_major(x, groups), padding), dy)
+    dweights = _correlate(tf.pad(_group_major(x, groups), padding), dy, hidden.dtype)
     flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
     by_column = tf.reshape(tf.transpose(split, (3, 1, 2, 0)), (-1, features.shape[-1]))
     dhidden = tf.matmul(dweights, by_column[:, :-1], transpose_a=True)
-    dmatrix = tf.reduce_sum(tf.matmul(dweights, flat), axis=0)
+    dmatrix = tf.matmul(dweights, flat)  # of each example
+    dmatrix = tf.cast(tf.reduce_sum(tf.cast(dmatrix, tf.float32), axis=0), hidden.dtype)
     dmatrix = tf.transpose(tf.reshape(dmatrix, (size, groups, size, -1)), (3, 1, 2, 0))
     dmatrix = tf.reshape(dmatrix, (features.shape[-1], -1))
     return dx, tf.reshape(dhidden, tf.shape(hidden)), dmatrix[:-1], dmatrix[-1]
@@ -152,6 +154,7 @@ def _sum(padded: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
             image = tf.slice(padded, begin, (batch, groups, height, c, width))
             begin = tf.stack([0, row, 0, column, 0, column if wide > width else 0])
             weight = tf.slice(weights, begin, (batch, 1, groups, 1, height, width))
+            weight = tf.cast(weight, image.dtype)
             total += image * tf.reshape(weight, (batch, groups, height, 1, width))
         return row + 1, total
 
@@ -160,12 +163,13 @@ def _sum(padded: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _correlate(padded: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+def _correlate(padded: tf.Tensor, dy: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """The weights' gradient: `padded` at every offset times `dy`, summed over a group's channels.
 
     Args:
         padded: `(batch, groups, h + size - 1, c, w + size - 1)`.
         dy: `(batch, groups, h, c, w)`.
+        dtype: of the result.
 
     Returns:
         `(batch, column * groups * row, h * w)`.
@@ -183,4 +187,5 @@ def _correlate(padded: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
     by_column = [
         tf.reduce_sum(windows[..., j : j + width] * dy[:, :, None], axis=4) for j in range(size)
     ]
+    by_column = [tf.cast(column, dtype) for column in by_column]
     return tf.reshape(tf.stack(by_column, axis=1), (-1, size * groups * size, height * width))

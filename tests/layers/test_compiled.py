@@ -19,7 +19,7 @@ class Device:
     [
         ((2, 256, 256), tf.float32, ["CPU"], True),
         ((2, 256, 255), tf.float32, ["CPU"], False),  # too small
-        ((2, 256, 256), tf.bfloat16, ["CPU"], False),  # half as large
+        ((2, 256, 256), tf.bfloat16, ["CPU"], True),  # counted as float32
         ((2, 256, 128), tf.complex64, ["CPU", "CPU"], True),
         ((None, 512, 256), tf.float32, ["CPU"], True),
         ((2, 256, 256), tf.float32, ["CPU", "GPU"], False),  # not measured there

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers import activations
-from hvp.layers.convolution import Convolution, TransposedConvolution
+from hvp.layers.convolution import Convolution, PointwiseConvolution, TransposedConvolution
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers
@@ -122,11 +122,13 @@ class Block(layers.Layer):
         super().__init__(**kwargs)
         self.residual, self.shared = residual, shared
         middle = width // settings.reduction
-        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
+        self.reduce = PointwiseConvolution(
+            middle, use_bias=False, name="reduce", **pytorch_values()
+        )
         self.filters = [
             FilterBlock(segments, settings, name=f"filter_{segments}") for segments in SEGMENTS
         ]
-        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
+        self.expand = PointwiseConvolution(width, use_bias=False, name="expand", **pytorch_values())
         # The second one's activation comes after the residual.
         self.norms = [batch_norm("norm_0", activation=tf.nn.relu), batch_norm("norm_1")]
 

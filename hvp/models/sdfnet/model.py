@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import Convolution
+from hvp.layers.convolution import Convolution, PointwiseConvolution
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.involution import Involution
 from hvp.layers.normalisation import batch_norm
@@ -90,9 +90,11 @@ class Block(layers.Layer):
     def __init__(self, width: int, settings: SDFNetConfig, kernel: int, residual: bool, **kwargs):
         super().__init__(**kwargs)
         self.residual, middle = residual, width // settings.reduction
-        self.reduce = layers.Conv2D(middle, 1, use_bias=False, name="reduce", **pytorch_values())
+        self.reduce = PointwiseConvolution(
+            middle, use_bias=False, name="reduce", **pytorch_values()
+        )
         self.involution = neighbourhood_layer(settings.operation, middle, kernel)
-        self.expand = layers.Conv2D(width, 1, use_bias=False, name="expand", **pytorch_values())
+        self.expand = PointwiseConvolution(width, use_bias=False, name="expand", **pytorch_values())
         self.norms = [batch_norm(f"norm_{i}", activation=tf.nn.relu) for i in range(2)]
         self.norms.append(batch_norm("norm_2"))  # activated after the residual
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers import activations
+from hvp.layers.convolution import PointwiseConvolution
 from hvp.layers.grouped import GroupedConvolution
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import GroupNormalization, batch_norm
@@ -36,8 +37,8 @@ def _fan_out_normal(kernel: int, filters: int, groups: int = 1) -> keras.initial
     return keras.initializers.RandomNormal(stddev=math.sqrt(2 * groups / (kernel**2 * filters)))
 
 
-def _pointwise(filters: int, name: str) -> layers.Conv2D:
-    return layers.Conv2D(filters, 1, kernel_initializer=_fan_out_normal(1, filters), name=name)
+def _pointwise(filters: int, name: str) -> PointwiseConvolution:
+    return PointwiseConvolution(filters, kernel_initializer=_fan_out_normal(1, filters), name=name)
 
 
 def _depthwise(width: int, kernel: int, name: str, dilation: int = 1) -> layers.DepthwiseConv2D:
@@ -213,16 +214,7 @@ class MetaFormer(layers.Layer):
                 gate = {"gSTA": SpatialGate, "TAU": TemporalGate}[kind]
                 block = AttentionBlock(here, gate, ratio, rate, name=name)
             self.blocks.append(block)
-            self.reductions.append(
-                None
-                if here == after
-                else layers.Conv2D(
-                    after,
-                    1,
-                    kernel_initializer=_fan_out_normal(1, after),
-                    name=f"reduction_{i}",
-                )
-            )
+            self.reductions.append(None if here == after else _pointwise(after, f"reduction_{i}"))
 
     def call(self, x: tf.Tensor, training: bool = False, seed: Any = None) -> tf.Tensor:
         for i, (block, reduction) in enumerate(zip(self.blocks, self.reductions, strict=True)):
@@ -239,7 +231,7 @@ class InceptionBlock(layers.Layer):
         super().__init__(**kwargs)
         half = inner // 2
         groups = 1 if half % INCEPTION_GROUPS else INCEPTION_GROUPS
-        self.reduce = layers.Conv2D(half, 1, name="reduce", **pytorch_values())
+        self.reduce = PointwiseConvolution(half, name="reduce", **pytorch_values())
         self.convolutions = [
             GroupedConvolution(
                 filters, k, padding="same", groups=groups, name=f"kernel_{k}", **pytorch_values()
