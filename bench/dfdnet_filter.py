@@ -86,7 +86,9 @@ def train(kind: str, seed: int, steps: int, hidden: int, stddev: float = 1.0) ->
     model.configure_training(training, make_schedule(training, steps))
     batches = iter(VideoSplit(data, "train", seed=seed).training_batches(BATCH))
     tests = next(iter(VideoSplit(data, "test").evaluation_batches(TEST_CLIPS)))["video"]
-    step_function, test_function = tf.function(model.train_step), tf.function(model.test_step)
+    step_function, test_function = (
+        tf.function(step, autograph=False) for step in (model.train_step, model.test_step)
+    )
     curve, began = [], time.time()
     for step in range(steps + 1):
         if step % EVERY == 0:

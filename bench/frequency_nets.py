@@ -43,7 +43,7 @@ def runs_of(family: str, width: int, batch: int) -> dict[str, Callable[[], objec
     model.configure_training(TrainingConfig(clip_norm=None))
     shape = (batch, 2 * FRAMES, model.height, model.width, model.channels)
     videos = tf.random.stateless_uniform(shape, (0, 0))
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     return {
         "inference": lambda: model.rollout(videos[:, :FRAMES], FRAMES).numpy(),
         "train step": lambda: float(step(videos)["loss"]),

@@ -41,7 +41,7 @@ def update_of(batch: int, likelihood: str = "normal") -> Callable[[], float]:
 
     model = hvp.models.HierarchicalModel(likelihood=likelihood)
     model.configure_training(TrainingConfig())
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     shape = (batch, TRAIN_FRAMES, model.height, model.width, model.channels)
     videos = tf.random.stateless_uniform(shape, (0, 0))
     return lambda: float(step(videos)["loss"])

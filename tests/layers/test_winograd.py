@@ -89,7 +89,7 @@ def test_values_and_gradients_are_those_of_direct_summation(monkeypatch, case):
     x = random((3, *lengths, 8), 0)
     kernel = random((*(3,) * len(lengths), 8, 5), 1) / 3 ** len(lengths)
     exact = doubled(direct, tf.constant(x, tf.float64), tf.constant(kernel, tf.float64))
-    actual = tf.function(doubled)(
+    actual = tf.function(doubled, autograph=False)(
         lambda x, kernel: winograd.convolve(x, kernel, axes), tf.constant(x), tf.constant(kernel)
     )
     for a, b in zip(actual, exact, strict=True):
@@ -162,7 +162,7 @@ def test_layers_whose_convolution_is_wide(layer, monkeypatch):
         monkeypatch.setattr(winograd, "pays", lambda *_: True)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = tf.function(layer)(x)
+            y = tf.function(layer, autograph=False)(x)
         weights = [weight.value for weight in layer.trainable_variables]
         found.append([y, *tape.gradient(y, [x, *weights], tf.sin(y))])
     for direct, fewer in zip(*found, strict=True):

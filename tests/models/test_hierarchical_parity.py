@@ -67,7 +67,7 @@ def differentiate(model, obs):
 def differentiated(reference):
     """In graph mode, as in training; single settings are run eagerly, which is quick."""
     golden, model = reference
-    return tf.function(differentiate)(model, golden["inputs/obs"])
+    return tf.function(differentiate, autograph=False)(model, golden["inputs/obs"])
 
 
 def assert_terms(golden, prefix, terms, gradients):

@@ -58,7 +58,7 @@ def test_frequency_nets(golden, family):
     named = {name: target.variable for name, target in frequency_nets.targets(model).items()}
     named = {name: v for name, v in named.items() if v.trainable}
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradients_of(clips):
         with tf.GradientTape() as tape:
             loss, _ = model.compute_objective(clips, tf.constant([0, 0]), training=True)
@@ -66,7 +66,7 @@ def test_frequency_nets(golden, family):
             loss, list(named.values()), unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
 
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     for count in range(STEPS):
         statistics = [np.asarray(v) for v in model.non_trainable_variables]
         loss, found = gradients_of(clips)

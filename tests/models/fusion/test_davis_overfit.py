@@ -35,7 +35,7 @@ def test_translator_overfits_the_real_sequence(shared_file):
         translator_frames=8,
     )
     model.configure_training(TrainingConfig(learning_rate=2e-3, adam_epsilon=1e-7, clip_norm=None))
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     for _ in range(300):
         step(clips)
     pictures = model.pictures(clips)

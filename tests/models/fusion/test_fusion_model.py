@@ -37,7 +37,7 @@ def trained(model, clips, steps, **training):
     """The scalars of every step."""
     settings = {"learning_rate": 3e-3, "adam_epsilon": 1e-7, "clip_norm": None, **training}
     model.configure_training(TrainingConfig(**settings))
-    step = tf.function(model.train_step) if steps > 1 else model.train_step
+    step = tf.function(model.train_step, autograph=False) if steps > 1 else model.train_step
     return [{k: float(v) for k, v in step(clips).items()} for _ in range(steps)]
 
 
