@@ -1,6 +1,6 @@
 """Benchmarks SDFNet and DFDNet: train step, inference and peak memory.
 
-    python bench/frequency_nets.py [--only sdfnet]
+    python bench/frequency_nets.py [--only sdfnet] [--precision mixed_bfloat16]
 
 Moving MNIST sizes, 10 -> 10 frames of 64x64: the published width (64) at batch 1, 2 and 4, and the
 width 16 at batch 4. Beside them the originals in PyTorch, in matrix products (`hvp.timing.clock`).
@@ -13,8 +13,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from originals import HEAD, peak_gib, row_of, shown
+from originals import HEAD, peak_gib, row_of, shown, use
 
+from hvp.commands.bench import PRECISIONS
 from hvp.timing.clock import measure
 
 FRAMES = 10
@@ -50,10 +51,8 @@ def runs_of(family: str, width: int, batch: int) -> dict[str, Callable[[], objec
     }
 
 
-def run_case(family: str, width: int, batch: int, repeats: int) -> dict[str, Any]:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+def run_case(family: str, width: int, batch: int, repeats: int, precision: str) -> dict[str, Any]:
+    use(precision)
     runs = runs_of(family, width, batch)
     return {name: measure(run, repeats) for name, run in runs.items()} | {"gib": peak_gib()}
 
@@ -61,6 +60,7 @@ def run_case(family: str, width: int, batch: int, repeats: int) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=("sdfnet", "dfdnet"), help="one family")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -71,7 +71,13 @@ def main() -> None:
     for (family, width, batch), (*originals, gib) in ORIGINAL.items():
         if arguments.only not in (None, family):
             continue
-        case = {"family": family, "width": width, "batch": batch, "repeats": arguments.repeats}
+        case = {
+            "family": family,
+            "width": width,
+            "batch": batch,
+            "repeats": arguments.repeats,
+            "precision": arguments.precision,
+        }
         row = row_of(__file__, case)
         for what, original in zip(("train step", "inference"), originals, strict=True):
             line = f"{family:7} {width:5} {batch:6}  {what:10}{shown(row[what], original)}"

@@ -1,6 +1,6 @@
 """Benchmarks the hierarchical residual model at the paper's sizes.
 
-    python bench/hierarchical.py [--quick] [--likelihoods]
+    python bench/hierarchical.py [--quick] [--likelihoods] [--precision mixed_bfloat16]
 
 Prints one row a case: the train step (sequence length 100, batch 1, 2, 4; graph mode), start-up to
 the first step, and open-loop evaluation (336 frames, context 36, batch 10, with frame metrics).
@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 STARTED = time.perf_counter()
 
-from originals import HEAD, peak_gib, row_of, shown  # noqa: E402
+from originals import HEAD, peak_gib, row_of, shown, use  # noqa: E402
 
+from hvp.commands.bench import PRECISIONS  # noqa: E402
 from hvp.timing.clock import PRODUCT_FLOP, measure  # noqa: E402
 
 TRAIN_FRAMES = 100
@@ -47,10 +48,10 @@ def update_of(batch: int, likelihood: str = "normal") -> Callable[[], float]:
     return lambda: float(step(videos)["loss"])
 
 
-def train_step(batch: int, repeats: int, likelihood: str = "normal") -> dict[str, float]:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+def train_step(
+    batch: int, repeats: int, likelihood: str = "normal", precision: str = "float32"
+) -> dict[str, float]:
+    use(precision)
     update = update_of(batch, likelihood)
     update()
     start_up = time.perf_counter() - STARTED
@@ -60,10 +61,8 @@ def train_step(batch: int, repeats: int, likelihood: str = "normal") -> dict[str
     return {**row, "start_up": start_up, "gib": peak_gib(), "share": share}
 
 
-def open_loop(repeats: int) -> dict[str, float]:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+def open_loop(repeats: int, precision: str = "float32") -> dict[str, float]:
+    use(precision)
     import tensorflow as tf
 
     import hvp
@@ -84,7 +83,7 @@ def open_loop(repeats: int) -> dict[str, float]:
             values.numpy()
 
     row = measure(run, repeats)
-    times = ("seconds", "least", "most", "products")
+    times = ("seconds", "least", "most", "products", "least_products", "most_products")
     return {**{name: row[name] / EXAMPLES for name in times}, "gib": peak_gib()}
 
 
@@ -100,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="batch 1 only, two repeats")
     parser.add_argument("--likelihoods", action="store_true", help="the train step with each")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.case:
@@ -107,20 +107,20 @@ def main() -> None:
         kind = case.pop("kind")
         print(json.dumps({"train": train_step, "open_loop": open_loop}[kind](**case)))
         return
-    repeats = 2 if arguments.quick else 7
+    repeats, how = 2 if arguments.quick else 7, {"precision": arguments.precision}
     if arguments.likelihoods:
         compare_likelihoods(repeats)
         return
     print(f"{'case':26}{HEAD}   GiB")
     for batch in (1,) if arguments.quick else (1, 2, 4):
-        row = row_of(__file__, {"kind": "train", "batch": batch, "repeats": repeats})
+        row = row_of(__file__, {"kind": "train", "batch": batch, "repeats": repeats, **how})
         line = (
             f"{f'train step, batch {batch}':26}{shown(row, ORIGINAL_STEP[batch])} {row['gib']:5.2f}"
         )
         print(f"{line}  ({row['share']:.0%} of the matrix-product speed)", flush=True)
         if batch == 1:
             print(f"{'start-up to the first step':26}{row['start_up']:8.1f} s")
-    row = row_of(__file__, {"kind": "open_loop", "repeats": min(repeats, 3)})
+    row = row_of(__file__, {"kind": "open_loop", "repeats": min(repeats, 3), **how})
     print(f"{'open loop, per example':26}{shown(row, ORIGINAL_OPEN_LOOP)} {row['gib']:5.2f}")
 
 

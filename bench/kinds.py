@@ -4,8 +4,8 @@
 
 From TensorFlow's profile with one operation at a time, each on all cores: otherwise two that share
 the cores would count twice. Beside each kind are its milliseconds, median (least-most) over the
-profiled runs, its number of operations and what it is in matrix products of the same process
-(`hvp.timing.clock`). The last line is the time without the profiler, of operations that
+profiled runs, its number of operations and what it is in the matrix products before and after each
+run (`hvp.timing.clock`). The last line is the time without the profiler, of operations that
 run as they usually do, one beside the other, in a process of its own. A case is a family, the
 width (not of the hierarchical model, at the published sizes) and the batch.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import itertools
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from typing import Any
 
 import frequency_nets
 import hierarchical
-from originals import row_of
+from originals import row_of, use
 
 from hvp.commands.bench import PRECISIONS
 from hvp.timing.clock import measure, product_seconds
@@ -45,11 +46,8 @@ COMPILED = "CpuExecutable::ExecuteAsyncOnStream"
 AROUND_OTHERS = re.compile("Call|While|If$|XlaLaunch|XlaRun")
 
 
-def runs_of(case: str, precision: str = "float32") -> dict[str, Callable[[], object]]:
+def runs_of(case: str) -> dict[str, Callable[[], object]]:
     """What is timed of a case, by name; TensorFlow is imported already."""
-    import keras
-
-    keras.mixed_precision.set_global_policy(precision)
     family, *sizes = case.split("-")
     if family == "hierarchical":
         return {"train step": hierarchical.update_of(*map(int, sizes))}
@@ -86,26 +84,35 @@ def profiled(run: Callable[[], object]) -> tuple[dict[str, float], dict[str, int
 
 
 def profile_case(case: str, precision: str, name: str, repeats: int) -> dict[str, Any]:
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+    use(precision)
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    run = runs_of(case, precision)[name]
+    run = runs_of(case)[name]
     for _ in range(3):
         run()
-    before = product_seconds()
-    rows = [profiled(run) for _ in range(repeats)]
-    product = (before + product_seconds()) / 2
-    return {"times": [times for times, _ in rows], "numbers": rows[-1][1], "product": product}
+    times, units = [], [product_seconds()]
+    for _ in range(repeats):
+        found, numbers = profiled(run)
+        times.append(found)
+        units.append(product_seconds())
+    units = [500 * sum(around) for around in itertools.pairwise(units)]
+    return {"times": times, "numbers": numbers, "units": units}
 
 
 def time_case(case: str, precision: str, name: str, repeats: int) -> dict[str, Any]:
-    from hvp.quiet import import_tensorflow
+    use(precision)
+    return measure(runs_of(case)[name], repeats)
 
-    import_tensorflow()
-    return measure(runs_of(case, precision)[name], repeats)
+
+def line(name: str, times: list[float], units: list[float], number: str) -> str:
+    """Milliseconds of several runs, and the same in matrix products of `units` milliseconds."""
+    products = [time / unit for time, unit in zip(times, units, strict=True)]
+    return (
+        f"  {name:22}{statistics.median(times):8.0f} ms ({min(times):.0f}-{max(times):.0f}) "
+        f"{number:6} {statistics.median(products):8.1f} products "
+        f"({min(products):.1f}-{max(products):.1f})"
+    )
 
 
 def main() -> None:
@@ -131,25 +138,16 @@ def main() -> None:
         }
         row = row_of(__file__, {**settings, "how": "profile"})
         print(f"{case}, {name}, {arguments.precision}: one operation at a time")
-        milliseconds = 1000 * row["product"]
         for kind in KINDS:
-            times = sorted(found.get(kind, 0.0) for found in row["times"])
-            median = statistics.median(times)
-            print(
-                f"  {kind:22}{median:8.0f} ms ({times[0]:.0f}-{times[-1]:.0f}) "
-                f"{row['numbers'].get(kind, 0):6d} {median / milliseconds:8.1f} products"
-            )
-        sums = sorted(sum(found.values()) for found in row["times"])
-        print(
-            f"  {'all':22}{statistics.median(sums):8.0f} ms ({sums[0]:.0f}-{sums[-1]:.0f})"
-            f"{'':7}{statistics.median(sums) / milliseconds:8.1f} products of "
-            f"{milliseconds:.0f} ms"
-        )
+            times = [found.get(kind, 0.0) for found in row["times"]]
+            print(line(kind, times, row["units"], f"{row['numbers'].get(kind, 0):6d}"))
+        print(line("all", [sum(found.values()) for found in row["times"]], row["units"], ""))
         row = row_of(__file__, {**settings, "how": "time"})
         print(
             f"  {'side by side':22}{1000 * row['seconds']:8.0f} ms "
             f"({1000 * row['least']:.0f}-{1000 * row['most']:.0f}) {'':6}"
-            f"{row['products']:8.1f} products",
+            f"{row['products']:8.1f} products "
+            f"({row['least_products']:.1f}-{row['most_products']:.1f})",
             flush=True,
         )
 

@@ -122,7 +122,7 @@ def _updates(
         updates.scalars()
 
     row = measure(run, repeats)
-    times = ("seconds", "least", "most", "products")
+    times = ("seconds", "least", "most", "products", "least_products", "most_products")
     return {**row, **{name: row[name] / per_call for name in times}, "loss": loss}
 
 

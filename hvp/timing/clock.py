@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import math
 import statistics
@@ -19,25 +21,32 @@ SHORTEST = 0.2  # seconds of a repeat: shorter ones are made several times and d
 
 
 def measure(run: Callable[[], Any], repeats: int) -> dict[str, float]:
-    """Times `run()` after a first one, and the machine's matrix product before and after it.
+    """Times `run()` after a first one, and the machine's matrix product before and after each.
 
     Returns:
-        `seconds` (median), `least`, `most`, and `products`: the median in units of a product of
-        2048x2048 float32 matrices (`product` seconds), which compares across machines to perhaps
-        25 %.
+        `seconds` (median), `least` and `most`; `product`, the median seconds of a product of
+        2048x2048 float32 matrices; and each repeat in units of the products around it, which
+        compares across machines to perhaps 25 %: `products` (median), `least_products` and
+        `most_products`.
     """
     run()
-    before = product_seconds()
     times = max(1, math.ceil(SHORTEST / _seconds(run, 1)))
-    found = sorted(_seconds(run, times) for _ in range(repeats))
-    product = (before + product_seconds()) / 2
-    seconds = statistics.median(found)
+    found, units = [], [product_seconds()]
+    for _ in range(repeats):
+        found.append(_seconds(run, times))
+        units.append(product_seconds())
+    products = [
+        2 * seconds / sum(around)
+        for seconds, around in zip(found, itertools.pairwise(units), strict=True)
+    ]
     return {
-        "seconds": seconds,
-        "least": found[0],
-        "most": found[-1],
-        "products": seconds / product,
-        "product": product,
+        "seconds": statistics.median(found),
+        "least": min(found),
+        "most": max(found),
+        "products": statistics.median(products),
+        "least_products": min(products),
+        "most_products": max(products),
+        "product": statistics.median(units),
     }
 
 
@@ -53,12 +62,18 @@ def repeated_seconds(run: Callable[[], Any], repeats: int) -> list[float]:
 
 
 def product_seconds() -> float:
-    """Seconds of a large float32 matrix product, the unit of time of this machine in this hour."""
+    """Seconds of a large float32 matrix product, the unit of time of this machine right now."""
+    product = _product()
+    return median_seconds(lambda: float(product()), repeats=3)
+
+
+@functools.cache
+def _product() -> Callable[[], Any]:
     import tensorflow as tf
 
     a = tf.random.stateless_normal((SIZE, SIZE), (0, 0))
     product = tf.function(lambda x: tf.reduce_sum(tf.matmul(x, x)), autograph=False)
-    return median_seconds(lambda: float(product(a)), repeats=5)
+    return lambda: product(a)
 
 
 def in_own_process(command: Sequence[str], case: Any, timeout: float | None = None) -> Any:
