@@ -41,6 +41,8 @@ KINDS = {
     "optimizer": "ResourceApply",
     "others": "",
 }
+# TensorFlow's own: what no other way to write a model makes faster, unless there is less of it.
+KERNELS = ("products of matrices", "convolutions", "transforms", "optimizer")
 OPERATION = re.compile(r"[^:]+:(\w+)$")  # name and type; what is not an operation has a "::"
 COMPILED = "CpuExecutable::ExecuteAsyncOnStream"
 AROUND_OTHERS = re.compile("Call|While|If$|XlaLaunch|XlaRun")
@@ -141,6 +143,8 @@ def main() -> None:
         for kind in KINDS:
             times = [found.get(kind, 0.0) for found in row["times"]]
             print(line(kind, times, row["units"], f"{row['numbers'].get(kind, 0):6d}"))
+        kernels = [sum(found.get(kind, 0.0) for kind in KERNELS) for found in row["times"]]
+        print(line("TensorFlow's kernels", kernels, row["units"], ""))
         print(line("all", [sum(found.values()) for found in row["times"]], row["units"], ""))
         row = row_of(__file__, {**settings, "how": "time"})
         print(
