@@ -21,7 +21,7 @@ STARTED = time.perf_counter()
 from originals import HEAD, peak_gib, row_of, shown, use  # noqa: E402
 
 from hvp.commands.bench import PRECISIONS  # noqa: E402
-from hvp.timing.clock import PRODUCT_FLOP, measure  # noqa: E402
+from hvp.timing.clock import PRODUCT_FLOP, measure, of_each  # noqa: E402
 
 TRAIN_FRAMES = 100
 CONTEXT, FRAMES, EXAMPLES = 36, 336, 10
@@ -82,16 +82,14 @@ def open_loop(repeats: int, precision: str = "float32") -> dict[str, float]:
         for values in metrics(predicted[0]):
             values.numpy()
 
-    row = measure(run, repeats)
-    times = ("seconds", "least", "most", "products", "least_products", "most_products")
-    return {**{name: row[name] / EXAMPLES for name in times}, "gib": peak_gib()}
+    return {**of_each(measure(run, repeats), EXAMPLES), "gib": peak_gib()}
 
 
-def compare_likelihoods(repeats: int) -> None:
+def compare_likelihoods(repeats: int, precision: str) -> None:
     print(f"{'train step, batch 1':26}{HEAD}")
     for likelihood in LIKELIHOODS:
         case = {"kind": "train", "batch": 1, "repeats": repeats, "likelihood": likelihood}
-        row = row_of(__file__, case)
+        row = row_of(__file__, {**case, "precision": precision})
         print(f"{likelihood:26}{shown(row, None)}", flush=True)
 
 
@@ -109,7 +107,7 @@ def main() -> None:
         return
     repeats, how = 2 if arguments.quick else 7, {"precision": arguments.precision}
     if arguments.likelihoods:
-        compare_likelihoods(repeats)
+        compare_likelihoods(repeats, arguments.precision)
         return
     print(f"{'case':26}{HEAD}   GiB")
     for batch in (1,) if arguments.quick else (1, 2, 4):

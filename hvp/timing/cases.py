@@ -24,7 +24,7 @@ from hvp.evaluation.operations import count_operations
 from hvp.experiment.checkpoints import build_checked_model
 from hvp.families import FAMILIES
 from hvp.models.base import VideoModel
-from hvp.timing.clock import PRODUCT_FLOP, measure
+from hvp.timing.clock import PRODUCT_FLOP, measure, of_each
 from hvp.training.batches import replica_batches, training_batches
 from hvp.training.checks import check_window
 from hvp.training.distribution import check_batch_size, hide_other_devices, make_strategy
@@ -121,9 +121,7 @@ def _updates(
         updates.run(batches, 1, per_call)
         updates.scalars()
 
-    row = measure(run, repeats)
-    times = ("seconds", "least", "most", "products", "least_products", "most_products")
-    return {**row, **{name: row[name] / per_call for name in times}, "loss": loss}
+    return {**of_each(measure(run, repeats), per_call), "loss": loss}
 
 
 def _rollout(config: ExperimentConfig, case: Case) -> list[dict[str, Any]]:

@@ -50,6 +50,12 @@ def measure(run: Callable[[], Any], repeats: int) -> dict[str, float]:
     }
 
 
+def of_each(row: dict[str, float], count: int) -> dict[str, float]:
+    """A row of `measure` for one of the `count` things that each run did."""
+    # The unit stays what it is.
+    return {name: value / (1 if name == "product" else count) for name, value in row.items()}
+
+
 def median_seconds(run: Callable[[], Any], repeats: int) -> float:
     """Median of `repeated_seconds`."""
     return statistics.median(repeated_seconds(run, repeats))

@@ -37,6 +37,8 @@ def test_train_step_of_a_predictor():
     assert row["what"] == "train step"
     assert 0 < row["least"] <= row["seconds"] <= row["most"]
     assert row["products"] == pytest.approx(row["seconds"] / 0.5)
+    assert row["least_products"] == pytest.approx(row["least"] / 0.5)
+    assert row["most_products"] == pytest.approx(row["most"] / 0.5)
     assert row["frames_per_second"] == pytest.approx(2 * 4 / row["seconds"])
     assert row["share"] == pytest.approx(row["flop"] / (row["products"] * 2 * 2048**3))
     assert row["peak_memory_gib"] > 0.1
@@ -54,6 +56,7 @@ def test_several_updates_a_call_are_told_by_the_update():
     assert many["flop"] is None
     assert many["share"] is None
     assert many["seconds"] < 4 * one["seconds"]
+    assert many["products"] == pytest.approx(many["seconds"] / many["product"])
     assert many["loss"] == pytest.approx(one["loss"], rel=1e-6)
 
 
