@@ -92,7 +92,7 @@ class BatchNormalization(layers.BatchNormalization):
             x = tf.cast(parts, tf.float32)
             mean, variance = keras.ops.moments(x, 1, keepdims=True, synchronized=self.synchronized)
             gamma, beta = _affine(self)
-            y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
+            y = (x - mean) * (tf.math.rsqrt(variance + self.epsilon) * gamma) + beta
             y = self.activation(tf.cast(y, self.compute_dtype))
         self._move(mean, variance, tf.shape(parts)[1])
         return tf.reshape(y, tf.shape(inputs))

@@ -35,6 +35,16 @@ def test_moving_variance_is_of_unbiased_estimates():
     np.testing.assert_allclose(resting, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_mean_far_beyond_the_deviation_costs_no_precision(large, monkeypatch):
+    """`x * scale - mean * scale` would: here 1e-4, which gradients of few values multiply."""
+    if large:
+        monkeypatch.setattr(compiled, "pays", lambda *_: True)
+    x = tf.constant([[999.5], [1000.5]] * 8)  # the mean is exact
+    y = batch_norm("norm")(x, training=True)
+    np.testing.assert_allclose(y, np.tile([[-1.0], [1.0]], (8, 1)) / np.sqrt(0.25 + 1e-5) / 2, 1e-6)
+
+
 def test_a_frozen_norm_keeps_its_statistics():
     norm = batch_norm("norm", trainable=False)
     norm(tf.ones((2, 2, 2, 3)) * 5.0, training=True)
