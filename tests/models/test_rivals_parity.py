@@ -2,9 +2,9 @@
 
 Tolerances: 1e-5 of the largest output, 1e-5 of losses and 1e-4 of each gradient norm; what was seen
 is below 3e-6 and 9e-5 (float32 on both sides). Norms below 1e-6 are rounding: biases before a batch
-normalisation. SVG-LP's code, `encoder.c5`, is normalised over the two values that a channel has in the
-golden's batch: a gradient through that is what two terms leave that are larger by variance / epsilon,
-some 1e5. Computed in float64, it is the golden's to 4e-5; in float32 4e-4 was seen.
+normalisation. SVG-LP's code, `encoder.c5`, is normalised over the two values that a channel has in
+the golden's batch: a gradient through that is what two terms leave that are larger by variance /
+epsilon, some 1e5. Computed in float64 it is the golden's to 4e-5; in float32 4e-4 was seen.
 """
 
 from __future__ import annotations
