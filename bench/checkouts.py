@@ -2,6 +2,7 @@
 
     git worktree add /tmp/before COMMIT
     python bench/checkouts.py /tmp/before . --cases sdfnet-64-1 dfdnet-16-4 [--repeats 7]
+        [--precisions float32 mixed_bfloat16]
 
 A machine's speed changes by the minute, so each checkout's model waits in a process of its own and
 both run one after the other, a matrix product before each. A case is family, width and batch, of
@@ -20,16 +21,16 @@ import sys
 import time
 
 from kinds import runs_of
-from originals import peak_gib
+from originals import peak_gib, use
+
+from hvp.commands.bench import PRECISIONS
 
 RUNS = 4  # in a turn, after one that is not counted
 
 
-def wait_for_turns(case: str) -> None:
+def wait_for_turns(case: str, precision: str) -> None:
     """A checkout's process: for each line of its input, the mean time of `RUNS` of it."""
-    from hvp.quiet import import_tensorflow
-
-    import_tensorflow()
+    use(precision)
     from hvp.timing.clock import product_seconds
 
     runs = runs_of(case)
@@ -56,11 +57,19 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["sdfnet-64-1"])
     parser.add_argument("--only", choices=("train step", "inference"))
     parser.add_argument("--repeats", type=int, default=7, help="turns")
+    parser.add_argument(
+        "--precisions",
+        nargs=2,
+        choices=PRECISIONS,
+        default=("float32", "float32"),
+        metavar=("BEFORE", "AFTER"),
+        help="of the first checkout and of the second",
+    )
     arguments = parser.parse_args()
     for case in arguments.cases:
         processes = [
             subprocess.Popen(
-                [sys.executable, os.path.abspath(__file__), "--wait", case],
+                [sys.executable, os.path.abspath(__file__), "--wait", case, precision],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -68,7 +77,7 @@ def main() -> None:
                 env={**os.environ, "PYTHONPATH": os.path.abspath(folder)},
                 cwd=folder,
             )
-            for folder in arguments.checkouts
+            for folder, precision in zip(arguments.checkouts, arguments.precisions, strict=True)
         ]
         ready = [json.loads(process.stdout.readline()) for process in processes]
         for name in [arguments.only] if arguments.only else ready[0]["names"]:
@@ -96,6 +105,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--wait":
-        wait_for_turns(sys.argv[2])
+        wait_for_turns(*sys.argv[2:])
     else:
         main()

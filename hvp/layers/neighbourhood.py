@@ -56,11 +56,11 @@ def generated_sum(
 def _forward(
     x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor, groups: int, size: int
 ) -> tf.Tensor:
-    features = _with_one(hidden)
-    flat = tf.reshape(features, (-1, 1, x.shape[1] * x.shape[2], features.shape[-1]))
+    features, pixels = _with_one(hidden), x.shape[1] * x.shape[2]
+    flat = tf.reshape(features, (-1, 1, pixels, features.shape[-1]))
     by_row = _by_row(_split(matrix, bias, groups, size))
     weights = tf.matmul(by_row, flat, transpose_a=True, transpose_b=True)
-    weights = tf.reshape(weights, (-1, size, groups, size, *x.shape[1:3]))
+    weights = tf.reshape(weights, (-1, size, groups, size, pixels))
     padding = _both_sides(size, (2, 4), 5)
     return _channels_last(_sum(tf.pad(_group_major(x, groups), padding), weights))
 
@@ -77,19 +77,20 @@ def _backward(
     height, width = x.shape[1:3]
     split = _split(matrix, bias, groups, size)
     features, padding = _with_one(hidden), _both_sides(size, (2, 4), 5)
+    flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
     dy = _group_major(dy, groups)
     # What pixel q receives with weight (i, j) comes from pixel q - (i, j) + padding: the sum of
     # dy's neighbourhoods, whose weights are those of the neighbour, counted from the other end.
-    padded = tf.pad(features, _both_sides(size, (1, 2), 4))
-    rows = tf.stack([padded[:, i : i + height] for i in range(size)], axis=1)
-    rows = tf.reshape(rows, (-1, size, height * padded.shape[2], padded.shape[3]))
+    # Pixels lie in one line: what is read beyond a row's end meets the zeros around dy.
+    margin, length = size // 2 * (width + 1), height * width + size - 1
+    padded = tf.pad(flat, [[0, 0], [margin, margin], [0, 0]])
+    rows = [padded[:, i * width : i * width + length] for i in range(size)]
     by_row = _by_row(tf.reverse(split, (2, 3)))
-    weights = tf.matmul(by_row, rows, transpose_a=True, transpose_b=True)
-    weights = tf.reshape(weights, (-1, size, groups, size, height, padded.shape[2]))
+    weights = tf.matmul(by_row, tf.stack(rows, axis=1), transpose_a=True, transpose_b=True)
+    weights = tf.reshape(weights, (-1, size, groups, size, length))
     dx = _channels_last(_sum(tf.pad(dy, padding), weights))
 
     dweights = _correlate(tf.pad(_group_major(x, groups), padding), dy, hidden.dtype)
-    flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
     by_column = tf.reshape(tf.transpose(split, (3, 1, 2, 0)), (-1, features.shape[-1]))
     dhidden = tf.matmul(dweights, by_column[:, :-1], transpose_a=True)
     dmatrix = tf.matmul(dweights, flat)  # of each example
@@ -138,22 +139,22 @@ def _sum(padded: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 
     Args:
         padded: `(batch, groups, h + size - 1, c, w + size - 1)`.
-        weights: `(batch, row, groups, column, h, w)`, or as wide as `padded`: then column `j`
+        weights: `(batch, row, groups, column, h * w)`, or `size - 1` longer: then column `j`
             counts from `j` on.
 
     Returns:
         `(batch, groups, h, c, w)`.
     """
-    _, size, groups, _, height, wide = weights.shape
-    c, width = padded.shape[3], padded.shape[4] - size + 1
+    _, size, groups, _, length = weights.shape
+    height, c, width = padded.shape[2] - size + 1, padded.shape[3], padded.shape[4] - size + 1
     batch = padded.shape[0] or tf.shape(padded)[0]
 
     def add_row(row: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for column in range(size):
             begin = tf.stack([0, 0, row, 0, column])
             image = tf.slice(padded, begin, (batch, groups, height, c, width))
-            begin = tf.stack([0, row, 0, column, 0, column if wide > width else 0])
-            weight = tf.slice(weights, begin, (batch, 1, groups, 1, height, width))
+            begin = tf.stack([0, row, 0, column, column if length > height * width else 0])
+            weight = tf.slice(weights, begin, (batch, 1, groups, 1, height * width))
             weight = tf.cast(weight, image.dtype)
             total += image * tf.reshape(weight, (batch, groups, height, 1, width))
         return row + 1, total
