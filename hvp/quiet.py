@@ -16,10 +16,13 @@ def import_tensorflow() -> None:
 
     From then on Python searches for garbage among what comes, no longer among the 350 000 objects
     of the imports: tracing a model makes it search time and again.
+
+    Keras' galleries of pictures (`keras.visualization`) say in such a process that they need
+    matplotlib: it is kept from them, a sixth of the time; who imports it afterwards has it.
     """
     if "tensorflow" in sys.modules:
         return
-    with quiet_import():
+    with quiet_import(), _absent("matplotlib"):
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401
@@ -38,6 +41,19 @@ def quiet_import() -> Iterator[None]:
     """
     with _without_garbage_collection(), _notes_kept():
         yield
+
+
+@contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """Importing it fails meanwhile, unless it has been imported before."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # what Python's import takes for that
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def balanced_kl(
     `sg` being stop_gradient.
 
     Args:
-        posterior, prior: `tfd.MultivariateNormalDiag` of batch shape `(batch, ticks)`.
+        posterior, prior: a `tfd.Independent` of `tfd.Normal`, of batch shape `(batch, ticks)`.
         posterior_share: p, in [0, 1].
         detached: no gradient through the second term at all, which is what the published code does.
 
@@ -49,11 +49,11 @@ def balanced_kl(
     return (1 - posterior_share) * to_prior + tf.maximum(1.0, posterior_share * to_posterior)
 
 
-def _frozen(normal: Any) -> Any:
+def _frozen(normals: Any) -> Any:
     """The same distribution, through which no gradient passes."""
-    return normal.copy(
-        loc=tf.stop_gradient(normal.loc), scale_diag=tf.stop_gradient(normal.scale.diag)
-    )
+    each = normals.distribution
+    loc, scale = tf.stop_gradient(each.loc), tf.stop_gradient(each.scale)
+    return normals.copy(distribution=each.copy(loc=loc, scale=scale))
 
 
 def weighted_kl(

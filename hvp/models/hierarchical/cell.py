@@ -35,12 +35,12 @@ class LevelStates(NamedTuple):
     @property
     def prior(self) -> Latent:
         """Of every tick, batch shape `(batch, ticks)`, after the tick before it."""
-        return Latent(self.prior_mean, self.prior_stddev)
+        return Latent.of(self.prior_mean, self.prior_stddev)
 
     @property
     def posterior(self) -> Latent:
         """The same with the tick's observation; the one that `sample` was drawn from."""
-        return Latent(self.posterior_mean, self.posterior_stddev)
+        return Latent.of(self.posterior_mean, self.posterior_stddev)
 
     @property
     def output(self) -> tf.Tensor:
@@ -180,7 +180,7 @@ class RecurrentCell(layers.Layer):
         prior = level.prior(weights, deter)
         posterior = level.posterior(weights, deter, inputs, prior)
         sample = level.draw(posterior, inputs)
-        parameters = (prior.loc, prior.scale.diag, posterior.loc, posterior.scale.diag)
+        parameters = (prior.loc, prior.scale, posterior.loc, posterior.scale)
         states = LevelStates(*(_swap_time(x) for x in (*parameters, sample, deter)))
         return states, State(sample[-1], deter[-1])
 

@@ -76,7 +76,7 @@ class Recurrence(NamedTuple):
         """Of the latent, given the state."""
         y = tf.nn.relu(_product(deter, weights.prior_hidden) + weights.prior_hidden_bias)
         mean, stddev = _heads(y, weights.prior_heads, weights.prior_heads_bias)
-        return Latent(mean, stddev + self.min_stddev)
+        return Latent.of(mean, stddev + self.min_stddev)
 
     def posterior(
         self, weights: Weights, deter: tf.Tensor, inputs: Inputs, prior: Latent
@@ -88,9 +88,9 @@ class Recurrence(NamedTuple):
         y = tf.nn.relu(_product(y, weights.posterior_hidden) + weights.posterior_hidden_bias)
         mean, stddev = _heads(y, weights.posterior_heads, weights.posterior_heads_bias)
         if self.residual_posterior:
-            posterior = Latent(prior.loc + mean, prior.scale.diag + stddev)
+            posterior = Latent.of(prior.loc + mean, prior.scale + stddev)
         else:
-            posterior = Latent(mean, stddev + self.min_stddev)
+            posterior = Latent.of(mean, stddev + self.min_stddev)
         return posterior if inputs.observed is None else posterior.where(inputs.observed > 0, prior)
 
     def draw(self, posterior: Latent, inputs: Inputs) -> tf.Tensor:
@@ -207,7 +207,9 @@ def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     product = tf.matmul(rows, kernel)
     if x.shape.rank == 2:
         return product
-    return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [kernel.shape[-1]]], axis=0))
+    # At most one axis, the batch, may be unknown.
+    lead = [-1 if size is None else size for size in x.shape[:-1]]
+    return tf.reshape(product, (*lead, kernel.shape[-1]))
 
 
 def _heads(y: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
