@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import tensorflow as tf
 
 from hvp.layers.first_order import with_gradient
@@ -84,9 +85,9 @@ def _backward(
     # Pixels lie in one line: what is read beyond a row's end meets the zeros around dy.
     margin, length = size // 2 * (width + 1), height * width + size - 1
     padded = tf.pad(flat, [[0, 0], [margin, margin], [0, 0]])
-    rows = [padded[:, i * width : i * width + length] for i in range(size)]
+    rows = tf.gather(padded, width * np.arange(size)[:, None] + np.arange(length), axis=1)
     by_row = _by_row(tf.reverse(split, (2, 3)))
-    weights = tf.matmul(by_row, tf.stack(rows, axis=1), transpose_a=True, transpose_b=True)
+    weights = tf.matmul(by_row, rows, transpose_a=True, transpose_b=True)
     weights = tf.reshape(weights, (-1, size, groups, size, length))
     dx = _channels_last(_sum(tf.pad(dy, padding), weights))
 
