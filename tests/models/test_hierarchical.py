@@ -52,6 +52,22 @@ def test_published_size_has_the_published_number_of_parameters():
     assert HierarchicalModel(channels=3).count_params() == 12653583
 
 
+def test_gradients_of_any_number_of_videos():
+    """Also at a level of one tick, back through which no state goes."""
+    model = small_model()
+    clips = tf.constant(moving_squares(2, 2))
+
+    def gradients(clips):
+        with tf.GradientTape() as tape:
+            loss = model.elbo(clips)["loss"]
+        return tape.gradient(loss, model.trainable_variables)
+
+    any_number = tf.TensorSpec((None, *clips.shape[1:]))
+    traced = tf.function(gradients, autograph=False, input_signature=[any_number])
+    for found, expected in zip(traced(clips), gradients(clips), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_same_step_is_the_same_and_the_next_draws_other_noise():
     clips = tf.constant(moving_squares(2, 4))

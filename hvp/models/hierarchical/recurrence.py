@@ -207,9 +207,9 @@ def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     product = tf.matmul(rows, kernel)
     if x.shape.rank == 2:
         return product
-    # At most one axis, the batch, may be unknown.
-    lead = [-1 if size is None else size for size in x.shape[:-1]]
-    return tf.reshape(product, (*lead, kernel.shape[-1]))
+    if x.shape[:-1].is_fully_defined():
+        return tf.reshape(product, (*x.shape[:-1], kernel.shape[-1]))
+    return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [kernel.shape[-1]]], axis=0))
 
 
 def _heads(y: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
