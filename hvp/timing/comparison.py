@@ -73,13 +73,13 @@ def comparison(first: Iterable[dict[str, Any]], second: Iterable[dict[str, Any]]
     old, new = ({_key(row): row for row in rows} for rows in (first, second))
     lines = [f"{'':48} {'first':>10} {'second':>10}   {'speed, second / first':>21}"]
     for key, row in old.items():
-        name = f"{key[0]}, {key[1]}{_shown(row['settings'])}"
+        name = _name(row)
         if key in new:
             times = f"{row['seconds']:9.4f}s {new[key]['seconds']:9.4f}s"
             lines.append(f"{name:48} {times}   {ratio(row, new[key])}{_memory(row, new[key])}")
         else:
             lines.append(f"{name:48} only in the first")
-    lines += [f"{f'{key[0]}, {key[1]}':48} only in the second" for key in new if key not in old]
+    lines += [f"{_name(row):48} only in the second" for key, row in new.items() if key not in old]
     devices = {row.get("device") for row in [*old.values(), *new.values()]}
     if len(devices) > 1:
         lines.append(
@@ -87,6 +87,10 @@ def comparison(first: Iterable[dict[str, Any]], second: Iterable[dict[str, Any]]
             "perhaps 25 %"
         )
     return lines
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['config']}, {row['what']}{_shown(row['settings'])}"
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:
