@@ -62,8 +62,7 @@ def _forward(
     by_row = _by_row(_split(matrix, bias, groups, size))
     weights = tf.matmul(by_row, flat, transpose_a=True, transpose_b=True)
     weights = tf.reshape(weights, (-1, size, groups, size, pixels))
-    padding = _both_sides(size, (2, 4), 5)
-    return _channels_last(_sum(tf.pad(_group_major(x, groups), padding), weights))
+    return _channels_last(_sum(_with_margins(_group_major(x, groups), size), weights))
 
 
 def _backward(
@@ -77,7 +76,7 @@ def _backward(
 ) -> Gradients:
     height, width = x.shape[1:3]
     split = _split(matrix, bias, groups, size)
-    features, padding = _with_one(hidden), _both_sides(size, (2, 4), 5)
+    features = _with_one(hidden)
     flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
     dy = _group_major(dy, groups)
     # What pixel q receives with weight (i, j) comes from pixel q - (i, j) + padding: the sum of
@@ -89,9 +88,9 @@ def _backward(
     by_row = _by_row(tf.reverse(split, (2, 3)))
     weights = tf.matmul(by_row, rows, transpose_a=True, transpose_b=True)
     weights = tf.reshape(weights, (-1, size, groups, size, length))
-    dx = _channels_last(_sum(tf.pad(dy, padding), weights))
+    dx = _channels_last(_sum(_with_margins(dy, size), weights))
 
-    dweights = _correlate(tf.pad(_group_major(x, groups), padding), dy, hidden.dtype)
+    dweights = _correlate(_with_margins(_group_major(x, groups), size), dy, hidden.dtype)
     by_column = tf.reshape(tf.transpose(split, (3, 1, 2, 0)), (-1, features.shape[-1]))
     dhidden = tf.matmul(dweights, by_column[:, :-1], transpose_a=True)
     dmatrix = tf.matmul(dweights, flat)  # of each example
@@ -117,8 +116,10 @@ def _by_row(split: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.transpose(split, (2, 0, 1, 3)), (size, features, -1))
 
 
-def _both_sides(size: int, axes: tuple[int, int], rank: int) -> list[list[int]]:
-    return [[size // 2 if axis in axes else 0] * 2 for axis in range(rank)]
+def _with_margins(x: tf.Tensor, size: int) -> tf.Tensor:
+    """`(batch, groups, h, c, w)` with `size // 2` zeros on either side of height and width."""
+    margin = [size // 2] * 2
+    return tf.pad(x, [[0, 0], [0, 0], margin, [0, 0], margin])
 
 
 def _group_major(x: tf.Tensor, groups: int) -> tf.Tensor:
