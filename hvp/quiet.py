@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ def import_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    with quiet_import(), _absent("matplotlib"):
+    with quiet_import(), imported_as("matplotlib", None):
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401
@@ -44,16 +45,19 @@ def quiet_import() -> Iterator[None]:
 
 
 @contextmanager
-def _absent(module: str) -> Iterator[None]:
-    """Importing it fails meanwhile, unless it has been imported before."""
-    if module in sys.modules:
+def imported_as(name: str, stand_in: types.ModuleType | None) -> Iterator[None]:
+    """Imports of a module give `stand_in` meanwhile, or fail where that is `None`.
+
+    If it has been imported before, nothing changes.
+    """
+    if name in sys.modules:
         yield
         return
-    sys.modules[module] = None  # type: ignore[assignment]  # what Python's import takes for that
+    sys.modules[name] = stand_in  # type: ignore[assignment]  # Python takes `None` for absent
     try:
         yield
     finally:
-        del sys.modules[module]
+        del sys.modules[name]
 
 
 @contextmanager

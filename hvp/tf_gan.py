@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import sys
 import types
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+
+from hvp.quiet import imported_as
 
 
 @functools.cache
@@ -38,8 +39,7 @@ def tensorflow_gan() -> types.ModuleType:
             first_version = getattr(tf.compat.v1, "_tfmw_wrapped_module", tf.compat.v1)
             for module in (tf, first_version):
                 stack.enter_context(_attribute(module, "estimator", stand_in))
-        if "pkg_resources" not in sys.modules:
-            stack.enter_context(_pkg_resources_stand_in())
+        stack.enter_context(imported_as("pkg_resources", _pkg_resources_stand_in()))
         return importlib.import_module("tensorflow_gan")
 
 
@@ -68,15 +68,10 @@ def _attribute(module: Any, name: str, value: Any) -> Iterator[None]:
         delattr(module, name)
 
 
-@contextmanager
-def _pkg_resources_stand_in() -> Iterator[None]:
+def _pkg_resources_stand_in() -> types.ModuleType:
     """`pkg_resources.parse_version` for TensorFlow Hub; setuptools has dropped the module."""
     from packaging.version import parse
 
     module = types.ModuleType("pkg_resources")
     vars(module)["parse_version"] = parse
-    sys.modules["pkg_resources"] = module
-    try:
-        yield
-    finally:
-        del sys.modules["pkg_resources"]
+    return module

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hvp.quiet import _absent
+from hvp.quiet import imported_as
 
 FRESH_PROCESS = """
 import gc, json, sys
@@ -31,10 +31,10 @@ def test_a_commands_import():
 
 def test_absent_is_for_the_time_being(monkeypatch):
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    with _absent("colorsys"), pytest.raises(ImportError):
+    with imported_as("colorsys", None), pytest.raises(ImportError):
         import colorsys
     import colorsys
 
-    with _absent("colorsys"):
+    with imported_as("colorsys", None):
         assert sys.modules["colorsys"] is colorsys
     assert sys.modules["colorsys"] is colorsys
