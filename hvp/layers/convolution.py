@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -96,14 +97,40 @@ class TransposedConvolution(layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         height, width = x.shape[1] * self.stride, x.shape[2] * self.stride
+        layer, size = self.convolution, self.kernel_size
         if self.stride == 1:
-            return _at_stride_one(self.convolution, x)
-        x = self.convolution(x)  # (batch, (height - 1) * stride + kernel, ...)
-        if self.kernel_size < self.stride:
-            x = tf.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-        p = (self.kernel_size - 1) // 2
+            return _at_stride_one(layer, x)
+        if not layer.built:
+            layer.build(x.shape)
+        grown = ((length - 1) * self.stride + size for length in x.shape[1:3])
+        shape = (tf.shape(x)[0], *grown, layer.filters)
+        kernel = tf.convert_to_tensor(layer.kernel)
+        y = tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "VALID")
+        if size < self.stride:
+            y = tf.pad(y, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        inside = _inside((size - 1) // 2, height, width)
+        return inside(y, tf.convert_to_tensor(layer.bias))
+
+
+def _inside(margin: int, height: int, width: int) -> Callable[..., tf.Tensor]:
+    """A function of images and a bias: the images without their margins, plus the bias."""
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # Not by indices, whose gradient takes ten times as long as this one's padding.
-        return tf.slice(x, (0, p, p, 0), (-1, height, width, -1))
+        y = tf.slice(x, (0, margin, margin, 0), (-1, height, width, -1))
+        after = [whole - margin - part for whole, part in zip(x.shape[1:3], (height, width))]
+        margins = ((0, 0), *((margin, end) for end in after), (0, 0))
+
+        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            dbias = tf.reduce_sum(dy, (0, 1, 2))
+            # At once: TensorFlow may leave it to the end of the update, and `dy` in memory.
+            with tf.control_dependencies([dbias]):
+                return tf.pad(dy, margins), dbias
+
+        return tf.nn.bias_add(y, bias), gradient
+
+    return run
 
 
 def _at_stride_one(layer: layers.Layer, x: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ from keras.activations import linear
 from hvp.layers import compiled
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
-LARGE = 2**20  # bytes; compiling takes longer than that of what is done element by element
+LARGE = 2**18  # bytes; a pass saves more than of what is done element by element
 LANES = 16  # numbers of a row that are summed up side by side
 WIDTH = 64  # numbers side by side, from which on a loop over them is fast
 
@@ -33,10 +33,21 @@ class LayerNormalization(layers.LayerNormalization):
     """Of the last axis."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        gamma, beta = _affine(self)
+        return self.beside(x)[0]
+
+    def beside(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The result for a branch, and `x` for the way past it.
+
+        Compiled, the pass that makes the gradient of one adds the other's.
+        """
         if compiled.pays(x, LARGE):
             rows = tf.reshape(x, (-1, x.shape[-1]))
-            return tf.reshape(_by_row(self.epsilon)(rows, gamma, beta), tf.shape(x))
+            normal, rows = _by_row(self.epsilon)(rows, *_affine(self))
+            return tf.reshape(normal, tf.shape(x)), tf.reshape(rows, tf.shape(x))
+        return self._one_by_one(x), x
+
+    def _one_by_one(self, x: tf.Tensor) -> tf.Tensor:
+        gamma, beta = _affine(self)
         centred = tf.cast(x, tf.float32)
         centred -= tf.reduce_mean(centred, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
@@ -123,8 +134,11 @@ def _affine(layer: keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 @functools.lru_cache(maxsize=32)
-def _by_row(epsilon: float) -> Callable[..., tf.Tensor]:
-    """Compiled: rows of `(n, channels)` normalised, times gamma plus beta; float32 inside."""
+def _by_row(epsilon: float) -> Callable[..., Tensors]:
+    """Compiled: rows of `(n, channels)` normalised, times gamma plus beta; and the rows as they are.
+
+    What is computed is float32, whatever the type of the rows.
+    """
 
     def mean_of(x: tf.Tensor) -> tf.Tensor:
         channels = x.shape[1]
@@ -143,17 +157,17 @@ def _by_row(epsilon: float) -> Callable[..., tf.Tensor]:
         return tf.cast(normal * gamma + beta, x.dtype)
 
     @compiled.program
-    def backward(x: tf.Tensor, gamma: tf.Tensor, dy: tf.Tensor) -> Tensors:
+    def backward(x: tf.Tensor, gamma: tf.Tensor, dy: tf.Tensor, dpast: tf.Tensor) -> Tensors:
         normal, scale = normal_and_scale(tf.cast(x, tf.float32))
-        dtype, dy = x.dtype, tf.cast(dy, tf.float32)
+        dtype, dy, dpast = x.dtype, tf.cast(dy, tf.float32), tf.cast(dpast, tf.float32)
         dnormal = dy * gamma
-        dx = scale * (dnormal - mean_of(dnormal) - normal * mean_of(dnormal * normal))
+        dx = scale * (dnormal - mean_of(dnormal) - normal * mean_of(dnormal * normal)) + dpast
         return tf.cast(dx, dtype), tf.reduce_sum(dy * normal, 0), tf.reduce_sum(dy, 0)
 
     @tf.custom_gradient
-    def run(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    def run(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[Tensors, Callable]:
         y = forward(*map(tf.stop_gradient, (x, gamma, beta)))  # or eager tapes keep what is inside
-        return y, lambda dy: backward(x, gamma, dy)
+        return (y, tf.identity(x)), lambda dy, dpast: backward(x, gamma, dy, dpast)
 
     return run
 

@@ -46,7 +46,7 @@ class FilterBlock(layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         for unit in (self.attention, self.filter):
-            x = x if unit is None else unit(self.norm(x), x)
+            x = x if unit is None else unit(*self.norm.beside(x))
         return x
 
 
