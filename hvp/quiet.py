@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hvp.heap import limit_arenas
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow for a command, which is a process of its own; see `quiet_import`.
+
+    The process then keeps less of what it frees; see `hvp.heap`.
 
     From then on Python searches for garbage among what comes, no longer among the 350 000 objects
     of the imports: tracing a model makes it search time and again.
@@ -23,6 +27,7 @@ def import_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
+    limit_arenas()
     with quiet_import(), imported_as("matplotlib", None):
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hvp.errors import UserError
 from hvp.layers.bias_gradient import mend_bias_gradient
+from hvp.layers.custom_gradients import mend_custom_gradients
 from hvp.models.adam import Adam
 from hvp.models.inference import Inference
 from hvp.models.saved import SavedModel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hvp.config import TrainingConfig
 
 mend_bias_gradient()
+mend_custom_gradients()
 
 
 class VideoModel(Inference, SavedModel):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hvp.heap import give_back
 from hvp.training.batches import distributed_step
 
 
@@ -72,7 +73,7 @@ class _Program:
 
     def __init__(self, step: Any, looped: bool):
         self.names: list[str] = []
-        self._step = step
+        self._step, self._ran = step, False
         self._values, self._wrong = tf.zeros([0]), tf.zeros([], tf.int64)
         self._run = tf.function(self._several if looped else self._one, autograph=False)
 
@@ -85,6 +86,9 @@ class _Program:
         # Arrays: TensorFlow keeps every Python number that it ever made a tensor of.
         first, count = (tf.constant(np.array(number, np.int64)) for number in (step + 1, count))
         self._values, self._wrong = self._run(batches, first, count, self._wrong)
+        if not self._ran:
+            give_back()  # what compiling has left
+            self._ran = True
 
     def scalars(self) -> dict[str, float]:
         return dict(zip(self.names, map(float, np.asarray(self._values)), strict=True))
