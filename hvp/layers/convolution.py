@@ -119,8 +119,8 @@ def _inside(margin: int, height: int, width: int) -> Callable[..., tf.Tensor]:
     def run(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # Not by indices, whose gradient takes ten times as long as this one's padding.
         y = tf.slice(x, (0, margin, margin, 0), (-1, height, width, -1))
-        after = [whole - margin - part for whole, part in zip(x.shape[1:3], (height, width))]
-        margins = ((0, 0), *((margin, end) for end in after), (0, 0))
+        sizes = zip(x.shape[1:3], (height, width), strict=True)
+        margins = ((0, 0), *((margin, grown - margin - size) for grown, size in sizes), (0, 0))
 
         def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             dbias = tf.reduce_sum(dy, (0, 1, 2))

@@ -39,5 +39,5 @@ class _OfGraphs(registry.Registry):
         if not hasattr(graph, ATTRIBUTE):
             setattr(graph, ATTRIBUTE, [])
         getattr(graph, ATTRIBUTE).append(candidate)
-        held = weakref.ref(candidate, lambda _: self._registry.pop(name, None))
+        held: Any = weakref.ref(candidate, lambda _: self._registry.pop(name, None))
         super().register(lambda *arguments: held()(*arguments), name)

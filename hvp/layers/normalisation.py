@@ -135,7 +135,7 @@ def _affine(layer: keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor]:
 
 @functools.lru_cache(maxsize=32)
 def _by_row(epsilon: float) -> Callable[..., Tensors]:
-    """Compiled: rows of `(n, channels)` normalised, times gamma plus beta; and the rows as they are.
+    """Compiled: rows of `(n, channels)` normalised, times gamma plus beta, and as they are.
 
     What is computed is float32, whatever the type of the rows.
     """

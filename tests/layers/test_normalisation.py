@@ -98,6 +98,30 @@ def compile_all(monkeypatch, whether):
     monkeypatch.setattr(compiled, "pays", lambda *_: whether)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_way_past_a_layer_normalisation(large, dtype, monkeypatch):
+    """The gradient of both results is what it is without `beside`."""
+    compile_all(monkeypatch, large)
+    shape = LAYERS["layer"][1]
+    layer = made("layer", shape)
+    x = tf.cast(tf.random.stateless_normal(shape, (0, 0)), dtype)
+    weights = tf.cast(tf.random.stateless_normal((2, *shape), (0, 1)), dtype)
+    found = []
+    for run in (layer.beside, lambda x: (layer(x), x)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            normal, past = run(x)
+            total = tf.reduce_sum(normal * weights[0]) + tf.reduce_sum(past * past * weights[1])
+        found.append([normal, past, tape.gradient(total, x)])
+    for ours, expected in zip(*found, strict=True):
+        assert ours.dtype == dtype
+        tolerance = 1e-5 if dtype == "float32" else 2e-2  # a rounding or two of either
+        np.testing.assert_allclose(
+            tf.cast(ours, tf.float32), tf.cast(expected, tf.float32), tolerance, tolerance
+        )
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_compiled_is_the_same(name, monkeypatch):
     assert_the_same(name, True, False, monkeypatch)
