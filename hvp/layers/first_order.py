@@ -26,7 +26,7 @@ def with_gradient(
 
     @tf.custom_gradient
     def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        found = forward(*map(tf.stop_gradient, tensors))
+        found = forward(*_unrecorded(tensors))
         output, *_ = outputs = found if isinstance(found, tuple) else (found,)
         # What a graph's gradient reads may be differentiated too: without this, `forward`.
         kept = [tf.stop_gradient(x) for x in outputs]
@@ -43,6 +43,11 @@ def _only_once(backward: Callable[..., Tensors], tensors: Tensors) -> Tensors:
                 f"the gradient that {backward.__qualname__} writes out has no gradient itself"
             )
 
-        return tuple(backward(*map(tf.stop_gradient, tensors))), refuse
+        return tuple(backward(*_unrecorded(tensors))), refuse
 
     return run(*tensors)
+
+
+def _unrecorded(tensors: Tensors) -> Tensors:
+    """What an eager tape records nothing of, as it would within a custom gradient."""
+    return [tf.stop_gradient(x) for x in tensors] if tf.executing_eagerly() else tensors

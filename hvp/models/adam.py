@@ -61,6 +61,12 @@ class Adam(keras.optimizers.Adam):
         """The second moment's variable."""
         return self._velocities[self._get_variable_index(variable)]
 
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        replicas = tf.distribute.get_replica_context()
+        if replicas is not None and replicas.num_replicas_in_sync == 1:
+            return grads_and_vars  # as they are, without an operation for each
+        return super()._all_reduce_sum_gradients(grads_and_vars)
+
     def _distributed_tf_update_step(
         self, distribution: Any, grads_and_vars: Any, learning_rate: Any
     ) -> None:
