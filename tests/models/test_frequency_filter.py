@@ -10,6 +10,7 @@ import tensorflow as tf
 from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
 from hvp.layers import compiled
+from hvp.models.dfdnet import blocks
 from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
 from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
@@ -184,3 +185,22 @@ def test_what_is_compiled_does_the_same(branches, monkeypatch):
     for plain, fast in zip(*found, strict=True):
         # Rounding of sums in another order.
         np.testing.assert_allclose(fast, plain, rtol=1e-4, atol=1e-5 * np.abs(plain).max())
+
+
+def test_transforms_that_are_computed_anew_are_the_same(monkeypatch):
+    videos, found = digits(2), []
+    for long in (1, 10**6):  # all transforms anew; none
+        monkeypatch.setattr(blocks, "LONG", long)
+        model = small()
+
+        @tf.function(autograph=False)
+        def gradients(model=model):
+            with tf.GradientTape() as tape:
+                loss, _ = model.compute_objective(videos, (0, 0), training=True)
+            return loss, tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+        found.append(tf.nest.flatten(gradients()))
+    for anew, kept in zip(*found, strict=True):
+        assert (anew is None) is (kept is None)
+        if anew is not None:
+            np.testing.assert_allclose(anew, kept, rtol=1e-5, atol=1e-6)

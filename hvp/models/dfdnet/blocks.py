@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +17,9 @@ from hvp.models.dfdnet.config import DFDNetConfig, Filter
 # Around a threshold, in units of magnitude: how far a learned one feels the bins beside it. The
 # initial thresholds' standard deviation.
 LEARNING_WIDTH = 1.0
+# Values of a sequence, from which on its transforms take so little beside the product that follows
+# that gradients compute them anew.
+LONG = 1024
 
 
 class FilterBlock(layers.Layer):
@@ -192,6 +196,7 @@ class AxisFilter(layers.Layer):
         channels, along, across = shape[-1], shape[self.axis], shape[3 - self.axis]
         columns = along * channels // self.segments
         self.passing = int(self.low_frequencies * columns + 1)
+        self.keep = kept if columns < LONG else tf.identity
         if self.kind != "none":
             self.threshold = self.add_weight(
                 shape=(1, across * self.segments),
@@ -211,14 +216,14 @@ class AxisFilter(layers.Layer):
         ordered = lines.shape[1:]
         lines = tf.reshape(lines, (-1, ordered[0] * ordered[1], ordered[2] * size))
         half = _halve(lines) if self.kind == "none" else self._filter(tf.cast(lines, tf.float32))
-        predicted = self.predict(tf.cast(kept(half), lines.dtype))
+        predicted = self.predict(tf.cast(self.keep(half), lines.dtype))
         predicted = tf.transpose(tf.reshape(predicted, (-1, *ordered)), self.back)
         return kept(tf.reshape(predicted, tf.shape(x)))
 
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
         """Half of the filtered sequences, `(batch, lines, columns // 2)`."""
         if self.kind == "fixed" and lines.shape[-1] % 2 == 0:
-            return _masked_half(lines, self._thresholds(lines.shape[-1] // 2 + 1))
+            return _masked_half(lines, self._thresholds(lines.shape[-1] // 2 + 1), self.keep)
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
         mask = self.mask(spectrum)
         # Not a cast, whose gradient TensorFlow warns of.
@@ -261,7 +266,9 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
     return tf.gather(x, [i * columns // half for i in range(half)], axis=-1)
 
 
-def _masked_half(lines: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
+def _masked_half(
+    lines: tf.Tensor, thresholds: tf.Tensor, keep: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """Every second value of `lines` after its spectrum was masked; no gradient reaches the mask.
 
     Only what is wanted is transformed back: leaving out every second value adds the upper half of
@@ -271,11 +278,12 @@ def _masked_half(lines: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
     Args:
         lines: `(batch, lines, columns)`, an even number of columns.
         thresholds: `(1, lines, columns // 2 + 1)`, of the magnitudes that pass.
+        keep: of the mask, what need not be computed anew for the gradient.
     """
     columns = lines.shape[-1]
     spectrum = tf.signal.rfft(tf.stop_gradient(lines))
     mask, folded = map(tf.stop_gradient, _fold(spectrum, tf.stop_gradient(thresholds)))
-    mask = kept(mask)
+    mask = keep(mask)
 
     @tf.custom_gradient
     def forward(lines: tf.Tensor) -> tuple[tf.Tensor, object]:
