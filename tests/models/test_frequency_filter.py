@@ -10,7 +10,7 @@ import tensorflow as tf
 from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
 from hvp.layers import compiled
-from hvp.models.dfdnet import blocks
+from hvp.models.dfdnet import blocks as dfdnet_blocks
 from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
 from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
@@ -190,7 +190,7 @@ def test_what_is_compiled_does_the_same(branches, monkeypatch):
 def test_transforms_that_are_computed_anew_are_the_same(monkeypatch):
     videos, found = digits(2), []
     for long in (1, 10**6):  # all transforms anew; none
-        monkeypatch.setattr(blocks, "LONG", long)
+        monkeypatch.setattr(dfdnet_blocks, "LONG", long)
         model = small()
 
         @tf.function(autograph=False)
