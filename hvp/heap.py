@@ -2,8 +2,8 @@
 
 TensorFlow frees a lot while it optimises and compiles a graph, in several threads. Of that glibc
 keeps what lies between other memory, and per thread in one of up to eight arenas a core, of which
-the others take nothing: 0.17 GiB after the first update of DFDNet, as much again as its graph. On
-other systems these functions do nothing.
+the others take nothing: 0.17 GiB after the first update of DFDNet. On other systems these functions
+do nothing.
 """
 
 from __future__ import annotations

@@ -105,6 +105,7 @@ class TransposedConvolution(layers.Layer):
         grown = ((length - 1) * self.stride + size for length in x.shape[1:3])
         shape = (tf.shape(x)[0], *grown, layer.filters)
         kernel = tf.convert_to_tensor(layer.kernel)
+        # (batch, (height - 1) * stride + kernel, ...)
         y = tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "VALID")
         if size < self.stride:
             y = tf.pad(y, ((0, 0), (0, 1), (0, 1), (0, 0)))

@@ -13,8 +13,7 @@ from typing import Any
 from tensorflow.python.framework import ops, registry  # nothing public lets go of a gradient
 
 PREFIX = "CustomGradient-"  # of the names that `tf.custom_gradient` makes up
-
-ATTRIBUTE = "_hvp_custom_gradients"
+ATTRIBUTE = "_hvp_custom_gradients"  # of a graph: the list that holds its own
 
 
 def mend_custom_gradients() -> None:
