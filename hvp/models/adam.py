@@ -44,7 +44,8 @@ class Adam(keras.optimizers.Adam):
         """Makes the moments' variables."""
         super().build(variables)
         # TensorFlow keeps the kernel, 20 kB, that made a variable, for the next of that name: of
-        # use to nobody, and of a network of 800 variables and their moments 0.05 GiB.
+        # use to nobody, and of a network of 800 variables and their moments 0.05 GiB. Functions
+        # that ran before are made ready anew at their next call.
         context.context().clear_kernel_cache()
 
     def current_beta_1(self) -> tf.Tensor:

@@ -73,12 +73,13 @@ class _Program:
 
     def __init__(self, step: Any, looped: bool):
         self.names: list[str] = []
-        self._step, self._ran = step, False
+        self._step = step
         self._values, self._wrong = tf.zeros([0]), tf.zeros([], tf.int64)
         self._run = tf.function(self._several if looped else self._one, autograph=False)
 
     def run(self, batches: Any, step: int, count: int) -> None:
-        if not self.names and not tf.config.functions_run_eagerly():
+        is_first = not self.names
+        if is_first and not tf.config.functions_run_eagerly():
             # The step is traced before it runs: with its numbers known, the calls' shapes are too,
             # and none of them is traced, nor optimised, twice.
             self.names = list(self._step.get_concrete_function(batches.element_spec).output_shapes)
@@ -86,9 +87,8 @@ class _Program:
         # Arrays: TensorFlow keeps every Python number that it ever made a tensor of.
         first, count = (tf.constant(np.array(number, np.int64)) for number in (step + 1, count))
         self._values, self._wrong = self._run(batches, first, count, self._wrong)
-        if not self._ran:
+        if is_first:
             give_back()  # what compiling has left
-            self._ran = True
 
     def scalars(self) -> dict[str, float]:
         return dict(zip(self.names, map(float, np.asarray(self._values)), strict=True))
