@@ -19,6 +19,7 @@ from keras import layers
 from keras.activations import linear
 
 from hvp.layers import compiled
+from hvp.layers.shared import kept
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
 LARGE = 2**18  # bytes; less than elsewhere, as a pass takes the place of a dozen operations
@@ -217,6 +218,7 @@ def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[.
     def run(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         eager = tf.executing_eagerly()  # then a tape would keep what is inside
         y, *moments = forward(*(map(tf.stop_gradient, inputs) if eager else inputs))
+        moments = [kept(moment) for moment in moments]
 
         def gradient(*upstream: tf.Tensor) -> Tensors:
             # Gradients of gradients need moments that depend on the inputs.

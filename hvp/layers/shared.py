@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -30,8 +31,9 @@ class SharedLayers:
 
     The gradient computes a layer anew from its input and from what it has `kept`, so nothing else
     inside it is in memory between forward and backward pass, and a network of many equal blocks is
-    traced once a block shape. Layers of one class whose inputs and weights have the same shapes
-    must do the same; they have no state and draw nothing at random.
+    traced once a block shape. What a layer assigns to its weights, as moving averages, they have
+    afterwards. Layers of one class whose inputs and weights have the same shapes must do the same,
+    and draw nothing at random.
 
     Example:
         >>> shared = SharedLayers()
@@ -42,22 +44,29 @@ class SharedLayers:
     def __init__(self) -> None:
         self._functions: dict[tuple, _Functions] = {}
 
-    def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-        """`layer(x)`; the first call, which builds the layer, is not shared."""
-        if not layer.built:
-            return layer(x)
+    def __call__(self, layer: keras.layers.Layer, x: tf.Tensor, **settings: bool) -> tf.Tensor:
+        """`layer(x, **settings)`, with the same gradient.
+
+        It is not shared, but called, the first time, which builds it; within a layer that is
+        shared; and with a normalisation over all replicas, which functions cannot reach.
+        """
+        parts = list(layer._flatten_layers())
+        alone = any(getattr(part, "synchronized", False) for part in parts)
+        if alone or not layer.built or _keep.get() is not None:
+            return layer(x, **settings)
         shapes = (tuple(weight.shape) for weight in layer.weights)
-        key = (type(layer), tuple(x.shape[1:]), *shapes)
+        frozen = (not part.trainable for part in parts)
+        key = (type(layer), tuple(x.shape[1:]), *shapes, *frozen, *sorted(settings.items()))
         if key not in self._functions:
-            self._functions[key] = _Functions(layer)
+            self._functions[key] = _Functions(layer, settings)
         return self._functions[key](layer, x)
 
 
 class _Functions:
     """Forward and backward pass of layers with the structure of `template`."""
 
-    def __init__(self, template: keras.layers.Layer) -> None:
-        self.template = template
+    def __init__(self, template: keras.layers.Layer, settings: dict[str, bool]) -> None:
+        self.template, self.settings = template, settings
         self._forward = tf.function(self._run, autograph=False, experimental_attributes=NOT_INLINED)
         self._backward = tf.function(
             self._differentiate, autograph=False, experimental_attributes=NOT_INLINED
@@ -65,7 +74,11 @@ class _Functions:
 
     def __call__(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
         def forward(x: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            return self._forward(x, weights)
+            output, assigned, *values = self._forward(x, weights)
+            for weight, value in zip(layer.weights, assigned, strict=True):
+                if value is not None:
+                    weight.assign(value)
+            return output, *values
 
         def backward(x: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
             weights, (_, *values, dy) = others[: len(own)], others[len(own) :]
@@ -75,29 +88,32 @@ class _Functions:
         own = [tf.convert_to_tensor(weight.value) for weight in layer.weights]
         return with_gradient(forward, backward, (x, *own))
 
-    def _run(self, x: tf.Tensor, weights: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-        """The output, and what is kept."""
+    def _run(self, x: tf.Tensor, weights: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
+        """The output; of each weight what was assigned to it, or None; and what is kept."""
         values: list[tf.Tensor] = []
 
         def keep(value: tf.Tensor) -> tf.Tensor:
             values.append(value)
             return value
 
-        return self._call(x, weights, keep), *values
+        return *self._call(x, weights, keep), *values
 
     def _call(
         self,
         x: tf.Tensor,
         weights: tuple[tf.Tensor, ...],
         keep: Callable[[tf.Tensor], tf.Tensor],
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor | None, ...]]:
         token = _keep.set(keep)
         pairs = list(zip(self.template.weights, weights, strict=True))
         try:
-            with keras.StatelessScope(pairs):
-                return self.template(x)
+            with keras.StatelessScope(pairs) as scope:
+                y = self.template(x, **self.settings)
         finally:
             _keep.reset(token)
+        after = (scope.get_current_value(variable) for variable, _ in pairs)
+        assigned = (None if new is old else new for new, old in zip(after, weights, strict=True))
+        return y, tuple(assigned)
 
     def _differentiate(
         self,
@@ -109,7 +125,7 @@ class _Functions:
         remaining = iter(values)
         with tf.GradientTape() as tape:
             tape.watch((x, weights))
-            y = self._call(x, weights, lambda value: _in_place_of(value, next(remaining)))
+            y, _ = self._call(x, weights, lambda value: _in_place_of(value, next(remaining)))
         zero = tf.UnconnectedGradients.ZERO
         return tape.gradient(y, (x, weights), dy, unconnected_gradients=zero)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hvp.layers import normalisation
+from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers, kept
 
 X = tf.constant(np.random.default_rng(0).normal(size=(4, 3)).astype("float32"))
@@ -91,6 +93,73 @@ def test_weights_may_be_frozen():
     layer(X)
     layer.trainable = False
     np.testing.assert_allclose(SharedLayers()(layer, X), layer(X), rtol=1e-6)
+
+
+class Normalised(keras.layers.Layer):
+    """A matrix, and batch normalisation, whose moving averages are the layer's state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.norm = keras.layers.Dense(5), batch_norm("norm")
+
+    def build(self, shape):
+        self.dense.build(shape)
+        self.norm.build((None, 5))
+        self.built = True
+
+    def call(self, x, training=False):
+        return tf.tanh(self.norm(self.dense(x), training=training))
+
+
+@pytest.mark.parametrize("compile_norms", [False, True])
+@pytest.mark.parametrize("eager", [False, True])
+def test_moving_averages_of_shared_layers_move(eager, compile_norms, monkeypatch):
+    monkeypatch.setattr(normalisation, "LARGE", 1 if compile_norms else 2**30)
+
+    def run(call):
+        keras.utils.set_random_seed(0)
+        layers = [Normalised(), Normalised()]
+        for layer in layers:
+            layer(X)
+
+        def gradients():
+            with tf.GradientTape() as tape:
+                tape.watch(X)
+                ys = [call(layer, X, training=True) for layer in layers]
+                ys += [call(layer, X, training=False) for layer in layers]
+            return tape.gradient(ys, [X, *(layer.dense.kernel.value for layer in layers)])
+
+        found = gradients() if eager else tf.function(gradients, autograph=False)()
+        return [*found, *(weight.numpy() for layer in layers for weight in layer.weights)], layers
+
+    plain, _ = run(lambda layer, x, training: layer(x, training=training))
+    ours, layers = run(SharedLayers())
+    for a, b in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    first, second = (layer.norm.moving_mean.numpy() for layer in layers)
+    assert np.abs(first).min() > 0.0
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_a_frozen_norm_is_not_that_of_its_neighbour():
+    free, frozen = Normalised(), Normalised()
+    shared = SharedLayers()
+    for layer in (free, frozen):
+        layer(X)
+    frozen.norm.trainable = False
+    for layer in (free, frozen):
+        shared(layer, X, training=True)
+    assert np.abs(free.norm.moving_mean.numpy()).max() > 0.0
+    assert np.abs(frozen.norm.moving_mean.numpy()).max() == 0.0
+
+
+def test_norms_over_replicas_are_not_shared():
+    layer = Normalised()
+    layer(X)
+    layer.norm.synchronized = True
+    shared = SharedLayers()
+    np.testing.assert_allclose(shared(layer, X), layer(X), rtol=1e-6)
+    assert not shared._functions
 
 
 def test_kept_does_nothing_elsewhere():

@@ -45,12 +45,10 @@ class DFDNet(FrequencyPredictor):
         # The first stage has the full frame size; its blocks work at half of it.
         self.first_stem = Stem(width, stride=2, name="first_stem")
         self.first_unstem = Unstem(width, name="first_unstem")
-        shared = SharedLayers()
+        # Blocks hold most of the operations and tensors.
+        self.shared_layers = SharedLayers()
         self.blocks = [
-            [
-                Block(width, s, count >= RESIDUAL_FROM, shared, name=f"s{i}_b{j}")
-                for j in range(count)
-            ]
+            [Block(width, s, self.shared_layers, name=f"s{i}_b{j}") for j in range(count)]
             for i, count in enumerate(s.blocks)
         ]
 
@@ -62,8 +60,10 @@ class DFDNet(FrequencyPredictor):
         ]
         outputs = []
         for x, blocks in zip(stages, self.blocks, strict=True):
+            residual = len(blocks) >= RESIDUAL_FROM
             for block in blocks:
-                x = block(x, training=training)
+                y = self.shared_layers(block, x, training=training)
+                x = tf.nn.relu(y + x if residual else y)
             outputs.append(x)
         outputs[0] = self.first_unstem(outputs[0], training=training)
         return outputs
@@ -107,20 +107,19 @@ class Unstem(layers.Layer):
 class Block(layers.Layer):
     """A bottleneck around two parallel filter blocks of 4 and 8 channel segments.
 
-    The filter blocks hold most of the operations, so those of all blocks run as one function
-    (`shared`).
+    It is to be run by `shared`, and a residual and a ReLU to follow; where that cannot be shared
+    the filter blocks, most of it, are.
     """
 
     def __init__(
         self,
         width: int,
         settings: DFDNetConfig,
-        residual: bool,
         shared: SharedLayers,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.residual, self.shared = residual, shared
+        self.shared = shared
         middle = width // settings.reduction
         self.reduce = PointwiseConvolution(
             middle, use_bias=False, name="reduce", **pytorch_values()
@@ -129,7 +128,6 @@ class Block(layers.Layer):
             FilterBlock(segments, settings, name=f"filter_{segments}") for segments in SEGMENTS
         ]
         self.expand = PointwiseConvolution(width, use_bias=False, name="expand", **pytorch_values())
-        # The second one's activation comes after the residual.
         self.norms = [batch_norm("norm_0", activation=tf.nn.relu), batch_norm("norm_1")]
 
     def build(self, shape: tuple[Any, ...]) -> None:
@@ -147,5 +145,4 @@ class Block(layers.Layer):
         y = self.norms[0](self.reduce(x), training=training)
         four, eight = (self.shared(block, y) for block in self.filters)
         y = self.expand(tf.concat([eight, four], axis=-1))
-        y = self.norms[1](y, training=training)
-        return tf.nn.relu(y + x if self.residual else y)
+        return self.norms[1](y, training=training)
