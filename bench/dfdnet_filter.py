@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from hvp.quiet import import_tensorflow
 
@@ -23,6 +24,7 @@ import tensorflow as tf  # noqa: E402
 
 from hvp.config import DataConfig, TrainingConfig  # noqa: E402
 from hvp.data.video_split import VideoSplit  # noqa: E402
+from hvp.layers.shared import SharedLayers  # noqa: E402
 from hvp.models.dfdnet.blocks import AxisFilter  # noqa: E402
 from hvp.models.dfdnet.model import DFDNet  # noqa: E402
 from hvp.training.schedules import make_schedule  # noqa: E402
@@ -54,24 +56,17 @@ def make_model(kind: str, seed: int, hidden: int, stddev: float = 1.0) -> DFDNet
 
 def removed(model: DFDNet, context: tf.Tensor) -> float:
     """Share of the high bins that all filters together remove."""
-    shares, mask = [], AxisFilter.mask
+    shares, filtered = [], AxisFilter._filter
 
-    def measured(self: AxisFilter, spectrum: tf.Tensor) -> tf.Tensor:
-        passing = mask(self, spectrum)
+    def measured(self: AxisFilter, lines: tf.Tensor) -> tf.Tensor:
+        passing = self.mask(tf.signal.rfft(lines))
         shares.append(1.0 - float(tf.reduce_mean(passing[:, :, self.passing :])))
-        return passing
+        return filtered(self, lines)
 
-    every = [block for blocks in model.blocks for block in blocks]
-    shared = every[0].shared
-    AxisFilter.mask = measured
-    for block in every:
-        block.shared = lambda layer, x: layer(x)
-    try:
+    # Functions that blocks share have no numbers to look at.
+    alone = patch.object(SharedLayers, "__call__", lambda _, layer, x, **how: layer(x, **how))
+    with patch.object(AxisFilter, "_filter", measured), alone:
         model(context, training=False)
-    finally:
-        AxisFilter.mask = mask
-        for block in every:
-            block.shared = shared
     return float(np.mean(shares)) if shares else 0.0
 
 

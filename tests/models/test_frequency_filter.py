@@ -10,6 +10,7 @@ import tensorflow as tf
 from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
 from hvp.layers import compiled
+from hvp.layers.shared import SharedLayers
 from hvp.models.dfdnet import blocks as dfdnet_blocks
 from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
 from hvp.models.dfdnet.config import DFDNetConfig
@@ -39,7 +40,7 @@ def thresholds(model):
 
 
 def removed(model, context, monkeypatch):
-    """Share of the high bins that each filter removes, without the function that blocks share."""
+    """Share of the high bins that each filter removes, without the functions that blocks share."""
     shares, filtered = [], AxisFilter._filter
 
     def measured(self, lines):
@@ -47,11 +48,9 @@ def removed(model, context, monkeypatch):
         shares.append(1.0 - np.mean(passing[:, :, self.passing :]))
         return filtered(self, lines)
 
-    for blocks in model.blocks:
-        for block in blocks:
-            block.shared = lambda layer, x: layer(x)
     with monkeypatch.context() as patch:
         patch.setattr(AxisFilter, "_filter", measured)
+        patch.setattr(SharedLayers, "__call__", lambda _, layer, x, **how: layer(x, **how))
         model(context, training=True)
     return shares
 
