@@ -62,10 +62,18 @@ class Adam(keras.optimizers.Adam):
         """The second moment's variable."""
         return self._velocities[self._get_variable_index(variable)]
 
+    def apply_reduced(self, gradients: list[tf.Tensor], variables: list[Any]) -> None:
+        """`apply` with gradients that every replica has in full; `apply` would add them up."""
+        # For all replicas: they run in turns, and none goes on before each has come to the update.
+        self._reduced = True
+        try:
+            self.apply(gradients, variables)
+        finally:
+            self._reduced = False
+
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        replicas = tf.distribute.get_replica_context()
-        if replicas is not None and replicas.num_replicas_in_sync == 1:
-            return grads_and_vars  # as they are, without an operation for each
+        if getattr(self, "_reduced", False):
+            return grads_and_vars
         return super()._all_reduce_sum_gradients(grads_and_vars)
 
     def _distributed_tf_update_step(

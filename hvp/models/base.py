@@ -214,8 +214,9 @@ class VideoModel(Inference, SavedModel):
         norm = tf.linalg.global_norm(gradients)
         if getattr(self, "clip_norm", None) is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
-        if count > 1:
-            # The optimizer sums over replicas, and every replica holds the mean already.
-            gradients = [gradient / count for gradient in gradients]
-        optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
+        if isinstance(optimizer, Adam):
+            optimizer.apply_reduced(gradients, variables)
+        else:
+            # It sums over replicas, each of which holds the mean already.
+            optimizer.apply([gradient / count for gradient in gradients], variables)
         return norm

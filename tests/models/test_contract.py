@@ -479,16 +479,28 @@ test_contract.largest_change_by_replicas(sys.argv[2:])
 ALWAYS_ON_REPLICAS = ("hierarchical",)
 
 
+class Counted(tf.distribute.ReductionToOneDevice):
+    """Sums outside of graphs, where collective operations of two threads wait for each other."""
+
+    count = 0
+
+    def batch_reduce_implementation(self, reduce_op, pairs, options):
+        self.count += len(pairs)
+        return super().batch_reduce_implementation(reduce_op, pairs, options)
+
+
 def largest_change_by_replicas(families: list[str]) -> None:
-    """Prints, for each family, how far two updates move a weight, and how far two replicas err."""
+    """Prints, for each family, how far two updates move a weight, and how far two replicas err.
+
+    And how many tensors an update sums over two replicas, by the number of the weights.
+    """
     from hvp.training.distribution import synchronize_batch_norms
 
     for family in families:
         clips = tf.constant(moving_squares(family, 4))
         ends = []
         for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
-            # Outside of graphs, where collective operations of two threads wait for each other.
-            summed = tf.distribute.ReductionToOneDevice()
+            summed = Counted()
             strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=summed)
             share = len(clips) // len(devices)
 
@@ -507,7 +519,9 @@ def largest_change_by_replicas(families: list[str]) -> None:
             ends.append([np.array(v) for v in model.trainable_variables])
         moved = max(np.abs(a - b).max() for a, b in zip(before, ends[0], strict=True))
         apart = max(np.abs(a - b).max() for a, b in zip(*ends, strict=True))
-        print(json.dumps({"family": family, "moved": float(moved), "apart": float(apart)}))
+        sums = summed.count / 2 / len(before)
+        found = {"family": family, "moved": float(moved), "apart": float(apart), "sums": sums}
+        print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
@@ -536,3 +550,5 @@ def replicas(request: pytest.FixtureRequest) -> dict[str, dict[str, float]]:
 def test_two_replicas_equal_one(family, replicas):
     assert replicas[family]["moved"] > 1e-3
     assert replicas[family]["apart"] < 0.01 * replicas[family]["moved"]
+    if family == "hierarchical":  # without normalisations, which sum over replicas too
+        assert replicas[family]["sums"] == 1.0
