@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from tqdm import tqdm
 
 from hvp.config import DataConfig
 from hvp.data.array_files import HEADERS
-from hvp.data.video_io import FRAME_SUFFIXES, read_video
+from hvp.data.video_io import FRAME_SUFFIXES, video_frames
 from hvp.errors import UserError, writing
 from hvp.files import cache_folder, replacing
 
 VERSION = 3  # raise it whenever decoding or resizing changes
 SHOW_PROGRESS_FROM = 20  # videos
-Reader = Callable[[Path, DataConfig], np.ndarray]
+Reader = Callable[[Path, DataConfig], Iterable[np.ndarray]]  # an array, or frame by frame
 FilesOf = Callable[[Path], list[Path]]  # a video's, by its path
 
 
@@ -31,18 +32,18 @@ def frame_cache_folder(config: DataConfig) -> Path:
     return cache_folder("frames")
 
 
-def read_frames(path: Path, config: DataConfig) -> np.ndarray:
+def read_frames(path: Path, config: DataConfig) -> Iterator[np.ndarray]:
     """What the cache holds of a video unless told otherwise: its frames in the wanted size."""
     return _read(path, config, strict=True)
 
 
-def salvaged_frames(path: Path, config: DataConfig) -> np.ndarray:
+def salvaged_frames(path: Path, config: DataConfig) -> Iterator[np.ndarray]:
     """The frames of a damaged video that decode, as `read_frames` gives them."""
     return _read(path, config, strict=False)
 
 
-def _read(path: Path, config: DataConfig, strict: bool) -> np.ndarray:
-    return read_video(
+def _read(path: Path, config: DataConfig, strict: bool) -> Iterator[np.ndarray]:
+    return video_frames(
         path,
         config.height,
         config.width,
@@ -70,7 +71,7 @@ def cached_frames(
     """The `.npy` with the frames of the video `path`, decoded now if it is not there yet.
 
     Args:
-        read: gives the array to keep; its name is part of the cache's key.
+        read: gives the frames to keep; its name is part of the cache's key.
         files: those that it reads.
     """
     try:
@@ -79,13 +80,39 @@ def cached_frames(
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if _is_whole(target):
         return target
-    frames = read(path, config)
-    # Another process may be decoding the same video: each writes its own file, the last one wins.
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    # Another process may be decoding the same video: each writes its own file, the last one wins.
     with replacing(target) as temporary, temporary.open("wb") as file:
-        np.save(file, frames, allow_pickle=False)
+        _save(file, _told(path, read(path, config)))
     return target
+
+
+def _told(path: Path, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames; that a video cannot be read is not taken for a failure to write."""
+    try:
+        yield from frames
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _save(file: BinaryIO, frames: Iterator[np.ndarray]) -> None:
+    """What `np.save` writes of all of them, while one is in memory. There is at least one."""
+    first = next(frames)
+
+    def header(count: int) -> None:
+        # As long for any number of frames: NumPy leaves room for it to grow.
+        about = {"descr": first.dtype.str, "fortran_order": False, "shape": (count, *first.shape)}
+        np.lib.format.write_array_header_1_0(file, about)
+
+    count = 1
+    header(count)
+    file.write(first.tobytes())
+    for frame in frames:
+        file.write(frame.tobytes())
+        count += 1
+    file.seek(0)
+    header(count)
 
 
 def _is_whole(frames: Path) -> bool:

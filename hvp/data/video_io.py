@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -81,24 +82,59 @@ def read_video(
     """
     path = Path(path)
     frames: list[np.ndarray] = []
-    for number, frame in enumerate(_frames(path, strict, sixteen_bit == "scale")):
-        if number % every and fps is None:
-            continue
-        if max_frames is not None and fps is None and len(frames) == max_frames:
-            break
-        frame = fit_frame(frame, height, width, channels, crop)
-        if frames and frame.shape != frames[0].shape:
-            raise UserError(
-                f"{path}: frame {number} has shape {frame.shape}, the first {frames[0].shape}"
-            )
+    stored = video_frames(
+        path,
+        height,
+        width,
+        channels,
+        crop=crop,
+        every=every if fps is None else 1,
+        strict=strict,
+        sixteen_bit=sixteen_bit,
+    )
+    for frame in itertools.islice(stored, max_frames if fps is None else None):
         _check_memory(path, (len(frames) + 1) * frame.size)
         frames.append(frame)
-    if not frames:
-        raise UserError(f"{path}: holds no frames")
     if fps is not None:
         shown = _shown_at(path, len(frames), fps)[::every]
         frames = [frames[i] for i in shown[:max_frames]]
     return np.stack(frames)
+
+
+def video_frames(
+    path: str | Path,
+    height: int | None = None,
+    width: int | None = None,
+    channels: int | None = None,
+    *,
+    crop: Crop = "none",
+    every: int = 1,
+    strict: bool = True,
+    sixteen_bit: SixteenBit = "error",
+) -> Iterator[np.ndarray]:
+    """The frames of `read_video`, of which one at a time is in memory.
+
+    Args:
+        path, height, width, channels, crop, every, strict, sixteen_bit: as of `read_video`.
+
+    Yields:
+        uint8 `(height, width, channels)`, all of one shape; at least one.
+
+    Raises:
+        UserError: as `read_video`, when the frame is reached.
+    """
+    path, shape = Path(path), None
+    for number, frame in enumerate(_frames(path, strict, sixteen_bit == "scale")):
+        if number % every:
+            continue
+        frame = fit_frame(frame, height, width, channels, crop)
+        if shape is None:
+            shape = frame.shape
+        if frame.shape != shape:
+            raise UserError(f"{path}: frame {number} has shape {frame.shape}, the first {shape}")
+        yield frame
+    if shape is None:
+        raise UserError(f"{path}: holds no frames")
 
 
 def _check_memory(path: Path, size: int) -> None:

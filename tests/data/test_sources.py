@@ -230,7 +230,8 @@ def test_cache_is_used_and_follows_the_file(tmp_path, config, monkeypatch):
     clip(path, level=50)
     settings = config(dataset="folder", datadir=str(tmp_path), max_video_len=7)
     assert open_source(settings, "train", 5, 0).lengths == [7]
-    monkeypatch.setattr("hvp.data.frame_cache.read_video", lambda *_: pytest.fail("decoded again"))
+    again = lambda *_, **__: pytest.fail("decoded again")  # noqa: E731
+    monkeypatch.setattr("hvp.data.frame_cache.video_frames", again)
     open_source(settings, "train", 5, 0)
     monkeypatch.undo()
     clip(path, level=150, frames=11)
