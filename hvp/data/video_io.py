@@ -81,7 +81,8 @@ def read_video(
             its frames differ in size, or if `fps` is asked where no times are stored.
     """
     path = Path(path)
-    frames: list[np.ndarray] = []
+    # Not a list of frames: small arrays would keep apart what is freed between them, of 1 kB 25.
+    pixels, shape = bytearray(), (0, 0, 0)
     stored = video_frames(
         path,
         height,
@@ -93,12 +94,14 @@ def read_video(
         sixteen_bit=sixteen_bit,
     )
     for frame in itertools.islice(stored, max_frames if fps is None else None):
-        _check_memory(path, (len(frames) + 1) * frame.size)
-        frames.append(frame)
+        _check_memory(path, len(pixels) + frame.size)
+        pixels += frame.tobytes()
+        shape = frame.shape
+    frames = np.frombuffer(pixels, np.uint8).reshape(-1, *shape)
     if fps is not None:
         shown = _shown_at(path, len(frames), fps)[::every]
-        frames = [frames[i] for i in shown[:max_frames]]
-    return np.stack(frames)
+        frames = frames[shown[:max_frames]]
+    return frames
 
 
 def video_frames(

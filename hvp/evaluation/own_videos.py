@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hvp.data.video_io import (
     SixteenBit,
     display_notes,
     read_video,
+    video_frames,
     write_mp4,
 )
 from hvp.drawing.comparison import comparison_frames, save_grid
@@ -122,10 +123,13 @@ def read_clip(
     """
     wanted = settings.context + settings.horizon
     last = settings.start + wanted if settings.start >= 0 else None
-    reading = partial(read_video, sixteen_bit=settings.sixteen_bit)
-    read = partial(reading, max_frames=last, every=settings.every, crop=settings.crop)
+    how: dict[str, Any] = {
+        "every": settings.every,
+        "crop": settings.crop,
+        "sixteen_bit": settings.sixteen_bit,
+    }
     try:
-        first = reading(path, max_frames=1)[0]
+        first = next(video_frames(path, sixteen_bit=settings.sixteen_bit))
         size = first.shape[:2]
         shown, changes = display_notes(path), []
         if size != (height, width):
@@ -134,7 +138,8 @@ def read_clip(
                 squeezed = settings.crop == "none"
                 changes[-1] += " (other proportions)" if squeezed else " (the middle of it)"
         if channels == 1 and first.shape[-1] == 3:
-            if is_coloured(read(path, height, width)):
+            colours = video_frames(path, height, width, **how)
+            if any(map(is_coloured, itertools.islice(colours, last))):
                 changes.append("colours turned into grey")
         elif channels == 3 and first.shape[-1] == 1:
             changes.append("grey repeated in three channels")
@@ -146,7 +151,7 @@ def read_clip(
             )
         # Nothing is left to resize then, and frames that differ among themselves are noticed.
         fitted = (None, None) if settings.strict else (height, width)
-        frames = read(path, fitted[0], fitted[1], channels)
+        frames = read_video(path, fitted[0], fitted[1], channels, last, **how)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     used = frames[settings.start :][:wanted]

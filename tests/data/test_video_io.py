@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import io
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -308,3 +310,31 @@ def test_arrays_are_read_by_several_threads(tmp_path):
         gc.callbacks.remove(leave)
         gc.set_threshold(*before)
     assert {video.shape for video in videos} == {(2, 4, 4, 1)}
+
+
+MEMORY = r"""
+import re, sys
+from pathlib import Path
+from hvp.data.video_io import read_video, video_frames
+
+def peak():  # not getrusage's, which is at least the parent's
+    return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+for _ in video_frames(sys.argv[1], 40, 40, 1):
+    pass
+before = peak()
+frames = read_video(sys.argv[1], 40, 40, 1)
+print(frames.shape, peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_video_takes_little_more_memory_than_its_frames(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_mp4(path, (np.full((120, 160, 3), i % 256, np.uint8) for i in range(3000)))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(path)], capture_output=True, text=True, check=True
+    )
+    shape, mebibytes = done.stdout.rsplit(" ", 1)
+    assert shape == "(3000, 40, 40, 1)"  # 4.6 MiB
+    assert float(mebibytes) < 20
