@@ -81,7 +81,7 @@ def read_video(
             its frames differ in size, or if `fps` is asked where no times are stored.
     """
     path = Path(path)
-    # Not a list of frames: small arrays would keep apart what is freed between them, of 1 kB 25.
+    # Not a list of frames: small arrays keep what was freed between them from use, 25 kB each.
     pixels, shape = bytearray(), (0, 0, 0)
     stored = video_frames(
         path,

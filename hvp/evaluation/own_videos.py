@@ -138,8 +138,10 @@ def read_clip(
                 squeezed = settings.crop == "none"
                 changes[-1] += " (other proportions)" if squeezed else " (the middle of it)"
         if channels == 1 and first.shape[-1] == 3:
-            colours = video_frames(path, height, width, **how)
-            if any(map(is_coloured, itertools.islice(colours, last))):
+            shown_frames = itertools.islice(video_frames(path, height, width, **how), last)
+            coloured = any(map(is_coloured, shown_frames))
+            del shown_frames  # or the file would be open twice
+            if coloured:
                 changes.append("colours turned into grey")
         elif channels == 3 and first.shape[-1] == 1:
             changes.append("grey repeated in three channels")

@@ -218,7 +218,7 @@ def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[.
     def run(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         eager = tf.executing_eagerly()  # then a tape would keep what is inside
         y, *moments = forward(*(map(tf.stop_gradient, inputs) if eager else inputs))
-        moments = [kept(moment) for moment in moments]
+        moments = [kept(moment) for moment in moments]  # so that a gradient needs no result
 
         def gradient(*upstream: tf.Tensor) -> Tensors:
             # Gradients of gradients need moments that depend on the inputs.

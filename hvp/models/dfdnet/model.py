@@ -107,8 +107,8 @@ class Unstem(layers.Layer):
 class Block(layers.Layer):
     """A bottleneck around two parallel filter blocks of 4 and 8 channel segments.
 
-    It is to be run by `shared`, and a residual and a ReLU to follow; where that cannot be shared
-    the filter blocks, most of it, are.
+    To be run by `shared`, with a residual and a ReLU after it. Where a whole block cannot be
+    shared, its filter blocks are, which hold most of the operations.
     """
 
     def __init__(
