@@ -37,6 +37,15 @@ def writing(path: object) -> Iterator[None]:
         raise UserError(f"cannot write to {path}: {reason}") from error
 
 
+@contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Turns a failure to read `path` (no permission, a broken disk) into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a command as Ctrl-C does."""
 

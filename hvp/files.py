@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, reading, writing
 
 
 def cache_folder(kind: str) -> Path:
@@ -36,10 +36,8 @@ def file_sha256(path: Path) -> str:
 
 def require_regular(path: Path) -> None:
     """Raises a `UserError` unless `path` is a file: opening a pipe or device may take for ever."""
-    try:
+    with reading(path):
         mode = path.stat().st_mode
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not stat.S_ISREG(mode):
         raise UserError(f"{path}: is no regular file")
 

@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 from tqdm import tqdm
 
 from hvp.data.video_io import ARRAY_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, reading, writing
 from hvp.files import require_regular
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz")
@@ -76,11 +76,9 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> list[str]:
     """
     done = folder / COMPLETE
     require_regular(archive)
-    try:
+    with reading(archive):
         facts = archive.stat()
         key = [str(archive.resolve()), facts.st_size, facts.st_mtime_ns]
-    except OSError as error:
-        raise UserError(f"{archive}: cannot be read: {error.strerror}") from error
     before = _note(done)
     if before is not None and before["archive"] == key:
         return before["problems"]

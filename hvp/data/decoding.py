@@ -25,7 +25,7 @@ from hvp.data.video_quirks import (
     one_thread,
     openable,
 )
-from hvp.errors import UserError, to_stderr
+from hvp.errors import UserError, reading, to_stderr
 from hvp.files import require_regular
 from hvp.text import natural_key
 
@@ -210,10 +210,8 @@ def folder_frames(folder: Path, scale: bool = False) -> Iterator[np.ndarray]:
     Args:
         scale: take 16-bit grey pictures, 0 to 65535 becoming 0 to 255.
     """
-    try:
+    with reading(folder):
         files = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES]
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     if not files:
         raise UserError(f"{folder}: holds no frames ({', '.join(FRAME_SUFFIXES)})")
     for file in sorted(files, key=natural_key):

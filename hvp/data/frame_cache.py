@@ -16,7 +16,7 @@ from tqdm import tqdm
 from hvp.config import DataConfig
 from hvp.data.array_files import HEADERS
 from hvp.data.video_io import FRAME_SUFFIXES, video_frames
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, reading, writing
 from hvp.files import cache_folder, replacing
 
 VERSION = 3  # raise it whenever decoding or resizing changes
@@ -74,10 +74,8 @@ def cached_frames(
         read: gives the frames to keep; its name is part of the cache's key.
         files: those that it reads.
     """
-    try:
+    with reading(path):  # which may be a link that leads nowhere
         target = folder / f"{_fingerprint(path, config, read, files)}.npy"
-    except OSError as error:  # such as a link that leads nowhere
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if _is_whole(target):
         return target
     with writing(folder):
@@ -90,10 +88,8 @@ def cached_frames(
 
 def _told(path: Path, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """The frames; that a video cannot be read is not taken for a failure to write."""
-    try:
+    with reading(path):
         yield from frames
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _save(file: BinaryIO, frames: Iterator[np.ndarray]) -> None:

@@ -22,7 +22,7 @@ from hvp.data.frame_cache import (
 from hvp.data.raw_frames import RawFrames
 from hvp.data.unusable import report_skipped, some_of, too_short
 from hvp.data.video_io import FRAME_SUFFIXES, fit_frame, is_video
-from hvp.errors import UserError
+from hvp.errors import UserError, reading
 from hvp.text import natural_key, one_line
 
 # Split -> its videos. Only splits that a data set really has: `val` falls back to `test`.
@@ -116,11 +116,9 @@ def require_folder(config: DataConfig, advice: str) -> Path:
 
 
 def _contents(folder: Path) -> list[Path]:
-    try:
+    with reading(folder):
         (folder / ".").stat()  # the right to list a folder is not yet the right to look inside
         return list(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def videos_in(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ from hvp.data.video_io import (
 )
 from hvp.drawing.comparison import comparison_frames, save_grid
 from hvp.drawing.examples import Example, Gallery
-from hvp.errors import UserError, writing
+from hvp.errors import UserError, reading, writing
 from hvp.evaluation.futures import SAMPLES_AT_ONCE, future_parts
 from hvp.models.base import VideoModel
 from hvp.scratch import require_room
@@ -128,7 +128,7 @@ def read_clip(
         "crop": settings.crop,
         "sixteen_bit": settings.sixteen_bit,
     }
-    try:
+    with reading(path):
         first = next(video_frames(path, sixteen_bit=settings.sixteen_bit))
         size = first.shape[:2]
         shown, changes = display_notes(path), []
@@ -138,10 +138,10 @@ def read_clip(
                 squeezed = settings.crop == "none"
                 changes[-1] += " (other proportions)" if squeezed else " (the middle of it)"
         if channels == 1 and first.shape[-1] == 3:
-            shown_frames = itertools.islice(video_frames(path, height, width, **how), last)
-            coloured = any(map(is_coloured, shown_frames))
-            del shown_frames  # or the file would be open twice
-            if coloured:
+            if any(
+                is_coloured(frame)
+                for frame in itertools.islice(video_frames(path, height, width, **how), last)
+            ):
                 changes.append("colours turned into grey")
         elif channels == 3 and first.shape[-1] == 1:
             changes.append("grey repeated in three channels")
@@ -154,8 +154,6 @@ def read_clip(
         # Nothing is left to resize then, and frames that differ among themselves are noticed.
         fitted = (None, None) if settings.strict else (height, width)
         frames = read_video(path, fitted[0], fitted[1], channels, last, **how)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     used = frames[settings.start :][:wanted]
     if len(used) < settings.context:
         where = f" and {len(used)} from --start {settings.start} on" if settings.start else ""

@@ -36,6 +36,7 @@ class Adam(keras.optimizers.Adam):
         if self.amsgrad:
             raise ValueError("this Adam has no amsgrad; use keras.optimizers.Adam")
         self.pytorch_epsilon = pytorch_epsilon
+        self._reduced = False  # whether gradients are of all replicas already
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pytorch_epsilon": self.pytorch_epsilon}
@@ -72,7 +73,7 @@ class Adam(keras.optimizers.Adam):
             self._reduced = False
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        if getattr(self, "_reduced", False):
+        if self._reduced:
             return grads_and_vars
         return super()._all_reduce_sum_gradients(grads_and_vars)
 

@@ -111,13 +111,7 @@ class Block(layers.Layer):
     shared, its filter blocks are, which hold most of the operations.
     """
 
-    def __init__(
-        self,
-        width: int,
-        settings: DFDNetConfig,
-        shared: SharedLayers,
-        **kwargs,
-    ):
+    def __init__(self, width: int, settings: DFDNetConfig, shared: SharedLayers, **kwargs):
         super().__init__(**kwargs)
         self.shared = shared
         middle = width // settings.reduction
