@@ -15,6 +15,7 @@ HEAD = f"{'median (least-most)':>26} {'products':>19} {'original':>9} {'ratio':>
 
 def use(precision: str) -> None:
     """Imports TensorFlow; models that are made from then on have this precision."""
+    import hvp.config  # noqa: F401  # first, as in every command
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()

@@ -23,12 +23,13 @@ def import_tensorflow() -> None:
     of the imports: tracing a model makes it search time and again.
 
     Keras' galleries of pictures (`keras.visualization`) say in such a process that they need
-    matplotlib: it is kept from them, a sixth of the time; who imports it afterwards has it.
+    matplotlib: it is kept from them, a sixth of the time; and IPython from Keras' editor of files,
+    which shows plain text then. Who imports either afterwards has it.
     """
     if "tensorflow" in sys.modules:
         return
     limit_arenas()
-    with quiet_import(), imported_as("matplotlib", None):
+    with quiet_import(), imported_as("matplotlib", None), imported_as("IPython", None):
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401

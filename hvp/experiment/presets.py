@@ -51,6 +51,8 @@ def from_preset(name: str | Path) -> VideoModel:
         >>> model = hvp.from_preset("hierarchical/moving-digits")
         >>> model.rollout(context, horizon=16, num_samples=3)
     """
+    # Before TensorFlow, as commands do: pydantic looks for its classes among all modules there are.
+    import hvp.config  # noqa: F401
     from hvp.quiet import import_tensorflow
 
     import_tensorflow()

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from hvp import distributions as tfd
 
 
 def sequence_kl(posterior: Any, prior: Any) -> tf.Tensor:

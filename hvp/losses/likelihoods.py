@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from hvp import distributions as tfd
 
 STEPS = 255  # between the levels 0, 1/255 ... 1 of 8-bit frames
 FRAME_RANK = 3  # height, width, channels
@@ -43,7 +42,7 @@ def output_activation(likelihood: str) -> str | None:
     return None if likelihood == "bernoulli" else "tanh"
 
 
-class NormalFrames(tfp.distributions.Independent):
+class NormalFrames(tfd.Independent):
     """Independent normal values of one standard deviation, a number.
 
     As `tfd.Independent` has it, but squared errors are summed before they are scaled: one pass over
@@ -62,7 +61,7 @@ class NormalFrames(tfp.distributions.Independent):
         return self.distribution.loc
 
 
-class DiscretizedLogistic(tfp.distributions.Distribution):
+class DiscretizedLogistic(tfd.Distribution):
     """A logistic distribution over the 256 levels 0, 1/255 ... 1; the end levels have the tails.
 
     After Salimans et al., "PixelCNN++" (ICLR 2017), equation 2, with one component.
@@ -86,7 +85,7 @@ class DiscretizedLogistic(tfp.distributions.Distribution):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: int | None = None) -> dict[str, Any]:
-        properties = tfp.util.ParameterProperties
+        properties = tfd.ParameterProperties
         return {"loc": properties(), "scale": properties()}
 
     def _event_shape(self) -> tf.TensorShape:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from hvp import distributions as tfd
 
 
-class Latent(tfp.distributions.Independent):
+class Latent(tfd.Independent):
     """A diagonal normal distribution of latents, over one tick or over many.
 
     `sample(seed=...)`, `entropy()`, `log_prob(...)` and `tfd.kl_divergence` are TFP's. Of
@@ -22,7 +23,7 @@ class Latent(tfp.distributions.Independent):
     @classmethod
     def of(cls, loc: tf.Tensor, scale: tf.Tensor) -> Latent:
         """From means and standard deviations `(..., batch, stoch)`."""
-        return cls(tfp.distributions.Normal(loc, scale), reinterpreted_batch_ndims=1)
+        return cls(tfd.Normal(loc, scale), reinterpreted_batch_ndims=1)
 
     @property
     def loc(self) -> tf.Tensor:
@@ -42,7 +43,7 @@ class Latent(tfp.distributions.Independent):
 
     def each_kl(self, other: Latent) -> tf.Tensor:
         """KL(self || other) of every single latent, in nats; the shape of the means."""
-        return tfp.distributions.kl_divergence(self.distribution, other.distribution)
+        return tfd.kl_divergence(self.distribution, other.distribution)
 
     def from_noise(self, noise: tf.Tensor) -> tf.Tensor:
         """The sample that standard normal `noise` of the same shape stands for."""
