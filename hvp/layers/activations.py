@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
+
 
 def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
     """`x`, negative values times `slope`, which is above 0."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def activate(x: tf.Tensor) -> tuple[tf.Tensor, object]:
         y = tf.nn.leaky_relu(x, slope)
 
@@ -26,7 +28,7 @@ def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
     return activate(x)
 
 
-@tf.custom_gradient
+@custom_gradient
 def mish(x: tf.Tensor) -> tuple[tf.Tensor, object]:
     """`x * tanh(softplus(x))` (Misra, "Mish: A Self Regularized Non-Monotonic Activation")."""
     # By one exponential: tanh(log(1 + e)) = (e² + 2 e) / (e² + 2 e + 2), which is 1 from 10 on.
@@ -42,7 +44,7 @@ def mish(x: tf.Tensor) -> tuple[tf.Tensor, object]:
     return tf.cast(wide * factor, x.dtype), gradient
 
 
-@tf.custom_gradient
+@custom_gradient
 def swish(x: tf.Tensor) -> tuple[tf.Tensor, object]:
     """`x * sigmoid(x)`."""
     return tf.nn.silu(x), lambda dy: _times_swish_slope(x, dy)

@@ -15,6 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
+
 LARGE = 2**19  # bytes, of which little stays in a core's cache from one operation to the next
 
 
@@ -69,7 +71,7 @@ def differentiable(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tenso
 
     forward, backward = program(function), program(differentiate)
 
-    @tf.custom_gradient
+    @custom_gradient
     def fast(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         y = forward(*map(tf.stop_gradient, tensors))  # or eager tapes keep what is inside
         return y, lambda upstream: backward(tensors, upstream)

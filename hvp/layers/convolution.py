@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers import winograd
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.initial_values import pytorch_values
 
 
@@ -116,7 +117,7 @@ class TransposedConvolution(layers.Layer):
 def _inside(margin: int, height: int, width: int) -> Callable[..., tf.Tensor]:
     """A function of images and a bias: the images without their margins, plus the bias."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # Not by indices, whose gradient takes ten times as long as this one's padding.
         y = tf.slice(x, (0, margin, margin, 0), (-1, height, width, -1))

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
+
 Tensors = Sequence[tf.Tensor]
 
 
@@ -24,7 +26,7 @@ def with_gradient(
         tensors: all that `forward` depends on and that a gradient may be asked of.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         found = forward(*_unrecorded(tensors))
         output, *_ = outputs = found if isinstance(found, tuple) else (found,)
@@ -36,7 +38,7 @@ def with_gradient(
 
 
 def _only_once(backward: Callable[..., Tensors], tensors: Tensors) -> Tensors:
-    @tf.custom_gradient
+    @custom_gradient
     def run(*tensors: tf.Tensor) -> tuple[Tensors, Callable]:
         def refuse(*upstream: tf.Tensor) -> None:
             raise LookupError(

@@ -19,6 +19,7 @@ from keras import layers
 from keras.activations import linear
 
 from hvp.layers import compiled
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.shared import kept
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
@@ -165,7 +166,7 @@ def _by_row(epsilon: float) -> Callable[..., Tensors]:
         dx = scale * (dnormal - mean_of(dnormal) - normal * mean_of(dnormal * normal)) + dpast
         return tf.cast(dx, dtype), tf.reduce_sum(dy * normal, 0), tf.reduce_sum(dy, 0)
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[Tensors, Callable]:
         y = forward(*map(tf.stop_gradient, (x, gamma, beta)))  # or eager tapes keep what is inside
         return (y, tf.identity(x)), lambda dy, dpast: backward(x, gamma, dy, dpast)
@@ -214,7 +215,7 @@ def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[.
         dx = tf.reshape(tf.cast(dx, x.dtype), tf.shape(x))
         return dx, count * tf.reduce_sum(dgamma, (0, 1)), count * tf.reduce_sum(dbeta, (0, 1))
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         eager = tf.executing_eagerly()  # then a tape would keep what is inside
         y, *moments = forward(*(map(tf.stop_gradient, inputs) if eager else inputs))

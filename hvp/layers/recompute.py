@@ -9,6 +9,8 @@ from contextvars import ContextVar
 import keras
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
+
 Tensors = tuple[tf.Tensor, ...]
 Gradients = tuple[tf.Tensor | None, ...]  # None: does not depend on it
 # (rows, shared) -> (outputs of the rows, terms whose sum over all rows is an output)
@@ -74,7 +76,7 @@ def _by_rows(function: RowFunction, rows: Tensors, shared: Tensors, at_once: int
     """Outputs of all rows, then the sums; the gradient is a function of the same kind."""
     structure: list[bool] = []
 
-    @tf.custom_gradient
+    @custom_gradient
     def call(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         # Without stop_gradient an eager tape would differentiate the loop as well.
         with in_turn() as others:

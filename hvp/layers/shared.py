@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.first_order import with_gradient
 
 # Not taken apart by TensorFlow, which would compute anew as soon as a layer's input is there.
@@ -134,4 +135,4 @@ def _in_place_of(value: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
     """`known`, the same numbers as `value`, whose gradient it has: `value` itself need not run."""
     if not value.dtype.is_floating:
         return known
-    return tf.custom_gradient(lambda value: (known, lambda dy: dy))(value)
+    return custom_gradient(lambda value: (known, lambda dy: dy))(value)

@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from hvp.layers.custom_gradients import custom_gradient
+
 FEW_FILTERS = 4  # up to which the direct algorithm is slow
 
 
@@ -69,7 +71,7 @@ def _grow_pixel(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.matmul(rows, columns, transpose_b=True), (-1, *out))
 
 
-@tf.custom_gradient
+@custom_gradient
 def _grow_in_blocks(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, object]:
     """The same as `_grow` for even kernels.
 

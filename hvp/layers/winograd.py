@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.recompute import in_parts, in_turn
 from hvp.layers.toom_cook import TAPS, TILE, Axis, same
 
@@ -85,7 +86,7 @@ def convolve(
     ends = (_Inputs(axes), _Outputs(axes))
     come, go = ends[::-1] if transposed else ends
 
-    @tf.custom_gradient
+    @custom_gradient
     def call(x: tf.Tensor, kernel: tf.Tensor) -> tuple:
         def part(rows: tuple, shared: tuple) -> tuple:
             kernels = _Kernels(kernel.shape, axes)
@@ -123,7 +124,7 @@ def _kernel_gradient(x: tf.Tensor, y: tf.Tensor, axes: Sequence[Axis]) -> tf.Ten
     inputs, outputs = _Inputs(axes), _Outputs(axes)
     shape = (*(axis.kernel.shape[1] for axis in axes), x.shape[-1], y.shape[-1])
 
-    @tf.custom_gradient
+    @custom_gradient
     def call(x: tf.Tensor, y: tf.Tensor) -> tuple:
         def part(rows: tuple, shared: tuple) -> tuple:
             kernels = _Kernels(shape, axes)

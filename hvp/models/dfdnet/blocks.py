@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import initializers, layers
 
 from hvp.layers import compiled
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import NORM_EPSILON, LayerNormalization
 from hvp.layers.shared import kept
@@ -285,7 +286,7 @@ def _masked_half(
     mask, folded = map(tf.stop_gradient, _fold(spectrum, tf.stop_gradient(thresholds)))
     mask = keep(mask)
 
-    @tf.custom_gradient
+    @custom_gradient
     def forward(lines: tf.Tensor) -> tuple[tf.Tensor, object]:
         del lines  # as its spectrum
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers import activations
+from hvp.layers.custom_gradients import custom_gradient
 
 LEAKY_SLOPE = 0.2  # TensorFlow's default for leaky_relu, not Keras' 0.3
 RESIDUAL_SCALE = 0.1  # weight of the skip path in every residual of the paper
@@ -50,7 +51,7 @@ class ResidualCell(layers.Layer):
         return _excited(x, y, *map(tf.convert_to_tensor, gate_weights))
 
 
-@tf.custom_gradient
+@custom_gradient
 def _excited(x: tf.Tensor, u: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, object]:
     """The cell's end, `0.1 x + swish(u) * gate`; `weights` of squeeze and excite."""
     y = tf.nn.silu(u)

@@ -12,10 +12,11 @@ from typing import Any
 import tensorflow as tf
 from keras import initializers, layers
 
+from hvp.layers.custom_gradients import custom_gradient
 from hvp.models.motion_gan.convolutions import convolve, convolve_doubling
 
 
-@tf.custom_gradient
+@custom_gradient
 def leaky_relu(x: tf.Tensor) -> tuple:
     """Leaky ReLU of slope 0.2, scaled by sqrt(2) to keep the variance.
 
