@@ -70,8 +70,20 @@ class PointwiseConvolution(layers.Conv2D):
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         pixels = tf.reshape(inputs, (-1, inputs.shape[-1]))
-        y = tf.matmul(pixels, tf.squeeze(kernel, (0, 1)))
+        y = _product(pixels, tf.squeeze(kernel, (0, 1)))
         return tf.reshape(y, (-1, *inputs.shape[1:-1], self.filters))
+
+
+@custom_gradient
+def _product(x: tf.Tensor, matrix: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Their product, whose gradient lets go of `x` before it makes that of `x`."""
+
+    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        dmatrix = tf.matmul(x, dy, transpose_a=True)
+        with tf.control_dependencies([dmatrix]):
+            return tf.matmul(dy, matrix, transpose_b=True), dmatrix
+
+    return tf.matmul(x, matrix), gradient
 
 
 class TransposedConvolution(layers.Layer):

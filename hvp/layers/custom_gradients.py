@@ -36,6 +36,9 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
             tensors; and to a function that makes of their gradients a gradient for each tensor
             that was given, a tensor or `None`.
 
+    Raises:
+        TypeError: when it is called, if it uses a variable that it is not given.
+
     Example:
         >>> @custom_gradient
         ... def cube(x):
@@ -52,7 +55,10 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _in_graph(function: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
     given = [tf.convert_to_tensor(tensor) for tensor in tensors]
-    result, gradient = function(*given)
+    with record.VariableWatcher() as watcher:
+        result, gradient = function(*given)
+    if watcher.watched_variables():
+        raise TypeError(f"{function.__qualname__} must be given the values of variables it uses")
     several = isinstance(result, (tuple, list))
     outputs = list(result) if several else [result]
 
@@ -70,6 +76,20 @@ def _in_graph(function: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
         passed = tf.identity_n([*outputs, *given])[: len(outputs)]
     record.record_operation(function.__name__, passed, given, gradients)
     return type(result)(passed) if several else passed[0]
+
+
+@custom_gradient
+def gradients_in_turn(x: tf.Tensor, y: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
+    """Both as they are; the gradient of `y` is passed on when that of `x` is there.
+
+    So what comes before `y` is not differentiated, nor in memory, beside what comes after `x`.
+    """
+
+    def gradient(dx: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.control_dependencies([dx]):
+            return dx, tf.identity(dy)
+
+    return (tf.identity(x), tf.identity(y)), gradient
 
 
 def mend_custom_gradients() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import Convolution, TransposedConvolution
+from hvp.layers.convolution import Convolution, PointwiseConvolution, TransposedConvolution
+from hvp.layers.custom_gradients import gradients_in_turn
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import GroupNormalization
 
@@ -79,15 +80,15 @@ class SpatialDecoder(layers.Layer):
             else:
                 convolution = TransposedConvolution(filters, kernel, stride, name="convolution")
             self.stages.append(_Stage(convolution, activation, name=f"stage_{i}"))
-        self.readout = layers.Conv2D(channels, 1, name="readout", **pytorch_values())
+        self.readout = PointwiseConvolution(channels, name="readout", **pytorch_values())
 
     def call(self, skips: list[tf.Tensor]) -> tf.Tensor:
         x = skips[-1]
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i < len(self.stages) - 1:
-                x = x + skips[-2 - i]
-        return self.readout(x)
+        for stage, skip in zip(self.stages[:-1], skips[-2::-1], strict=True):
+            # Or a stage's gradient would be in memory beside that of the skip it is added to.
+            x, skip = gradients_in_turn(x, skip)
+            x = stage(x) + skip
+        return self.readout(self.stages[-1](x))
 
 
 def fold_time(frames: tf.Tensor, time: int) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import weakref
 
@@ -11,11 +12,16 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 import hvp.models.base  # noqa: F401  # mends the registry
-from hvp.layers.custom_gradients import PREFIX
+from hvp.layers.custom_gradients import PREFIX, custom_gradient, gradients_in_turn
+
+
+@custom_gradient
+def cube(x):
+    return x**3, lambda dy: dy * 3.0 * x**2
 
 
 @tf.custom_gradient
-def cube(x):
+def tensorflows_cube(x):
     return x**3, lambda dy: dy * 3.0 * x**2
 
 
@@ -29,6 +35,7 @@ def in_a_function(x):
 
 FUNCTIONS = {
     "as it is": (cube, 3),
+    "TensorFlow's": (tensorflows_cube, 3),
     "in a loop": (in_a_loop, 9),
     "in a function": (in_a_function, 3),
 }
@@ -76,3 +83,79 @@ def test_graphs_go(name):
     gc.collect()
     assert graph() is None
     assert registered() == before
+
+
+@custom_gradient
+def products(x, y, whole):
+    def gradient(dproduct, dsquare):
+        return dproduct * y + dsquare * 2.0 * x, dproduct * x, None
+
+    return (x * y, x**2), gradient
+
+
+def gradients_of(x, y, whole):
+    with tf.GradientTape() as tape:
+        tape.watch((x, y))
+        product, _ = products(x, y, whole)
+        z = product * tf.cast(whole, tf.float32)
+    return tape.gradient(z, (x, y))
+
+
+def test_several_tensors_and_outputs():
+    """One of which nothing is asked, and one that has no gradient."""
+    given = tf.constant([2.0, 3.0]), tf.constant([5.0, 7.0]), tf.constant([1, 2])
+    for run in (gradients_of, tf.function(gradients_of, autograph=False)):
+        dx, dy = run(*given)
+        np.testing.assert_allclose(dx, [5.0, 14.0])
+        np.testing.assert_allclose(dy, [2.0, 6.0])
+
+
+def test_a_graph_has_nothing_that_is_not_used():
+    @custom_gradient
+    def weighted(x, weight, bias):
+        return x * weight + bias, lambda dy: (dy * weight, dy * x, dy)
+
+    def gradients(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            y = weighted(*tensors)
+        return tape.gradient(y, tensors)
+
+    spec = tf.TensorSpec([500, 3])
+    graph = tf.function(gradients, autograph=False).get_concrete_function(spec, spec, spec).graph
+    types = collections.Counter(op.type for op in graph.get_operations())
+    assert types["Fill"] == 1  # the upstream gradient's ones, no tensor's zeros
+    assert types["Identity"] == 3  # of the function's results
+
+
+def test_variables_must_be_given():
+    variable = tf.Variable(2.0)
+
+    @custom_gradient
+    def scaled(x):
+        return variable * x, lambda dy: dy * variable
+
+    with pytest.raises(TypeError, match="variables"):
+        tf.function(scaled, autograph=False)(tf.constant(1.0))
+    with pytest.raises(TypeError, match="variables"):
+        scaled(tf.constant(1.0))
+
+
+def test_gradients_in_turn():
+    def gradients(x, y):
+        with tf.GradientTape() as tape:
+            tape.watch((x, y))
+            first, second = gradients_in_turn(x, y)
+            z = tf.exp(first) * second
+        return tape.gradient(z, (x, y))
+
+    given = tf.constant(1.0), tf.constant(2.0)
+    traced = tf.function(gradients, autograph=False).get_concrete_function(*given)
+    for found in (gradients(*given), traced(*given)):
+        np.testing.assert_allclose(found, [2.0 * np.e, np.e], rtol=1e-6)
+    dx, dy = (tensor.op for tensor in traced.graph.outputs)
+    while not dy.control_inputs:  # up to where it waits
+        (dy,) = (tensor.op for tensor in dy.inputs)
+    while dx.type == "Identity":
+        (dx,) = (tensor.op for tensor in dx.inputs)
+    assert dx in dy.control_inputs

@@ -13,6 +13,7 @@ from keras import layers
 
 from hvp.layers import activations
 from hvp.layers.convolution import Convolution, PointwiseConvolution, TransposedConvolution
+from hvp.layers.custom_gradients import gradients_in_turn
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers
@@ -58,15 +59,21 @@ class DFDNet(FrequencyPredictor):
             *stages[1:-1],
             self.stem(stages[-1], training=training),
         ]
-        outputs = []
-        for x, blocks in zip(stages, self.blocks, strict=True):
-            residual = len(blocks) >= RESIDUAL_FROM
-            for block in blocks:
-                y = self.shared_layers(block, x, training=training)
-                x = tf.nn.relu(y + x if residual else y)
-            outputs.append(x)
-        outputs[0] = self.first_unstem(outputs[0], training=training)
-        return outputs
+        # The last stage first, so that of all but one stage gradients wait, and are not in memory
+        # beside another's; but weights are drawn in the order of the stages.
+        built = all(block.built for blocks in self.blocks for block in blocks)
+        order = range(len(stages))[:: -1 if built else 1]
+        done: int | None = None
+        for i in order:
+            if built and done is not None:
+                stages[i], stages[done] = gradients_in_turn(stages[i], stages[done])
+            residual = len(self.blocks[i]) >= RESIDUAL_FROM
+            for block in self.blocks[i]:
+                y = self.shared_layers(block, stages[i], training=training)
+                stages[i] = tf.nn.relu(y + stages[i] if residual else y)
+            done = i
+        stages[0] = self.first_unstem(stages[0], training=training)
+        return stages
 
 
 class Stem(layers.Layer):

@@ -1,0 +1,70 @@
+"""Definitions of functions, which TensorFlow would keep for good once they were called."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+import hvp.models.base  # noqa: F401  # mends calls
+from hvp.layers.definitions import OUTLINE
+
+
+@tf.function(autograph=False, experimental_attributes={"_noinline": True})
+def inner(x):
+    return tf.nn.tanh(x) + 1.0
+
+
+@tf.function(autograph=False)
+def outer(x):
+    return inner(inner(x)) * 2.0
+
+
+def kept(concrete):
+    function = concrete._inference_function
+    return function._cached_definition, getattr(function, OUTLINE)
+
+
+def test_outlines_are_kept():
+    x = tf.constant([0.5, -1.0])
+    expected = 2.0 * (np.tanh(np.tanh(x) + 1.0) + 1.0)
+    for _ in range(2):
+        np.testing.assert_allclose(outer(x), expected, rtol=1e-6)
+    for concrete in (outer.get_concrete_function(x), inner.get_concrete_function(x)):
+        cached, outline = kept(concrete)
+        assert cached is None
+        assert not outline.node_def
+        assert len(outline.signature.input_arg) == 1
+
+
+def test_definitions_are_whole_where_they_are_asked_for():
+    x = tf.constant([0.5, -1.0])
+    outer(x)
+    concrete = outer.get_concrete_function(x)
+    assert {node.op for node in concrete.function_def.node_def} >= {"Mul"}
+    (called,) = concrete.graph.as_graph_def().library.function
+    assert {node.op for node in called.node_def} >= {"Tanh", "AddV2"}
+    assert called.attr["_noinline"].b
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = outer(x)
+    assert np.isfinite(tape.gradient(y, x)).all()
+
+
+def test_compiled_ones_are_compiled_within_others():
+    fast = tf.function(lambda x: tf.exp(x) + 1.0, jit_compile=True, autograph=False)
+    x = tf.constant(1.0)
+    np.testing.assert_allclose(fast(x), np.e + 1.0, rtol=1e-6)
+    around = tf.function(lambda x: fast(x), autograph=False).get_concrete_function(x)
+    np.testing.assert_allclose(around(x), np.e + 1.0, rtol=1e-6)
+    calls = [op for op in around.graph.get_operations() if "PartitionedCall" in op.type]
+    assert [op.get_attr("_XlaMustCompile") for op in calls] == [True]
+
+
+def test_a_wrong_number_of_tensors():
+    concrete = outer.get_concrete_function(tf.TensorSpec([2]))
+    try:
+        concrete._inference_function.call_flat(tf.zeros(2), tf.zeros(2))
+    except ValueError as error:
+        assert "1 arguments" in str(error)
+    else:
+        raise AssertionError
