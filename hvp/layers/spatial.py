@@ -11,6 +11,7 @@ from hvp.layers.convolution import Convolution, PointwiseConvolution, Transposed
 from hvp.layers.custom_gradients import gradients_in_turn
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import GroupNormalization
+from hvp.layers.shared import SharedLayers
 
 STRIDES = (1, 2, 1, 2)
 
@@ -45,12 +46,14 @@ class SpatialEncoder(layers.Layer):
             _Stage(Convolution(filters, k, s, name="convolution"), activation, name=f"stage_{i}")
             for i, (k, s) in enumerate(zip(kernels, STRIDES, strict=True))
         ]
+        self.recomputed = SharedLayers()
 
     def call(self, x: tf.Tensor) -> list[tf.Tensor]:
-        outputs = []
-        for stage in self.stages:
-            x = stage(x)
-            outputs.append(x)
+        first, *others = self.stages
+        # Of a few channels it is soon computed anew, of full size, and needed last by the gradient.
+        outputs = [self.recomputed(first, x)]
+        for stage in others:
+            outputs.append(stage(outputs[-1]))
         return outputs
 
 
