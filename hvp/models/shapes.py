@@ -14,6 +14,8 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
+from hvp.layers.shared import SharedLayers
+
 if TYPE_CHECKING:
     from hvp.models.base import VideoModel
 
@@ -54,7 +56,14 @@ def output_shapes(model: VideoModel) -> dict[int, Any]:
     video = tf.TensorSpec([None, time, *model.frame_shape], tf.float32)
     masks = tf.TensorSpec([None, time, *model.frame_shape[:2]], tf.uint8)
     batch = {"video": video, "masks": masks} if model.needs_masks else video
-    with mock.patch.object(keras.layers.Layer, "__call__", recording):
+
+    def directly(_: SharedLayers, layer: keras.layers.Layer, x: Any, **settings: Any) -> Any:
+        return layer(x, **settings)  # not the function that was traced of it, or of another
+
+    with (
+        mock.patch.object(keras.layers.Layer, "__call__", recording),
+        mock.patch.object(SharedLayers, "__call__", directly),
+    ):
         tf.function(model.test_step, autograph=False).get_concrete_function(batch)
     return shapes | _twins(model, shapes)
 

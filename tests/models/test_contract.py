@@ -427,6 +427,15 @@ def test_summary_shows_shapes(family, models, in_graphs, capsys):
     assert "compute_output_shape" not in vars(first)
 
 
+def test_summary_of_a_model_that_was_traced(in_graphs, capsys):
+    """Of blocks that share a function, none is called where that was traced before."""
+    model = hvp.build_model(experiment("dfdnet"))
+    video = tf.TensorSpec([None, model.min_window, *model.frame_shape])
+    tf.function(model.test_step, autograph=False).get_concrete_function(video)
+    model.summary()
+    assert "?" not in capsys.readouterr().out
+
+
 def test_export(models, tmp_path, in_graphs):
     model = models("simvp")
     write_served(model, tmp_path, "simvp")
