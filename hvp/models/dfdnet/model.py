@@ -59,8 +59,8 @@ class DFDNet(FrequencyPredictor):
             *stages[1:-1],
             self.stem(stages[-1], training=training),
         ]
-        # The last stage first, so that of all but one stage gradients wait, and are not in memory
-        # beside another's; but weights are drawn in the order of the stages.
+        # Stages do not see each other. The last one first, as then the gradient of one is taken
+        # after another's and not beside it; but weights are drawn in the order of the stages.
         built = all(block.built for blocks in self.blocks for block in blocks)
         order = range(len(stages))[:: -1 if built else 1]
         done: int | None = None
