@@ -10,12 +10,14 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # First and as it is: where TensorFlow was imported before it, it loads all of its packages.
 import tensorflow_probability as tfp
 import wrapt
+
+from hvp.quiet import imported_as
 
 PACKAGES = ("bijectors", "distributions", "math", "util")  # whose `__init__` imports all they have
 __all__ = [
@@ -34,18 +36,13 @@ __all__ = [
 @contextmanager
 def _module_by_module() -> Iterator[None]:
     """Modules of these packages are imported without their package meanwhile."""
-    stand_ins = {f"tensorflow_probability.python.{name}": name for name in PACKAGES}
-    stand_ins = {full: name for full, name in stand_ins.items() if full not in sys.modules}
-    for full, name in stand_ins.items():
-        package = types.ModuleType(full)
-        package.__path__ = [str(Path(tfp.__file__).parent / "python" / name)]
-        sys.modules[full] = package
-    try:
+    with ExitStack() as stack:
+        for name in PACKAGES:
+            package = types.ModuleType(f"tensorflow_probability.python.{name}")
+            package.__path__ = [str(Path(tfp.__file__).parent / "python" / name)]
+            wrapt.register_post_import_hook(_name_its_modules, package.__name__)
+            stack.enter_context(imported_as(package.__name__, package))
         yield
-    finally:
-        for full in stand_ins:
-            del sys.modules[full]
-            wrapt.register_post_import_hook(_name_its_modules, full)
 
 
 def _name_its_modules(package: types.ModuleType) -> None:

@@ -59,12 +59,10 @@ def _in_graph(function: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
         result, gradient = function(*given)
     if watcher.watched_variables():
         raise TypeError(f"{function.__qualname__} must be given the values of variables it uses")
-    several = isinstance(result, (tuple, list))
-    outputs = list(result) if several else [result]
+    outputs = tf.nest.flatten(result)
 
     def gradients(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
-        found = gradient(*upstream[: len(outputs)])
-        return list(found) if isinstance(found, (tuple, list)) else [found]
+        return tf.nest.flatten(gradient(*upstream[: len(outputs)]))
 
     # Tapes see an operation from what was given to the outputs. A graph that is differentiated
     # without a tape, as of a loop or of a function that was traced before, sees one that passes on
@@ -75,7 +73,7 @@ def _in_graph(function: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
     with record.stop_recording(), graph.gradient_override_map({"IdentityN": name}):
         passed = tf.identity_n([*outputs, *given])[: len(outputs)]
     record.record_operation(function.__name__, passed, given, gradients)
-    return type(result)(passed) if several else passed[0]
+    return tf.nest.pack_sequence_as(result, passed)
 
 
 @custom_gradient

@@ -3,7 +3,7 @@
 To see how many tensors a function takes, TensorFlow 2.21 reads its definition, with all of its
 operations, from its runtime, and holds it in Python from the first call on: 2 to 3 kB an operation,
 16 MB of DFDNet's update and predictions. After `mend_definitions` it holds an outline, and who asks
-for a definition gets it from the runtime.
+for a definition gets it from the runtime. Tapes ask at every call: under them it is held as before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from tensorflow.core.framework import function_pb2
 
-# Nothing public lets go of a definition.
+# Nothing public lets go of a definition, or says whether there is a tape.
+from tensorflow.python.eager import record
 from tensorflow.python.eager.polymorphic_function.atomic_function import AtomicFunction
 
 OUTLINE = "_hvp_outline"  # of a function: its definition without operations
@@ -21,8 +22,7 @@ OUTLINE = "_hvp_outline"  # of a function: its definition without operations
 
 def mend_definitions() -> None:
     """From now on calls of functions keep outlines of their definitions."""
-    if not hasattr(AtomicFunction.call_flat, OUTLINE):
-        AtomicFunction.call_flat = _with_outline(AtomicFunction.call_flat)
+    AtomicFunction.call_flat = _with_outline(AtomicFunction.call_flat)
 
 
 def _with_outline(call_flat: Any) -> Any:
@@ -30,6 +30,8 @@ def _with_outline(call_flat: Any) -> Any:
 
     @functools.wraps(call_flat)
     def run(self: Any, *tensors: Any) -> Any:
+        if record.could_possibly_record():
+            return call_flat(self, *tensors)
         if not hasattr(self, OUTLINE):
             setattr(self, OUTLINE, _outline(self.definition))
         self._cached_definition = getattr(self, OUTLINE)
@@ -38,7 +40,6 @@ def _with_outline(call_flat: Any) -> Any:
         finally:
             self._cached_definition = None  # read again where it is asked for
 
-    setattr(run, OUTLINE, True)
     return run
 
 

@@ -15,13 +15,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.ops import gen_math_ops  # nothing public says how a tape adds up
 
-MENDED = "_hvp_in_pairs"  # of the function that adds up: that it is ours
-
 
 def mend_sums() -> None:
     """From now on sums of more than two tensors are sums of pairs."""
-    if not hasattr(gen_math_ops.add_n, MENDED):
-        gen_math_ops.add_n = _in_pairs(gen_math_ops.add_n)
+    gen_math_ops.add_n = _in_pairs(gen_math_ops.add_n)
 
 
 def _in_pairs(add_n: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
@@ -34,5 +31,4 @@ def _in_pairs(add_n: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
             total = add_n([total, one])
         return add_n([total, inputs[-1]], name=name)
 
-    setattr(run, MENDED, True)
     return run

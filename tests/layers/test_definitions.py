@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
+from tensorflow.python.eager.polymorphic_function.atomic_function import AtomicFunction
 
 import hvp.models.base  # noqa: F401  # mends calls
 from hvp.layers.definitions import OUTLINE
@@ -62,9 +64,19 @@ def test_compiled_ones_are_compiled_within_others():
 
 def test_a_wrong_number_of_tensors():
     concrete = outer.get_concrete_function(tf.TensorSpec([2]))
-    try:
+    with pytest.raises(ValueError, match="1 arguments"):
         concrete._inference_function.call_flat(tf.zeros(2), tf.zeros(2))
-    except ValueError as error:
-        assert "1 arguments" in str(error)
-    else:
-        raise AssertionError
+
+
+def test_tapes_do_not_read_it_again(monkeypatch):
+    read = []
+    original = AtomicFunction.definition.fget
+    counted = property(lambda self: read.append(self.name) or original(self))
+    monkeypatch.setattr(AtomicFunction, "definition", counted)
+    x = tf.constant([0.5, -1.0])
+    for _ in range(3):
+        before = len(read)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outer(x)
+    assert len(read) == before

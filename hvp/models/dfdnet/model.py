@@ -63,15 +63,13 @@ class DFDNet(FrequencyPredictor):
         # after another's and not beside it; but weights are drawn in the order of the stages.
         built = all(block.built for blocks in self.blocks for block in blocks)
         order = range(len(stages))[:: -1 if built else 1]
-        done: int | None = None
-        for i in order:
-            if built and done is not None:
+        for done, i in zip((None, *order), order, strict=False):
+            if done is not None:
                 stages[i], stages[done] = gradients_in_turn(stages[i], stages[done])
             residual = len(self.blocks[i]) >= RESIDUAL_FROM
             for block in self.blocks[i]:
                 y = self.shared_layers(block, stages[i], training=training)
                 stages[i] = tf.nn.relu(y + stages[i] if residual else y)
-            done = i
         stages[0] = self.first_unstem(stages[0], training=training)
         return stages
 
