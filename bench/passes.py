@@ -42,7 +42,7 @@ def main() -> None:
         "batch, ReLU": (lambda x: norm(x, training=True), (1, 64, 64, 640)),
         "layer": (layer, (4, 32, 32, 160)),
         "groups, Mish": (groups, (40, 64, 64, 16)),
-        "gate": (lambda x: _gated(x, x), (4, 32, 32, 106)),
+        "gate": (lambda x: _gated(1)(x, x)[0], (4, 32, 32, 106)),
         # With the transforms, which are not compiled.
         "mask": (axis._filter, (4, 128, 1280)),
     }

@@ -17,16 +17,16 @@ import tensorflow as tf
 
 from hvp.layers.custom_gradients import custom_gradient
 
-LARGE = 2**19  # bytes, of which little stays in a core's cache from one operation to the next
+LARGE = 2**17  # bytes, from which on one pass takes clearly less time than operations do
 
 
-def pays(x: tf.Tensor, least: int = LARGE) -> bool:
-    """Whether work on `x` is worth compiling: it has `least` bytes, and there are only CPUs.
+def pays(x: tf.Tensor) -> bool:
+    """Whether work on `x` is worth compiling: it has `LARGE` bytes, and there are only CPUs.
 
     Bytes are counted as float32's, as most of these functions compute: TensorFlow's operations on
     bfloat16 take no less time.
     """
-    return max(4, x.dtype.size) * math.prod(length or 1 for length in x.shape) >= least and {
+    return max(4, x.dtype.size) * math.prod(length or 1 for length in x.shape) >= LARGE and {
         device.device_type for device in tf.config.get_visible_devices()
     } == {"CPU"}
 
@@ -54,30 +54,30 @@ def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def differentiable(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+def differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function of tensors, and its gradient, where the first tensor is large.
 
     The gradient computes anew what it needs; nothing but the arguments is kept.
 
     Args:
-        function: of tensors only, to a tensor, from operations that XLA knows.
+        function: of tensors only, to a tensor or a tuple of them, from operations that XLA knows.
     """
 
-    def differentiate(tensors: tuple[tf.Tensor, ...], upstream: tf.Tensor) -> Any:
+    def differentiate(tensors: tuple[tf.Tensor, ...], upstream: tuple[tf.Tensor, ...]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            y = function(*tensors)
-        return tape.gradient(y, tensors, upstream)
+            y = tf.nest.flatten(function(*tensors))
+        return tape.gradient(y, tensors, list(upstream))
 
     forward, backward = program(function), program(differentiate)
 
     @custom_gradient
-    def fast(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    def fast(*tensors: tf.Tensor) -> tuple[Any, Callable]:
         y = forward(*map(tf.stop_gradient, tensors))  # or eager tapes keep what is inside
-        return y, lambda upstream: backward(tensors, upstream)
+        return y, lambda *upstream: backward(tensors, upstream)
 
     @functools.wraps(function)
-    def run(*tensors: tf.Tensor) -> tf.Tensor:
+    def run(*tensors: tf.Tensor) -> Any:
         return (fast if pays(tensors[0]) else function)(*tensors)
 
     return run

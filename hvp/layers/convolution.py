@@ -11,6 +11,8 @@ from keras import layers
 from hvp.layers import winograd
 from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.initial_values import pytorch_values
+from hvp.layers.normalisation import BatchNormalization
+from hvp.layers.shared import kept
 
 
 class Convolution(layers.Layer):
@@ -72,6 +74,25 @@ class PointwiseConvolution(layers.Conv2D):
         pixels = tf.reshape(inputs, (-1, inputs.shape[-1]))
         y = _product(pixels, tf.squeeze(kernel, (0, 1)))
         return tf.reshape(y, (-1, *inputs.shape[1:-1], self.filters))
+
+
+def normalised(
+    convolution: PointwiseConvolution, norm: BatchNormalization, x: tf.Tensor, training: bool
+) -> tf.Tensor:
+    """`norm(convolution(x), training=training)`; at inference the product does it all.
+
+    Args:
+        convolution: without a bias.
+        x: `(batch, height, width, channels)`.
+    """
+    known = convolution.built and norm.built
+    if not known or (training and norm.trainable):
+        return norm(kept(convolution(x)), training=training)
+    scale, shift = norm.at_rest()
+    kernel = tf.squeeze(tf.cast(convolution.kernel, tf.float32), (0, 1)) * scale
+    y = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), tf.cast(kernel, x.dtype))
+    y = norm.activation(tf.nn.bias_add(y, tf.cast(shift, x.dtype)))
+    return tf.reshape(y, (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
 @custom_gradient

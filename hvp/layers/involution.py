@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import PointwiseConvolution
+from hvp.layers.convolution import PointwiseConvolution, normalised
 from hvp.layers.initial_values import mmcv_values
 from hvp.layers.neighbourhood import generated_sum
 from hvp.layers.normalisation import batch_norm
@@ -56,7 +56,7 @@ class Involution(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        hidden = self.norm(self.reduce(x), training=training)
+        hidden = normalised(self.reduce, self.norm, x, training)
         if self.kernel_size == 1:
             return self._scaled(x, self.span(hidden))
         kernel, bias = (tf.cast(w, self.compute_dtype) for w in (self.span.kernel, self.span.bias))

@@ -23,7 +23,6 @@ from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.shared import kept
 
 NORM_EPSILON = 1e-5  # PyTorch's default, of batch, group and layer normalisation
-LARGE = 2**18  # bytes; less than elsewhere, as a pass takes the place of a dozen operations
 LANES = 16  # numbers of a row that are summed up side by side
 WIDTH = 64  # numbers side by side, from which on a loop over them is fast
 
@@ -37,23 +36,24 @@ class LayerNormalization(layers.LayerNormalization):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.beside(x)[0]
 
-    def beside(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def beside(self, x: tf.Tensor, affine: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
         """The result for a branch, and `x` for the way past it.
 
         Compiled, the pass that makes the gradient of one adds the other's.
-        """
-        if compiled.pays(x, LARGE):
-            rows = tf.reshape(x, (-1, x.shape[-1]))
-            normal, rows = _by_row(self.epsilon)(rows, *_affine(self))
-            return tf.reshape(normal, tf.shape(x)), tf.reshape(rows, tf.shape(x))
-        return self._one_by_one(x), x
 
-    def _one_by_one(self, x: tf.Tensor) -> tf.Tensor:
-        gamma, beta = _affine(self)
+        Args:
+            affine: false: neither scaled nor shifted.
+        """
+        weights = _affine(self) if affine else ()
+        if compiled.pays(x):
+            rows = tf.reshape(x, (-1, x.shape[-1]))
+            normal, rows = _by_row(self.epsilon)(rows, *weights)
+            return tf.reshape(normal, tf.shape(x)), tf.reshape(rows, tf.shape(x))
         centred = tf.cast(x, tf.float32)
         centred -= tf.reduce_mean(centred, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        return tf.cast(centred * tf.math.rsqrt(variance + self.epsilon) * gamma + beta, x.dtype)
+        normal = centred * tf.math.rsqrt(variance + self.epsilon)
+        return tf.cast(_scaled(normal, *weights), x.dtype), x
 
 
 class GroupNormalization(layers.GroupNormalization):
@@ -69,7 +69,7 @@ class GroupNormalization(layers.GroupNormalization):
         self.activation = activation
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        if compiled.pays(x, LARGE):
+        if compiled.pays(x):
             parts = tf.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1]))
             run = _by_channel(self.groups, self.epsilon, self.activation)
             return tf.reshape(run(parts, *_affine(self))[0], tf.shape(x))
@@ -95,10 +95,11 @@ class BatchNormalization(layers.BatchNormalization):
         The moving values take in one part after the other.
         """
         if not (training and self.trainable):
-            return self.activation(super().call(inputs, training=False))
+            scale, shift = self.at_rest()
+            return _at_rest(self.activation)(inputs, scale, shift)
         channels = inputs.shape[-1]
         parts = tf.reshape(inputs, (groups, -1, channels))
-        if compiled.pays(inputs, LARGE) and not self.synchronized:
+        if compiled.pays(inputs) and not self.synchronized:
             run = _by_channel(channels, self.epsilon, self.activation)
             y, mean, variance = run(parts, *_affine(self))
         else:
@@ -109,6 +110,15 @@ class BatchNormalization(layers.BatchNormalization):
             y = self.activation(tf.cast(y, self.compute_dtype))
         self._move(mean, variance, tf.shape(parts)[1])
         return tf.reshape(y, tf.shape(inputs))
+
+    def at_rest(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What it multiplies by and what it adds, `(channels,)` float32, by the moving values."""
+        gamma, beta = _affine(self)
+        mean, variance = (
+            tf.convert_to_tensor(w, tf.float32) for w in (self.moving_mean, self.moving_variance)
+        )
+        scale = tf.math.rsqrt(variance + self.epsilon) * gamma
+        return scale, beta - mean * scale
 
     def _move(self, mean: tf.Tensor, variance: tf.Tensor, count: tf.Tensor) -> None:
         """Takes in the moments `(groups, 1, channels)` of `count` values each."""
@@ -136,10 +146,26 @@ def _affine(layer: keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 @functools.lru_cache(maxsize=32)
-def _by_row(epsilon: float) -> Callable[..., Tensors]:
-    """Compiled: rows of `(n, channels)` normalised, times gamma plus beta, and as they are.
+def _at_rest(activate: Activation) -> Callable[..., tf.Tensor]:
+    """Of any tensor: times a scale and plus a shift, one a channel, and activated."""
 
-    What is computed is float32, whatever the type of the rows.
+    @compiled.differentiable
+    def run(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        return activate(tf.cast(tf.cast(x, tf.float32) * scale + shift, x.dtype))
+
+    return run
+
+
+def _scaled(normal: tf.Tensor, gamma: Any = None, beta: Any = None) -> tf.Tensor:
+    return normal if gamma is None else normal * gamma + beta
+
+
+@functools.lru_cache(maxsize=32)
+def _by_row(epsilon: float) -> Callable[..., Tensors]:
+    """Compiled: rows of `(n, channels)` normalised, and as they are.
+
+    The function takes the rows, and may take a gamma and a beta to scale and shift by. What is
+    computed is float32, whatever the type of the rows.
     """
 
     def mean_of(x: tf.Tensor) -> tf.Tensor:
@@ -154,22 +180,23 @@ def _by_row(epsilon: float) -> Callable[..., Tensors]:
         return x * scale, scale
 
     @compiled.program
-    def forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+    def forward(x: tf.Tensor, *affine: tf.Tensor) -> tf.Tensor:
         normal, _ = normal_and_scale(tf.cast(x, tf.float32))
-        return tf.cast(normal * gamma + beta, x.dtype)
+        return tf.cast(_scaled(normal, *affine), x.dtype)
 
     @compiled.program
-    def backward(x: tf.Tensor, gamma: tf.Tensor, dy: tf.Tensor, dpast: tf.Tensor) -> Tensors:
+    def backward(x: tf.Tensor, affine: Tensors, dy: tf.Tensor, dpast: tf.Tensor) -> Tensors:
         normal, scale = normal_and_scale(tf.cast(x, tf.float32))
         dtype, dy, dpast = x.dtype, tf.cast(dy, tf.float32), tf.cast(dpast, tf.float32)
-        dnormal = dy * gamma
+        dnormal = dy * affine[0] if affine else dy
         dx = scale * (dnormal - mean_of(dnormal) - normal * mean_of(dnormal * normal)) + dpast
-        return tf.cast(dx, dtype), tf.reduce_sum(dy * normal, 0), tf.reduce_sum(dy, 0)
+        daffine = (tf.reduce_sum(dy * normal, 0), tf.reduce_sum(dy, 0)) if affine else ()
+        return tf.cast(dx, dtype), *daffine
 
     @custom_gradient
-    def run(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[Tensors, Callable]:
-        y = forward(*map(tf.stop_gradient, (x, gamma, beta)))  # or eager tapes keep what is inside
-        return (y, tf.identity(x)), lambda dy, dpast: backward(x, gamma, dy, dpast)
+    def run(x: tf.Tensor, *affine: tf.Tensor) -> tuple[Tensors, Callable]:
+        y = forward(*map(tf.stop_gradient, (x, *affine)))  # or eager tapes keep what is inside
+        return (y, tf.identity(x)), lambda dy, dpast: backward(x, affine, dy, dpast)
 
     return run
 
@@ -184,15 +211,21 @@ def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[.
     """
 
     @compiled.program
-    def forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Tensors:
+    def moments_of(x: tf.Tensor) -> Tensors:
         wide = _Wide(x, groups)
         centred = wide.values(x)
         mean = wide.of_groups(wide.mean(centred))
         centred -= wide.spread(mean)
-        variance = wide.of_groups(wide.mean(tf.square(centred)))
+        return mean, wide.of_groups(wide.mean(tf.square(centred)))
+
+    @compiled.program
+    def forward(inputs: Tensors, moments: Tensors) -> tf.Tensor:
+        (x, gamma, beta), (mean, variance) = inputs, moments
+        wide = _Wide(x, groups)
         scale = tf.math.rsqrt(variance + epsilon) * gamma
-        y = activate(centred * wide.spread(scale) + wide.spread(beta[None, None]))
-        return tf.reshape(tf.cast(y, x.dtype), tf.shape(x)), mean, variance
+        y = (wide.values(x) - wide.spread(mean)) * wide.spread(scale)
+        y = activate(y + wide.spread(beta[None, None]))
+        return tf.reshape(tf.cast(y, x.dtype), tf.shape(x))
 
     @compiled.program
     def backward(inputs: Tensors, moments: Tensors, upstream: Tensors) -> Tensors:
@@ -218,12 +251,13 @@ def _by_channel(groups: int, epsilon: float, activate: Activation) -> Callable[.
     @custom_gradient
     def run(*inputs: tf.Tensor) -> tuple[Tensors, Callable]:
         eager = tf.executing_eagerly()  # then a tape would keep what is inside
-        y, *moments = forward(*(map(tf.stop_gradient, inputs) if eager else inputs))
-        moments = [kept(moment) for moment in moments]  # so that a gradient needs no result
+        x, *affine = map(tf.stop_gradient, inputs) if eager else inputs
+        moments = tuple(kept(moment) for moment in moments_of(x))
+        y = forward((x, *affine), moments)
 
         def gradient(*upstream: tf.Tensor) -> Tensors:
             # Gradients of gradients need moments that depend on the inputs.
-            return backward(inputs, run(*inputs)[1:] if eager else tuple(moments), upstream)
+            return backward(inputs, run(*inputs)[1:] if eager else moments, upstream)
 
         return (y, *moments), gradient
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hvp.layers.convolution import PointwiseConvolution, TransposedConvolution
+from hvp.layers.convolution import PointwiseConvolution, TransposedConvolution, normalised
+from hvp.layers.normalisation import batch_norm
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -25,6 +26,36 @@ def test_pointwise_convolutions_are_those_of_keras(bias):
         found.append([*layer.get_weights(), y, *gradients])
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_norm_after_a_convolution(training, frozen):
+    """The same numbers and gradients as of one layer after the other."""
+    x = tf.random.stateless_normal((2, 5, 7, 6), (0, 0))
+    convolution, norm = PointwiseConvolution(4, use_bias=False), batch_norm("norm")
+    norm.activation = tf.tanh
+    one_by_one = lambda x: norm(convolution(x), training=training)  # noqa: E731
+    first = normalised(convolution, norm, x, training=False)  # builds both
+    np.testing.assert_allclose(first, norm(convolution(x)), rtol=1e-5, atol=1e-6)
+    norm.trainable = not frozen
+    random = np.random.default_rng(0)
+    for variable in norm.variables:
+        variable.assign(random.uniform(0.5, 2.0, variable.shape))
+    start = [variable.numpy() for variable in norm.variables]
+    found = []
+    for run in (lambda x: normalised(convolution, norm, x, training), one_by_one):
+        for variable, value in zip(norm.variables, start, strict=True):
+            variable.assign(value)
+        weights = [variable.value for variable in (*convolution.trainable_variables, norm.gamma)]
+        with tf.GradientTape() as tape:
+            tape.watch([x, *weights])
+            y = run(x)
+            loss = tf.reduce_sum(tf.square(y))
+        gradients = tape.gradient(loss, [x, *weights])
+        found.append([y, *gradients, *(variable.numpy() for variable in norm.variables)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_batches_of_unknown_size():

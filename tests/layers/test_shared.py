@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hvp.layers import normalisation
+from hvp.layers import compiled
 from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers, kept
 
@@ -114,7 +114,7 @@ class Normalised(keras.layers.Layer):
 @pytest.mark.parametrize("compile_norms", [False, True])
 @pytest.mark.parametrize("eager", [False, True])
 def test_moving_averages_of_shared_layers_move(eager, compile_norms, monkeypatch):
-    monkeypatch.setattr(normalisation, "LARGE", 1 if compile_norms else 2**30)
+    monkeypatch.setattr(compiled, "LARGE", 1 if compile_norms else 2**30)
 
     def run(call):
         keras.utils.set_random_seed(0)

@@ -12,7 +12,7 @@ from hvp.data.video_split import VideoSplit
 from hvp.layers import compiled
 from hvp.layers.shared import SharedLayers
 from hvp.models.dfdnet import blocks as dfdnet_blocks
-from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock
+from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock, FilterBlocks
 from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.sdfnet.config import SDFNetConfig
@@ -142,16 +142,35 @@ def test_a_branch_that_is_left_out_is_one_that_predicts_nothing(left_out):
     np.testing.assert_allclose(part(x, onto), full(x, onto), rtol=1e-5, atol=1e-6)
 
 
+def stau(unit, x):
+    """As the paper has it, on the original's order of axes."""
+    gate, value = tf.split(unit.expand(tf.transpose(x, (0, 2, 1, 3))), 2, axis=-1)
+    gate = tf.nn.gelu(unit.neighbourhood(gate))
+    return tf.transpose(unit.project(gate * value), (0, 2, 1, 3))
+
+
+def test_filter_blocks_side_by_side_are_each_by_itself():
+    blocks = [FilterBlock(segments, DFDNetConfig(frames=4, hidden=8)) for segments in (4, 8)]
+    x = features()
+    for i, block in enumerate(blocks):
+        block.build(x.shape)
+        for j, v in enumerate(block.trainable_variables):
+            v.assign(v + 0.1 * tf.random.stateless_normal(v.shape, (i, j)))
+    together, one, other = (FilterBlocks(which) for which in (blocks, blocks[:1], blocks[1:]))
+    np.testing.assert_allclose(together(x), tf.concat([other(x), one(x)], -1), 1e-5, 1e-5)
+
+
 def test_stau_and_dfdu_can_be_left_out():
     x = features()
-    full = filter_block()
     no_stau, no_dfdu = filter_block(attention=False), filter_block(frequency_unit=False)
     assert not any("attention" in v.path for v in no_stau.variables)
     assert not any("filter/" in v.path.split("filter_block", 1)[-1] for v in no_dfdu.variables)
-    norm = full.norm
     for part in (no_stau, no_dfdu):
-        unit = part.attention or part.filter
-        np.testing.assert_allclose(part(x), unit(norm(x), 0.0 * x) + x, rtol=1e-5, atol=1e-6)
+        part.norm.gamma.assign(np.linspace(0.5, 2.0, 16))
+        part.norm.beta.assign(np.linspace(-1.0, 1.0, 16))
+        normal = part.norm(x)
+        expected = stau(part.attention, normal) + x if part.attention else part.filter(normal, x)
+        np.testing.assert_allclose(part(x), expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="the blocks would be empty"):
         DFDNetConfig(attention=False, frequency_unit=False)
     with pytest.raises(ValueError, match="branches is empty; without DFDU"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +24,35 @@ LEARNING_WIDTH = 1.0
 LONG = 1024
 
 
-class FilterBlock(layers.Layer):
-    """DFDB: attention and frequency filter, each with a residual, behind one shared layer norm.
+class FilterBlocks(layers.Layer):
+    """DFDBs side by side on the same features, whose results are concatenated, the last one first.
 
-    Maps `(batch, height, width, channels)` to the same shape. The original exchanges the axes
-    before and after, which shows in the layout of some weights only.
+    Maps `(batch, height, width, channels)` to as many times the channels. The original exchanges
+    the axes before and after, which shows in the layout of some weights only.
+
+    Args:
+        blocks: built.
+    """
+
+    def __init__(self, blocks: list[FilterBlock], **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = blocks
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        each = [x for _ in self.blocks]
+        if self.blocks[0].attention is not None:
+            each = _attended(self.blocks, x)
+        if self.blocks[0].filter is not None:
+            pairs = zip(self.blocks, each, strict=True)
+            each = [block.filter(*block.norm.beside(y)) for block, y in pairs]
+        return tf.concat(each[::-1], axis=-1)
+
+
+class FilterBlock(layers.Layer):
+    """The weights of a DFDB: attention and frequency filter, each behind one shared layer norm.
+
+    Both have a residual. See `FilterBlocks` for what they do.
 
     Args:
         segments: channel segments of the filter.
@@ -50,16 +75,11 @@ class FilterBlock(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        for unit in (self.attention, self.filter):
-            x = x if unit is None else unit(*self.norm.beside(x))
-        return x
+        return FilterBlocks([self], dtype=self.dtype_policy)(x)
 
 
 class AttentionUnit(layers.Layer):
-    """STAU: a gated linear unit whose gate sees a 3x3 neighbourhood.
-
-    Its result is added to the second of two tensors `(batch, height, width, channels)`.
-    """
+    """The weights of STAU: a gated linear unit whose gate sees a 3x3 neighbourhood."""
 
     def build(self, shape: tuple[Any, ...]) -> None:
         channels = shape[-1]
@@ -74,15 +94,42 @@ class AttentionUnit(layers.Layer):
         self.project.build((*shape[:-1], hidden))
         self.built = True
 
-    def call(self, x: tf.Tensor, onto: tf.Tensor) -> tf.Tensor:
-        # Two products, as taking the result of one apart is a pass over memory.
-        kernels, biases = (tf.split(w, 2, axis=-1) for w in (self.expand.kernel, self.expand.bias))
-        gate, value = map(_times, (x, x), kernels, biases)
-        # The original's first axis is the width.
-        kernel = tf.transpose(self.neighbourhood.kernel, (1, 0, 2, 3))
-        gate = tf.nn.depthwise_conv2d(gate, kernel, (1, 1, 1, 1), "SAME")
-        gated = _gated(tf.nn.bias_add(gate, self.neighbourhood.bias), value)
-        return _times(gated, self.project.kernel, self.project.bias) + onto
+
+def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
+    """What the blocks' attention units make of `x`, each added to `x`.
+
+    They see the same features normalised, so scales and shifts are taken into their first matrices,
+    and these are one.
+    """
+    units = [block.attention for block in blocks]
+    normal, x = blocks[0].norm.beside(x, affine=False)
+    expand = [_with_affine(block) for block in blocks]
+    # Two products, as taking the result of one apart is a pass over memory.
+    (gates, gate_biases), (values, value_biases) = (
+        [tf.concat([half[which] for half in halves], -1) for halves in zip(*expand, strict=True)]
+        for which in range(2)
+    )
+    gate = _times(normal, gates, gate_biases)
+    value = _times(normal, values, value_biases)
+    # The original's first axis is the width.
+    kernels = tf.concat([unit.neighbourhood.kernel for unit in units], 2)
+    kernels = tf.transpose(kernels, (1, 0, 2, 3))
+    gate = tf.nn.depthwise_conv2d(gate, kernels, (1, 1, 1, 1), "SAME")
+    gate = tf.nn.bias_add(gate, tf.concat([unit.neighbourhood.bias for unit in units], 0))
+    parts = _gated(len(units))(gate, value)
+    return [
+        _times(part, unit.project.kernel, unit.project.bias) + x
+        for unit, part in zip(units, parts, strict=True)
+    ]
+
+
+def _with_affine(block: FilterBlock) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """A block's first matrix and bias, with its norm's scale and shift: halves for gate and value."""
+    layer, norm = block.attention.expand, block.norm
+    kernel = tf.convert_to_tensor(layer.kernel)
+    gamma, beta = (tf.cast(tf.convert_to_tensor(w), kernel.dtype) for w in (norm.gamma, norm.beta))
+    bias = layer.bias + tf.linalg.matvec(kernel, beta, transpose_a=True)
+    return tf.split(kernel * gamma[:, None], 2, axis=-1), tf.split(bias, 2, axis=-1)
 
 
 class FrequencyFilterUnit(layers.Layer):
@@ -138,10 +185,17 @@ def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf
     return tf.reshape(y, (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
-@compiled.differentiable
-def _gated(gate: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    # TensorFlow's own computes erfc, which takes longer.
-    return 0.5 * gate * (1.0 + tf.math.erf(gate * 0.5**0.5)) * value
+@functools.lru_cache(maxsize=None)
+def _gated(parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """A function of gates and values: their products, as `parts` tensors of equal channels."""
+
+    @compiled.differentiable
+    def run(gate: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        # TensorFlow's own computes erfc, which takes longer.
+        y = 0.5 * gate * (1.0 + tf.math.erf(gate * 0.5**0.5)) * value
+        return tuple(tf.split(y, parts, axis=-1))
+
+    return run
 
 
 @compiled.differentiable
@@ -224,7 +278,7 @@ class AxisFilter(layers.Layer):
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
         """Half of the filtered sequences, `(batch, lines, columns // 2)`."""
         if self.kind == "fixed" and lines.shape[-1] % 2 == 0:
-            return _masked_half(lines, self._thresholds(lines.shape[-1] // 2 + 1), self.keep)
+            return _masked_half(lines, *self._thresholds(lines.shape[-1] // 2 + 1), self.keep)
         spectrum = tf.signal.rfft(lines)  # (batch, lines, columns // 2 + 1)
         mask = self.mask(spectrum)
         # Not a cast, whose gradient TensorFlow warns of.
@@ -234,7 +288,7 @@ class AxisFilter(layers.Layer):
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
         """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
         magnitude = _magnitude(spectrum)
-        thresholds = self._thresholds(magnitude.shape[-1])
+        thresholds = tf.where(*self._thresholds(magnitude.shape[-1]))
         kept = tf.cast(magnitude >= thresholds, tf.float32)
         if self.kind == "learned":
             above = magnitude - thresholds
@@ -242,15 +296,14 @@ class AxisFilter(layers.Layer):
             kept += soft - tf.stop_gradient(soft)
         return kept
 
-    def _thresholds(self, bins: int) -> tf.Tensor:
-        """`(1, lines, bins)`, 0 where all pass."""
-        low = tf.range(bins) < self.passing
+    def _thresholds(self, bins: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Where all pass, `(bins,)`; by which threshold, 0; and by which others, `(1, lines, 1)`."""
         own = tf.convert_to_tensor(self.threshold, tf.float32)
         if self.axis == 2:
             # As the original orders them: along its first axis, the width, segments come first.
             own = tf.reshape(own, (self.segments, -1))
             own = tf.reshape(tf.transpose(own), (1, -1))
-        return tf.where(low, 0.0, own[:, :, None])
+        return tf.range(bins) < self.passing, tf.constant(0.0), own[:, :, None]
 
 
 def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
@@ -268,7 +321,11 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
 
 
 def _masked_half(
-    lines: tf.Tensor, thresholds: tf.Tensor, keep: Callable[[tf.Tensor], tf.Tensor]
+    lines: tf.Tensor,
+    low: tf.Tensor,
+    least: tf.Tensor,
+    thresholds: tf.Tensor,
+    keep: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Every second value of `lines` after its spectrum was masked; no gradient reaches the mask.
 
@@ -278,12 +335,14 @@ def _masked_half(
 
     Args:
         lines: `(batch, lines, columns)`, an even number of columns.
-        thresholds: `(1, lines, columns // 2 + 1)`, of the magnitudes that pass.
+        low, least, thresholds: of `AxisFilter._thresholds`: which bins' magnitudes must reach
+            `least`, the other ones `thresholds`.
         keep: of the mask, what need not be computed anew for the gradient.
     """
     columns = lines.shape[-1]
     spectrum = tf.signal.rfft(tf.stop_gradient(lines))
-    mask, folded = map(tf.stop_gradient, _fold(spectrum, tf.stop_gradient(thresholds)))
+    thresholds = tf.stop_gradient(thresholds)
+    mask, folded = map(tf.stop_gradient, _fold(spectrum, low, least, thresholds))
     mask = keep(mask)
 
     @custom_gradient
@@ -299,9 +358,9 @@ def _masked_half(
 
 
 @compiled.without_gradient
-def _fold(spectrum: tf.Tensor, thresholds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _fold(spectrum: tf.Tensor, *thresholds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Where a spectrum passes, and the spectrum of half as many values of what passes."""
-    mask = _magnitude(spectrum) >= thresholds
+    mask = _magnitude(spectrum) >= tf.where(*thresholds)
     passed = _only_where(mask, spectrum)
     half = spectrum.shape[-1] - 1
     bins = half // 2 + 1

@@ -12,12 +12,17 @@ import tensorflow as tf
 from keras import layers
 
 from hvp.layers import activations
-from hvp.layers.convolution import Convolution, PointwiseConvolution, TransposedConvolution
+from hvp.layers.convolution import (
+    Convolution,
+    PointwiseConvolution,
+    TransposedConvolution,
+    normalised,
+)
 from hvp.layers.custom_gradients import gradients_in_turn
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.normalisation import batch_norm
 from hvp.layers.shared import SharedLayers
-from hvp.models.dfdnet.blocks import FilterBlock
+from hvp.models.dfdnet.blocks import FilterBlock, FilterBlocks
 from hvp.models.dfdnet.config import SEGMENTS, DFDNetConfig
 from hvp.models.frequency_predictor import FrequencyPredictor
 
@@ -141,7 +146,6 @@ class Block(layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        y = self.norms[0](self.reduce(x), training=training)
-        four, eight = (self.shared(block, y) for block in self.filters)
-        y = self.expand(tf.concat([eight, four], axis=-1))
-        return self.norms[1](y, training=training)
+        y = normalised(self.reduce, self.norms[0], x, training)
+        y = self.shared(FilterBlocks(self.filters, dtype=self.dtype_policy), y)
+        return normalised(self.expand, self.norms[1], y, training)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
-from hvp.layers.convolution import Convolution, PointwiseConvolution
+from hvp.layers.convolution import Convolution, PointwiseConvolution, normalised
 from hvp.layers.initial_values import mmcv_values, pytorch_values
 from hvp.layers.involution import Involution
 from hvp.layers.normalisation import batch_norm
@@ -99,7 +99,7 @@ class Block(layers.Layer):
         self.norms.append(batch_norm("norm_2"))  # activated after the residual
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        y = self.norms[0](self.reduce(x), training=training)
+        y = normalised(self.reduce, self.norms[0], x, training)
         y = self.norms[1](self.involution(y, training=training), training=training)
-        y = self.norms[2](self.expand(y), training=training)
+        y = normalised(self.expand, self.norms[2], y, training)
         return tf.nn.relu(y + x if self.residual else y)
