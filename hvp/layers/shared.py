@@ -27,11 +27,21 @@ def kept(x: tf.Tensor) -> tf.Tensor:
     return x if keep is None else keep(x)
 
 
+def keeping() -> bool:
+    """Whether what is `kept` now is there for a gradient, and nothing computed anew that leads to it."""
+    return _keep.get() not in (None, _keep_nothing)
+
+
+def _keep_nothing(x: tf.Tensor) -> tf.Tensor:
+    return x
+
+
 class SharedLayers:
     """Runs layers as functions, one for all layers that differ in their weights only.
 
-    The gradient computes a layer anew from its input and from what it has `kept`, so nothing else
-    inside it is in memory between forward and backward pass, and a network of many equal blocks is
+    The gradient computes a layer anew from its input and from what it has `kept` (nothing, of one
+    that is called with `training=False`), so nothing else inside it is in memory between forward
+    and backward pass, and a network of many equal blocks is
     traced once a block shape. What a layer assigns to its weights, as moving averages, they have
     afterwards. Layers of one class whose inputs and weights have the same shapes must do the same,
     and draw nothing at random.
@@ -105,7 +115,7 @@ class _Functions:
         weights: tuple[tf.Tensor, ...],
         keep: Callable[[tf.Tensor], tf.Tensor],
     ) -> tuple[tf.Tensor, tuple[tf.Tensor | None, ...]]:
-        token = _keep.set(keep)
+        token = _keep.set(keep if self.settings.get("training", True) else _keep_nothing)
         pairs = list(zip(self.template.weights, weights, strict=True))
         try:
             with keras.StatelessScope(pairs) as scope:

@@ -13,7 +13,7 @@ from hvp.layers import compiled
 from hvp.layers.custom_gradients import custom_gradient
 from hvp.layers.initial_values import pytorch_values
 from hvp.layers.normalisation import NORM_EPSILON, LayerNormalization
-from hvp.layers.shared import kept
+from hvp.layers.shared import keeping, kept
 from hvp.models.dfdnet.config import DFDNetConfig, Filter
 
 # Around a threshold, in units of magnitude: how far a learned one feels the bins beside it. The
@@ -198,7 +198,6 @@ def _gated(parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
     return run
 
 
-@compiled.differentiable
 def _mixed(
     x: tf.Tensor,
     along_width: tf.Tensor,
@@ -210,12 +209,70 @@ def _mixed(
 ) -> tf.Tensor:
     """Both axes' predictions, added to `x`, times each other's means, added to `onto`.
 
-    All but the weights are `(batch, height, width, channels)`.
+    All but the weights are `(batch, height, width, channels)`. What a gradient needs of the first
+    four is as much as the predictions, so that is kept in their place.
     """
+    tensors = (x, along_width, along_height, channels, onto, weight_first, weight_second)
+    return (_mixed_of_kept if keeping() else _mixed_at_once)(*tensors)
+
+
+def _sums(
+    x: tf.Tensor, along_width: tf.Tensor, along_height: tf.Tensor, channels: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """What is multiplied by means: for the width's predictions, the height's; and both means."""
     first, second = x + along_width, x + along_height
-    a = _times(tf.reduce_mean(first, axis=2, keepdims=True), weight_first)
-    b = _times(tf.reduce_mean(second, axis=1, keepdims=True), weight_second)
-    return first * b + second * a + channels * (a + b) + onto
+    means = tf.reduce_mean(first, 2, keepdims=True), tf.reduce_mean(second, 1, keepdims=True)
+    return first + channels, second + channels, *means
+
+
+def _weighted(
+    first: tf.Tensor,
+    second: tf.Tensor,
+    mean_first: tf.Tensor,
+    mean_second: tf.Tensor,
+    weight_first: tf.Tensor,
+    weight_second: tf.Tensor,
+) -> tf.Tensor:
+    """Of `_sums`: with first and second short of the channels, first * b + second * a + c (a + b)."""
+    return first * _times(mean_second, weight_second) + second * _times(mean_first, weight_first)
+
+
+@compiled.differentiable
+def _mixed_at_once(*tensors: tf.Tensor) -> tf.Tensor:
+    *branches, onto, weight_first, weight_second = tensors
+    return _weighted(*_sums(*branches), weight_first, weight_second) + onto
+
+
+@custom_gradient
+def _mixed_of_kept(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    *branches, onto, weight_first, weight_second = tensors
+    known = (*map(kept, _sums_alone(*branches)), weight_first, weight_second)
+
+    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        *dbranches, dfirst, dsecond = _mixed_gradient(dy, *known)
+        return *dbranches, dy, dfirst, dsecond
+
+    return _weighted_onto(onto, *known), gradient
+
+
+_sums_alone = compiled.without_gradient(_sums)
+
+
+@compiled.without_gradient
+def _weighted_onto(onto: tf.Tensor, *known: tf.Tensor) -> tf.Tensor:
+    return _weighted(*known) + onto
+
+
+@compiled.without_gradient
+def _mixed_gradient(dy: tf.Tensor, *known: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """The gradients of the arguments of `_sums`, and of both weights."""
+    with tf.GradientTape() as tape:
+        tape.watch(known)
+        y = _weighted(*known)
+    first, second, mean_first, mean_second, *weights = tape.gradient(y, known, dy)
+    _, height, width, _ = dy.shape
+    along_width, along_height = first + mean_first / width, second + mean_second / height
+    return along_width + along_height, along_width, along_height, first + second, *weights
 
 
 class AxisFilter(layers.Layer):
@@ -273,7 +330,7 @@ class AxisFilter(layers.Layer):
         half = _halve(lines) if self.kind == "none" else self._filter(tf.cast(lines, tf.float32))
         predicted = self.predict(tf.cast(self.keep(half), lines.dtype))
         predicted = tf.transpose(tf.reshape(predicted, (-1, *ordered)), self.back)
-        return kept(tf.reshape(predicted, tf.shape(x)))
+        return tf.reshape(predicted, tf.shape(x))
 
     def _filter(self, lines: tf.Tensor) -> tf.Tensor:
         """Half of the filtered sequences, `(batch, lines, columns // 2)`."""
