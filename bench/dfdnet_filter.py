@@ -25,7 +25,7 @@ import tensorflow as tf  # noqa: E402
 from hvp.config import DataConfig, TrainingConfig  # noqa: E402
 from hvp.data.video_split import VideoSplit  # noqa: E402
 from hvp.layers.shared import SharedLayers  # noqa: E402
-from hvp.models.dfdnet.blocks import AxisFilter  # noqa: E402
+from hvp.models.dfdnet.axis_filter import AxisFilter  # noqa: E402
 from hvp.models.dfdnet.model import DFDNet  # noqa: E402
 from hvp.training.schedules import make_schedule  # noqa: E402
 

@@ -31,7 +31,8 @@ def main() -> None:
         LayerNormalization,
         batch_norm,
     )
-    from hvp.models.dfdnet.blocks import AxisFilter, _gated
+    from hvp.models.dfdnet.axis_filter import AxisFilter
+    from hvp.models.dfdnet.blocks import _gated
 
     norm = batch_norm("norm", activation=tf.nn.relu)
     layer = LayerNormalization(epsilon=NORM_EPSILON)

@@ -28,7 +28,7 @@ def kept(x: tf.Tensor) -> tf.Tensor:
 
 
 def keeping() -> bool:
-    """Whether what is `kept` now is there for a gradient, and nothing computed anew that leads to it."""
+    """Whether a gradient will have what is `kept` now, and compute nothing that led to it anew."""
     return _keep.get() not in (None, _keep_nothing)
 
 

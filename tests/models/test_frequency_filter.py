@@ -11,8 +11,9 @@ from hvp.config import DataConfig, TrainingConfig
 from hvp.data.video_split import VideoSplit
 from hvp.layers import compiled
 from hvp.layers.shared import SharedLayers
-from hvp.models.dfdnet import blocks as dfdnet_blocks
-from hvp.models.dfdnet.blocks import AxisFilter, FilterBlock, FilterBlocks
+from hvp.models.dfdnet import axis_filter
+from hvp.models.dfdnet.axis_filter import AxisFilter
+from hvp.models.dfdnet.blocks import FilterBlock, FilterBlocks
 from hvp.models.dfdnet.config import DFDNetConfig
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.sdfnet.config import SDFNetConfig
@@ -208,7 +209,7 @@ def test_what_is_compiled_does_the_same(branches, monkeypatch):
 def test_transforms_that_are_computed_anew_are_the_same(monkeypatch):
     videos, found = digits(2), []
     for long in (1, 10**6):  # all transforms anew; none
-        monkeypatch.setattr(dfdnet_blocks, "LONG", long)
+        monkeypatch.setattr(axis_filter, "LONG", long)
         model = small()
 
         @tf.function(autograph=False)

@@ -1,1 +1,1 @@
-"""DFDNet: dynamics disentangled and filtered by frequency. Read `model.py`, then `blocks.py`."""
+"""DFDNet: dynamics disentangled and filtered by frequency: `model.py`, `blocks.py`, `axis_filter.py`."""
