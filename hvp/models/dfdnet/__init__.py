@@ -1,1 +1,1 @@
-"""DFDNet: dynamics disentangled and filtered by frequency: `model.py`, `blocks.py`, `axis_filter.py`."""
+"""DFDNet: dynamics disentangled, filtered by frequency: model.py, blocks.py, axis_filter.py."""

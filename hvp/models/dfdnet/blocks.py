@@ -56,8 +56,8 @@ class FilterBlock(layers.Layer):
     def __init__(self, segments: int, settings: DFDNetConfig, **kwargs):
         super().__init__(**kwargs)
         self.norm = LayerNormalization(epsilon=NORM_EPSILON, name="norm")
-        self.attention = AttentionUnit(name="attention") if settings.attention else None
-        self.filter = None
+        self.attention: Any = AttentionUnit(name="attention") if settings.attention else None
+        self.filter: Any = None
         if settings.frequency_unit:
             self.filter = FrequencyFilterUnit(segments, settings, name="filter")
 
@@ -165,8 +165,8 @@ class FrequencyFilterUnit(layers.Layer):
             tf.zeros_like(x) if branch is None else branch(x)
             for branch in (self.first, self.second, self.channels)
         )
-        weights = (self.weight_first.kernel, self.weight_second.kernel)
-        return _mixed(x, *branches, onto, *map(tf.convert_to_tensor, weights))
+        weights = map(tf.convert_to_tensor, (self.weight_first.kernel, self.weight_second.kernel))
+        return _mixed(x, *branches, onto, *weights)
 
 
 def _times(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
@@ -192,21 +192,15 @@ def _gated(parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
     return run
 
 
-def _mixed(
-    x: tf.Tensor,
-    along_width: tf.Tensor,
-    along_height: tf.Tensor,
-    channels: tf.Tensor,
-    onto: tf.Tensor,
-    weight_first: tf.Tensor,
-    weight_second: tf.Tensor,
-) -> tf.Tensor:
+def _mixed(*tensors: tf.Tensor) -> tf.Tensor:
     """Both axes' predictions, added to `x`, times each other's means, added to `onto`.
 
-    All but the weights are `(batch, height, width, channels)`. What a gradient needs of the first
-    four is as much as the predictions, so that is kept in their place.
+    What a gradient needs of the first four is as much as the predictions, so that is kept instead.
+
+    Args:
+        tensors: x, predictions along the width and along the height, channels, onto, all `(batch,
+            height, width, channels)`; and the matrices of both means.
     """
-    tensors = (x, along_width, along_height, channels, onto, weight_first, weight_second)
     return (_mixed_of_kept if keeping() else _mixed_at_once)(*tensors)
 
 
@@ -219,15 +213,9 @@ def _sums(
     return first + channels, second + channels, *means
 
 
-def _weighted(
-    first: tf.Tensor,
-    second: tf.Tensor,
-    mean_first: tf.Tensor,
-    mean_second: tf.Tensor,
-    weight_first: tf.Tensor,
-    weight_second: tf.Tensor,
-) -> tf.Tensor:
-    """Of `_sums`: each times what is made of the other's mean; the channels are in both."""
+def _weighted(*known: tf.Tensor) -> tf.Tensor:
+    """Of `_sums`, and the matrices of both means: each times what is made of the other's mean."""
+    first, second, mean_first, mean_second, weight_first, weight_second = known
     return first * _times(mean_second, weight_second) + second * _times(mean_first, weight_first)
 
 
