@@ -55,16 +55,19 @@ def wait_for_turns(
     """What such a process does: for each name on its input, the mean seconds of `RUNS` of it.
 
     Args:
-        runs: by name; all are run before the first turn.
+        runs: by name; all are run twice before the first turn.
         peak_gib: memory so far.
         product_seconds: the unit of `hvp.timing.clock`, in one of the processes.
     """
     started = time.perf_counter()
     for run in runs.values():
         run()
-    print(json.dumps({"names": list(runs), "first": time.perf_counter() - started}), flush=True)
+    first = time.perf_counter() - started
     for run in runs.values():
         run()
+    # Without the matrices of the unit of time.
+    ready = {"names": list(runs), "first": first, "gib": peak_gib()}
+    print(json.dumps(ready), flush=True)
     for line in sys.stdin:
         row: dict[str, Any] = {"product": product_seconds() if product_seconds else None}
         runs[line.strip()]()  # caches hold what is the other process'
@@ -72,7 +75,7 @@ def wait_for_turns(
         for _ in range(RUNS):
             runs[line.strip()]()
         row["seconds"] = (time.perf_counter() - started) / RUNS
-        print(json.dumps({**row, "gib": peak_gib()}), flush=True)
+        print(json.dumps(row), flush=True)
 
 
 def print_processes_in_turns(
@@ -100,7 +103,7 @@ def print_processes_in_turns(
             )
             line = f"{case:16} {name:10} {label:8} {statistics.median(seconds):6.3f} s "
             line += f"({seconds[0]:.3f}-{seconds[-1]:.3f}) {products:6.1f} products "
-            line += f"{found[-1]['gib']:5.2f} GiB, first {first['first']:4.1f} s"
+            line += f"{first['gib']:5.2f} GiB, first {first['first']:4.1f} s"
             if i:
                 line += f", {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
             print(line, flush=True)
