@@ -39,12 +39,11 @@ def _keep_nothing(x: tf.Tensor) -> tf.Tensor:
 class SharedLayers:
     """Runs layers as functions, one for all layers that differ in their weights only.
 
-    The gradient computes a layer anew from its input and from what it has `kept` (nothing, of one
-    that is called with `training=False`), so nothing else inside it is in memory between forward
-    and backward pass, and a network of many equal blocks is
-    traced once a block shape. What a layer assigns to its weights, as moving averages, they have
-    afterwards. Layers of one class whose inputs and weights have the same shapes must do the same,
-    and draw nothing at random.
+    The gradient computes a layer anew from its input and from what it has `kept` (with
+    `training=False` nothing), so nothing else inside it is in memory between forward and backward
+    pass, and a network of many equal blocks is traced once a block shape. What a layer assigns to
+    its weights, as moving averages, they have afterwards. Layers of one class whose inputs and
+    weights have the same shapes must do the same, and draw nothing at random.
 
     Example:
         >>> shared = SharedLayers()

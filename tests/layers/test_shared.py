@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hvp.layers import compiled
 from hvp.layers.normalisation import batch_norm
-from hvp.layers.shared import SharedLayers, kept
+from hvp.layers.shared import SharedLayers, keeping, kept
 
 X = tf.constant(np.random.default_rng(0).normal(size=(4, 3)).astype("float32"))
 
@@ -164,3 +164,26 @@ def test_norms_over_replicas_are_not_shared():
 
 def test_kept_does_nothing_elsewhere():
     assert kept(X) is X
+
+
+def test_nothing_is_kept_at_inference():
+    class Keeps(Normalised):
+        def call(self, x, training=False):
+            seen.append(keeping())
+            return super().call(kept(x), training)
+
+    seen, shared, layer = [], SharedLayers(), Keeps()
+    layer(X)  # builds it
+    seen.clear()
+    for training in (False, True):
+        shared(layer, X, training=training)
+    assert seen == [False, True]
+    assert not keeping()
+    found = []
+    for run in (shared, lambda layer, x, training: layer(x, training=training)):
+        with tf.GradientTape() as tape:
+            tape.watch(X)
+            y = run(layer, X, training=False)
+        found.append((y, tape.gradient(y, X)))
+    for ours, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-5, atol=1e-6)
