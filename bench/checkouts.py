@@ -21,6 +21,7 @@ from originals import peak_gib, use
 from turns import print_processes_in_turns, start, wait_for_turns
 
 from hvp.commands.bench import PRECISIONS
+from hvp.heap import give_back
 
 
 def wait(case: str, precision: str) -> None:
@@ -28,7 +29,8 @@ def wait(case: str, precision: str) -> None:
     use(precision)
     from hvp.timing.clock import product_seconds
 
-    wait_for_turns(runs_of(case), peak_gib, product_seconds)
+    # As commands give back what compiling has left.
+    wait_for_turns(runs_of(case), peak_gib, product_seconds, give_back)
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ def wait_for_turns(
     runs: Mapping[str, Callable[[], object]],
     peak_gib: Callable[[], float | None],
     product_seconds: Callable[[], float] | None = None,
+    after_each_first: Callable[[], object] = lambda: None,
 ) -> None:
     """What such a process does: for each name on its input, the mean seconds of `RUNS` of it.
 
@@ -58,10 +59,12 @@ def wait_for_turns(
         runs: by name; all are run twice before the first turn.
         peak_gib: memory so far.
         product_seconds: the unit of `hvp.timing.clock`, in one of the processes.
+        after_each_first: called when something has run for the first time.
     """
     started = time.perf_counter()
     for run in runs.values():
         run()
+        after_each_first()
     first = time.perf_counter() - started
     for run in runs.values():
         run()

@@ -38,9 +38,9 @@ def halves(x, y):
     return tuple(tf.split(tf.tanh(x + y), 2))
 
 
-@pytest.mark.parametrize("plain", [gate, halves])
+@pytest.mark.parametrize(("plain", "atol"), [(gate, 1e-6), (halves, 1e-5)])  # tanh' cancels
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
-def test_functions_with_a_gradient(graph, plain):
+def test_functions_with_a_gradient(graph, plain, atol):
     """Large tensors' by XLA, with the same values and gradients, also of gradients."""
     function = compiled.differentiable(plain)
     x, y = (tf.random.stateless_normal((256, 128), (0, i)) for i in range(2))
@@ -56,7 +56,7 @@ def test_functions_with_a_gradient(graph, plain):
 
     run = tf.function(all_of) if graph else all_of
     for ours, expected in zip(run(function), all_of(plain), strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=atol)
 
 
 def test_only_large_tensors_are_compiled():
