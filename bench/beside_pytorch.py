@@ -27,9 +27,11 @@ def wait(case: str) -> None:
 
     dfdnet_in_pytorch.check()
     _, width, batch = case.split("-")
-    # Linux counts it in KiB.
-    peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # noqa: E731
-    wait_for_turns(dfdnet_in_pytorch.runs_of(int(width), int(batch)), peak)
+    wait_for_turns(dfdnet_in_pytorch.runs_of(int(width), int(batch)), peak_gib)
+
+
+def peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts KiB
 
 
 def main() -> None:
@@ -42,7 +44,11 @@ def main() -> None:
     ours = os.path.join(folder, "bench", "checkouts.py")
     for case in arguments.cases:
         processes = {
-            "PyTorch": start([arguments.python, HERE, "--wait", case], folder),
+            "PyTorch": start(
+                [arguments.python, HERE, "--wait", case],
+                folder,
+                PYTHONPATH=os.path.join(folder, "tests"),
+            ),
             "hvp": start(
                 [sys.executable, ours, "--wait", case, "float32"], folder, PYTHONPATH=folder
             ),

@@ -8,14 +8,12 @@ as there. PyTorch is imported here and nowhere else in `bench/`.
 from __future__ import annotations
 
 import json
-import math
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from seeded import seeded_weights  # of tests/
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -288,7 +286,8 @@ def check(path: Path = GOLDEN) -> float:
         config["COF"],
         config["kernel_size"],
     )
-    model.load_state_dict({v["name"]: _drawn(v) for v in json.loads(str(golden["variables"]))})
+    weights = seeded_weights(json.loads(str(golden["variables"])))
+    model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     video = torch.from_numpy(np.moveaxis(video, -1, 2).astype(np.float32) / 255)
     context, future = video[:, :frames], video[:, frames:]
     with torch.no_grad():
@@ -306,12 +305,3 @@ def check(path: Path = GOLDEN) -> float:
     if max(apart) > TOLERANCE:
         raise RuntimeError(f"differs from the original by {max(apart):.1e}, not {TOLERANCE}")
     return float(max(apart))
-
-
-def _drawn(variable: dict[str, Any]) -> Tensor:
-    """A weight by the recipe of the golden files in `seeded/`, from its name."""
-    random = np.random.RandomState(zlib.crc32(variable["name"].encode()))
-    drawn = random.standard_normal(math.prod(variable["shape"])).reshape(variable["shape"])
-    drawn = np.abs(drawn) if variable["positive"] else drawn
-    value = variable["shift"] + variable["scale"] * drawn
-    return torch.from_numpy(np.asarray(value, np.float32))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from seeded import seeded_weights
 
 OWN = Path(__file__).parent / "data" / "golden"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -64,23 +63,6 @@ def _unpacked(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
     if name.endswith("@255"):
         return name.removesuffix("@255"), array.astype(np.float32) / np.float32(255)
     return name, array.astype(np.float32) if array.dtype == np.float16 else array
-
-
-def seeded_weights(variables: list[Mapping]) -> dict[str, np.ndarray]:
-    """Weights by the recipe of the golden files in `seeded/`: drawn by each variable's name.
-
-    Args:
-        variables: for each its `name`, `shape`, `scale`, `shift` and whether it is `positive`.
-    """
-    weights = {}
-    for variable in variables:
-        random = np.random.RandomState(zlib.crc32(variable["name"].encode()))
-        drawn = random.standard_normal(variable["shape"])
-        drawn = np.abs(drawn) if variable["positive"] else drawn
-        weights[variable["name"]] = (variable["shift"] + variable["scale"] * drawn).astype(
-            np.float32
-        )
-    return weights
 
 
 @functools.lru_cache(maxsize=4)

@@ -85,8 +85,8 @@ def normalised(
         convolution: without a bias.
         x: `(batch, height, width, channels)`.
     """
-    known = convolution.built and norm.built
-    if not known or (training and norm.trainable):
+    built = convolution.built and norm.built
+    if not built or norm.uses_batch(training):
         return norm(kept(convolution(x)), training=training)
     scale, shift = norm.at_rest()
     kernel = tf.squeeze(tf.cast(convolution.kernel, tf.float32), (0, 1)) * scale

@@ -94,9 +94,8 @@ class BatchNormalization(layers.BatchNormalization):
 
         The moving values take in one part after the other.
         """
-        if not (training and self.trainable):
-            scale, shift = self.at_rest()
-            return _at_rest(self.activation)(inputs, scale, shift)
+        if not self.uses_batch(training):
+            return _at_rest(self.activation)(inputs, *self.at_rest())
         channels = inputs.shape[-1]
         parts = tf.reshape(inputs, (groups, -1, channels))
         if compiled.pays(inputs) and not self.synchronized:
@@ -110,6 +109,10 @@ class BatchNormalization(layers.BatchNormalization):
             y = self.activation(tf.cast(y, self.compute_dtype))
         self._move(mean, variance, tf.shape(parts)[1])
         return tf.reshape(y, tf.shape(inputs))
+
+    def uses_batch(self, training: bool | None) -> bool:
+        """Whether it normalises by the batch's moments, not by the moving ones."""
+        return bool(training and self.trainable)
 
     def at_rest(self) -> tuple[tf.Tensor, tf.Tensor]:
         """What it multiplies by and what it adds, `(channels,)` float32, by the moving values."""

@@ -92,7 +92,8 @@ class AxisFilter(layers.Layer):
     def mask(self, spectrum: tf.Tensor) -> tf.Tensor:
         """1 where a bin of the spectra `(batch, lines, bins)` passes, else 0; float32."""
         magnitude = _magnitude(spectrum)
-        thresholds = tf.where(*self._thresholds(magnitude.shape[-1]))
+        low, own = self._thresholds(magnitude.shape[-1])
+        thresholds = tf.where(low, 0.0, own)
         kept = tf.cast(magnitude >= thresholds, tf.float32)
         if self.kind == "learned":
             above = magnitude - thresholds
@@ -100,14 +101,14 @@ class AxisFilter(layers.Layer):
             kept += soft - tf.stop_gradient(soft)
         return kept
 
-    def _thresholds(self, bins: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Which bins all pass, `(bins,)`; their threshold, 0; and the others', `(1, lines, 1)`."""
+    def _thresholds(self, bins: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Which bins all pass, `(bins,)`, and the threshold of the others, `(1, lines, 1)`."""
         own = tf.convert_to_tensor(self.threshold, tf.float32)
         if self.axis == 2:
             # As the original orders them: along its first axis, the width, segments come first.
             own = tf.reshape(own, (self.segments, -1))
             own = tf.reshape(tf.transpose(own), (1, -1))
-        return tf.range(bins) < self.passing, tf.constant(0.0), own[:, :, None]
+        return tf.range(bins) < self.passing, own[:, :, None]
 
 
 def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
@@ -127,7 +128,6 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
 def _masked_half(
     lines: tf.Tensor,
     low: tf.Tensor,
-    least: tf.Tensor,
     thresholds: tf.Tensor,
     keep: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
@@ -139,14 +139,13 @@ def _masked_half(
 
     Args:
         lines: `(batch, lines, columns)`, an even number of columns.
-        low, least, thresholds: of `AxisFilter._thresholds`: which bins' magnitudes must reach
-            `least`, the other ones `thresholds`.
+        low, thresholds: of `AxisFilter._thresholds`.
         keep: of the mask, what need not be computed anew for the gradient.
     """
     columns = lines.shape[-1]
     spectrum = tf.signal.rfft(tf.stop_gradient(lines))
     thresholds = tf.stop_gradient(thresholds)
-    mask, folded = map(tf.stop_gradient, _fold(spectrum, low, least, thresholds))
+    mask, folded = map(tf.stop_gradient, _fold(spectrum, low, thresholds))
     mask = keep(mask)
 
     @custom_gradient
@@ -162,9 +161,11 @@ def _masked_half(
 
 
 @compiled.without_gradient
-def _fold(spectrum: tf.Tensor, *thresholds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _fold(
+    spectrum: tf.Tensor, low: tf.Tensor, thresholds: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Where a spectrum passes, and the spectrum of half as many values of what passes."""
-    mask = _magnitude(spectrum) >= tf.where(*thresholds)
+    mask = _magnitude(spectrum) >= tf.where(low, 0.0, thresholds)
     passed = _only_where(mask, spectrum)
     half = spectrum.shape[-1] - 1
     bins = half // 2 + 1

@@ -97,14 +97,10 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
     """
     units = [block.attention for block in blocks]
     normal, x = blocks[0].norm.beside(x, affine=False)
-    expand = [_with_affine(block) for block in blocks]
+    each = zip(*map(_with_affine, blocks), strict=True)
+    gates, values, gate_biases, value_biases = (tf.concat(weights, -1) for weights in each)
     # Two products, as taking the result of one apart is a pass over memory.
-    (gates, gate_biases), (values, value_biases) = (
-        [tf.concat([half[which] for half in halves], -1) for halves in zip(*expand, strict=True)]
-        for which in range(2)
-    )
-    gate = _times(normal, gates, gate_biases)
-    value = _times(normal, values, value_biases)
+    gate, value = _times(normal, gates, gate_biases), _times(normal, values, value_biases)
     # The original's first axis is the width.
     kernels = tf.concat([unit.neighbourhood.kernel for unit in units], 2)
     kernels = tf.transpose(kernels, (1, 0, 2, 3))
@@ -117,13 +113,13 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
     ]
 
 
-def _with_affine(block: FilterBlock) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """First matrix and bias, with the norm's scale and shift, in halves for gate and value."""
+def _with_affine(block: FilterBlock) -> tuple[tf.Tensor, ...]:
+    """The first matrix for gate and for value, and both biases, with the norm's scale and shift."""
     layer, norm = block.attention.expand, block.norm
     kernel = tf.convert_to_tensor(layer.kernel)
     gamma, beta = (tf.cast(tf.convert_to_tensor(w), kernel.dtype) for w in (norm.gamma, norm.beta))
     bias = layer.bias + tf.linalg.matvec(kernel, beta, transpose_a=True)
-    return tf.split(kernel * gamma[:, None], 2, axis=-1), tf.split(bias, 2, axis=-1)
+    return *tf.split(kernel * gamma[:, None], 2, axis=-1), *tf.split(bias, 2, axis=-1)
 
 
 class FrequencyFilterUnit(layers.Layer):
