@@ -1,8 +1,9 @@
 """Neighbourhood sums whose weights are generated at each pixel: the sums of involutions.
 
 Weights are products of `hidden` features and a matrix, which TensorFlow computes; the sums are
-compiled by XLA. Neither the unfolded neighbourhoods, `size**2` times the input, nor the weights
-are kept for the gradient, which computes the weights anew.
+compiled by XLA. The gradient reads the same weights, which are kept for it, from each pixel's
+neighbours; unfolded neighbourhoods, with as many numbers as weights for each of the channels that
+share one, are never made.
 
 Inside, images are `(batch, groups, height, c, width)`: XLA vectorises along the last axis, and the
 `c` channels that share a weight are in reach of each other. The transposition into that order is
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import tensorflow as tf
 
 from hvp.layers.first_order import with_gradient
@@ -47,73 +47,80 @@ def generated_sum(
         matrix: tf.Tensor,
         bias: tf.Tensor,
         _: tf.Tensor,
+        weights: tf.Tensor,
         dy: tf.Tensor,
     ) -> Gradients:
-        return _backward(x, hidden, matrix, bias, dy, groups, size)
+        return _backward(x, hidden, matrix, weights, dy, groups, size)
 
     return with_gradient(forward, backward, (x, hidden, matrix, bias))
 
 
 def _forward(
     x: tf.Tensor, hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor, groups: int, size: int
-) -> tf.Tensor:
-    features, pixels = _with_one(hidden), x.shape[1] * x.shape[2]
-    flat = tf.reshape(features, (-1, 1, pixels, features.shape[-1]))
-    by_row = _by_row(_split(matrix, bias, groups, size))
-    weights = tf.matmul(by_row, flat, transpose_a=True, transpose_b=True)
-    weights = tf.reshape(weights, (-1, size, groups, size, pixels))
-    return _channels_last(_sum(_with_margins(_group_major(x, groups), size), weights))
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The sums, and the weights as `_sum` reads them."""
+    height, width = x.shape[1:3]
+    features = tf.concat([hidden, tf.ones_like(hidden[..., :1])], axis=-1)  # the bias' is 1
+    features = tf.reshape(features, (-1, height * width, features.shape[-1]))
+    lines = _lines(tf.concat([matrix, bias[None]], axis=0), groups, size)
+    before = _lines_before(size, height, width)
+    lines = tf.pad(lines, [[0, 0], [before, before + size - 1]])
+    weights = _product(lines, features, transpose_a=True, transpose_b=True)
+    return _summed(_group_major(x, groups), weights, size, of_neighbours=False), weights
 
 
 def _backward(
     x: tf.Tensor,
     hidden: tf.Tensor,
     matrix: tf.Tensor,
-    bias: tf.Tensor,
+    weights: tf.Tensor,
     dy: tf.Tensor,
     groups: int,
     size: int,
 ) -> Gradients:
-    height, width = x.shape[1:3]
-    split = _split(matrix, bias, groups, size)
-    features = _with_one(hidden)
-    flat = tf.reshape(features, (-1, height * width, features.shape[-1]))
     dy = _group_major(dy, groups)
-    # What pixel q receives with weight (i, j) comes from pixel q - (i, j) + padding: the sum of
-    # dy's neighbourhoods, whose weights are those of the neighbour, counted from the other end.
-    # Pixels lie in one line: what is read beyond a row's end meets the zeros around dy.
-    margin, length = size // 2 * (width + 1), height * width + size - 1
-    padded = tf.pad(flat, [[0, 0], [margin, margin], [0, 0]])
-    rows = tf.gather(padded, width * np.arange(size)[:, None] + np.arange(length), axis=1)
-    by_row = _by_row(tf.reverse(split, (2, 3)))
-    weights = tf.matmul(by_row, rows, transpose_a=True, transpose_b=True)
-    weights = tf.reshape(weights, (-1, size, groups, size, length))
-    dx = _channels_last(_sum(_with_margins(dy, size), weights))
-
+    dx = _summed(dy, weights, size, of_neighbours=True)
     dweights = _correlate(_with_margins(_group_major(x, groups), size), dy, hidden.dtype)
-    by_column = tf.reshape(tf.transpose(split, (3, 1, 2, 0)), (-1, features.shape[-1]))
-    dhidden = tf.matmul(dweights, by_column[:, :-1], transpose_a=True)
-    dmatrix = tf.matmul(dweights, flat)  # of each example
-    dmatrix = tf.cast(tf.reduce_sum(tf.cast(dmatrix, tf.float32), axis=0), hidden.dtype)
-    dmatrix = tf.transpose(tf.reshape(dmatrix, (size, groups, size, -1)), (3, 1, 2, 0))
-    dmatrix = tf.reshape(dmatrix, (features.shape[-1], -1))
-    return dx, tf.reshape(dhidden, tf.shape(hidden)), dmatrix[:-1], dmatrix[-1]
+    dhidden = tf.transpose(_product(_lines(matrix, groups, size), dweights), (0, 2, 1))
+    features = tf.reshape(hidden, (-1, dweights.shape[-1], hidden.shape[-1]))
+    dmatrix = tf.reduce_sum(tf.cast(_product(dweights, features), tf.float32), axis=0)
+    dbias = tf.reduce_sum(tf.cast(dweights, tf.float32), axis=(0, 2))[:, None]
+    dmatrix, dbias = (tf.cast(_unlined(x, groups, size), hidden.dtype) for x in (dmatrix, dbias))
+    return dx, tf.reshape(dhidden, tf.shape(hidden)), dmatrix, dbias[0]
 
 
-def _with_one(hidden: tf.Tensor) -> tf.Tensor:
-    """A last feature of 1, whose row of the matrix is the bias: 0 where padded, as weights are."""
-    return tf.concat([hidden, tf.ones_like(hidden[..., :1])], axis=-1)
+def _lines(matrix: tf.Tensor, groups: int, size: int) -> tf.Tensor:
+    """`(features, groups * row * column)` as `(features, column * groups * row)`."""
+    split = tf.reshape(matrix, (-1, groups, size, size))
+    return tf.reshape(tf.transpose(split, (0, 3, 1, 2)), (split.shape[0], -1))
 
 
-def _split(matrix: tf.Tensor, bias: tf.Tensor, groups: int, size: int) -> tf.Tensor:
-    """`(features + 1, groups, row, column)`."""
-    return tf.reshape(tf.concat([matrix, bias[None]], axis=0), (-1, groups, size, size))
+def _unlined(x: tf.Tensor, groups: int, size: int) -> tf.Tensor:
+    """`(column * groups * row, features)` as `(features, groups * row * column)`."""
+    split = tf.transpose(tf.reshape(x, (size, groups, size, -1)), (3, 1, 2, 0))
+    return tf.reshape(split, (x.shape[-1], -1))
 
 
-def _by_row(split: tf.Tensor) -> tf.Tensor:
-    """`(row, features + 1, groups * column)`."""
-    features, _, size, _ = split.shape
-    return tf.reshape(tf.transpose(split, (2, 0, 1, 3)), (size, features, -1))
+def _lines_before(size: int, height: int, width: int) -> int:
+    """How many lines of `height * width` pixels a neighbour before the first may lie away."""
+    return -(-(size // 2) * (width + 1) // (height * width))
+
+
+def _product(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
+    """`a @ b` of each example of `b` with that of `a`, or with the matrix `a`.
+
+    On a CPU, TensorFlow multiplies two matrices up to a quarter faster than a batch of one pair.
+    """
+    if b.shape[0] == 1:
+        return tf.matmul(a[0] if a.shape.rank == 3 else a, b[0], **transposed)[None]
+    return tf.matmul(a if a.shape.rank == 3 else a[None], b, **transposed)
+
+
+def _summed(x: tf.Tensor, weights: tf.Tensor, size: int, of_neighbours: bool) -> tf.Tensor:
+    """`_sum` of `(batch, groups, h, c, w)` as `(batch, h, w, channels)`."""
+    # XLA does not read slices of bfloat16: it would make float32 of all of it, and then again.
+    weights = tf.cast(weights, x.dtype)
+    return _channels_last(_sum(_with_margins(x, size), weights, size, of_neighbours))
 
 
 def _with_margins(x: tf.Tensor, size: int) -> tf.Tensor:
@@ -136,29 +143,41 @@ def _channels_last(x: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _sum(padded: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def _sum(padded: tf.Tensor, weights: tf.Tensor, size: int, of_neighbours: bool) -> tf.Tensor:
     """The sum over all offsets of `padded` times weights, one kernel row at a time.
 
     Args:
         padded: `(batch, groups, h + size - 1, c, w + size - 1)`.
-        weights: `(batch, row, groups, column, h * w)`, or `size - 1` longer: then column `j`
-            counts from `j` on.
+        weights: `(batch, lines, h * w)`, a line for each column, group and row of the kernels,
+            between lines of zeros.
+        size: of the kernels.
+        of_neighbours: whether what a pixel receives from a neighbour is weighted as the neighbour
+            weights this pixel: the transposed sum.
 
     Returns:
         `(batch, groups, h, c, w)`.
     """
-    _, size, groups, _, length = weights.shape
-    height, c, width = padded.shape[2] - size + 1, padded.shape[3], padded.shape[4] - size + 1
-    batch = padded.shape[0] or tf.shape(padded)[0]
+    groups, c = padded.shape[1], padded.shape[3]
+    height, width = padded.shape[2] - size + 1, padded.shape[4] - size + 1
+    batch, pixels, reach = padded.shape[0] or tf.shape(padded)[0], height * width, size // 2
+    before = _lines_before(size, height, width)
+    # In one piece, from which any pixel's neighbour can be read by an offset. What lies beyond a
+    # row's end meets the zeros around `padded`.
+    weights = tf.reshape(weights, (batch, weights.shape[1] * pixels))
 
     def add_row(row: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for column in range(size):
             begin = tf.stack([0, 0, row, 0, column])
             image = tf.slice(padded, begin, (batch, groups, height, c, width))
-            begin = tf.stack([0, row, 0, column, column if length > height * width else 0])
-            weight = tf.slice(weights, begin, (batch, 1, groups, 1, height * width))
-            weight = tf.cast(weight, image.dtype)
-            total += image * tf.reshape(weight, (batch, groups, height, 1, width))
+            if of_neighbours:  # whose offset to this pixel counts from the kernel's other end
+                line = before + (size - 1 - column) * groups * size + size - 1 - row
+                begin = line * pixels + (row - reach) * width + column - reach
+            else:
+                begin = (before + column * groups * size + row) * pixels
+            lines = tf.slice(weights, tf.stack([0, begin]), (batch, groups * size * pixels))
+            weight = tf.reshape(lines, (batch, groups, size, pixels))[:, :, 0]
+            weight = tf.reshape(weight, (batch, groups, height, 1, width))
+            total += image * weight
         return row + 1, total
 
     start = (tf.constant(0), tf.zeros((batch, groups, height, c, width)))

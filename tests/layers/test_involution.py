@@ -24,19 +24,21 @@ def by_definition(x, hidden, matrix, bias, groups):
 
 
 @pytest.mark.parametrize(
-    ("size", "compiled"),
+    ("size", "batch", "compiled"),
     [
-        *((size, compiled) for size in (1, 3, 7) for compiled in (False, True)),
-        (21, False),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((15, False), (15, True))),
-        pytest.param(21, True, marks=pytest.mark.slow),
+        *((size, 2, compiled) for size in (1, 3, 7) for compiled in (False, True)),
+        (3, 1, False),
+        (7, 1, True),
+        (21, 2, False),
+        *(pytest.param(15, 2, compiled, marks=pytest.mark.slow) for compiled in (False, True)),
+        *(pytest.param(21, batch, True, marks=pytest.mark.slow) for batch in (1, 2)),
     ],
 )
-def test_value_and_gradients(size, compiled):
+def test_value_and_gradients(size, batch, compiled):
     random = np.random.default_rng(size)
     shapes = [
-        (2, 6, 9, GROUPS * C),
-        (2, 6, 9, FEATURES),
+        (batch, 6, 9, GROUPS * C),
+        (batch, 6, 9, FEATURES),
         (FEATURES, GROUPS * size**2),
         (GROUPS * size**2,),
     ]
