@@ -1,17 +1,19 @@
-"""DFDNet and its original's computation in PyTorch, in turns on the same cores.
+"""SDFNet and DFDNet and their originals' computation in PyTorch, in turns on the same cores.
 
     python -m venv /tmp/pytorch && /tmp/pytorch/bin/pip install numpy torch
     python bench/beside_pytorch.py --python /tmp/pytorch/bin/python [--cases dfdnet-16-4]
 
-The PyTorch side is `bench/dfdnet_in_pytorch.py`, which first checks that it computes what the
-original computed (outputs and gradients, `tests/data/golden/seeded/dfdnet.npz`). Both wait in a
-process of their own and run one after the other. The last column is how many times faster ours is:
-the median of the turns, and in brackets the least and most.
+The PyTorch side is `bench/sdfnet_in_pytorch.py` and `bench/dfdnet_in_pytorch.py`, which first check
+that they compute what the originals computed (outputs and gradients, `tests/data/golden/seeded`).
+Both wait in a process of their own and run one after the other. The last column is how many times
+faster ours is: the median of the turns, and in brackets the least and most. A turn of SDFNet takes
+a minute.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import resource
 import sys
@@ -23,11 +25,10 @@ HERE = os.path.abspath(__file__)
 
 def wait(case: str) -> None:
     """What PyTorch's process does, which has no hvp."""
-    import dfdnet_in_pytorch
-
-    dfdnet_in_pytorch.check()
-    _, width, batch = case.split("-")
-    wait_for_turns(dfdnet_in_pytorch.runs_of(int(width), int(batch)), peak_gib)
+    family, width, batch = case.split("-")
+    model = importlib.import_module(f"{family}_in_pytorch")
+    model.check()
+    wait_for_turns(model.runs_of(int(width), int(batch)), peak_gib)
 
 
 def peak_gib() -> float:

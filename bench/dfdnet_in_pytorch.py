@@ -1,88 +1,17 @@
-"""DFDNet in PyTorch, a stand-in for the original's code in `bench/beside_pytorch.py`.
-
-Written from the paper and from what its published weights are called, so that they can be loaded.
-`check` compares it with outputs and gradients of the original itself. Tensors are channels-first,
-as there. PyTorch is imported here and nowhere else in `bench/`.
-"""
+"""DFDNet in PyTorch; see `frequency_nets_in_pytorch.py`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
+import frequency_nets_in_pytorch as shared
 import torch
-from seeded import seeded_weights  # of tests/
+from frequency_nets_in_pytorch import FrequencyNet, Normalised
 from torch import Tensor, nn
 from torch.nn import functional
 
-GOLDEN = Path(__file__).parents[1] / "tests/data/golden/seeded/dfdnet.npz"
-STRIDES = (1, 2, 1, 2)
 SEGMENTS = {"atten": 4, "atten1": 8}
-TOLERANCE = 2e-4  # the original's own float32 is 4e-5 off in training mode
-
-
-class _Stage(nn.Module):
-    """Convolution or transposed one, group normalisation, Mish."""
-
-    def __init__(self, channels: int, filters: int, kernel: int, stride: int, grows: bool):
-        super().__init__()
-        self.conv = nn.ModuleDict()
-        place = (channels, filters, kernel, stride, (kernel - 1) // 2)
-        if grows and stride > 1:
-            self.conv["conv"] = nn.ConvTranspose2d(*place, output_padding=stride // 2)
-        else:
-            self.conv["conv"] = nn.Conv2d(*place)
-        self.conv["norm"] = nn.GroupNorm(2, filters)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.mish(self.conv["norm"](self.conv["conv"](x)))
-
-
-class _Encoder(nn.Module):
-    def __init__(self, channels: int, hidden: int, kernels: Sequence[int]):
-        super().__init__()
-        widths = (channels, hidden, hidden, hidden)
-        self.enc = nn.ModuleList(
-            _Stage(width, hidden, kernel, stride, grows=False)
-            for width, kernel, stride in zip(widths, kernels, STRIDES, strict=True)
-        )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        stages = []
-        for stage in self.enc:
-            x = stage(x)
-            stages.append(x)
-        return stages
-
-
-class _Decoder(nn.Module):
-    def __init__(self, channels: int, hidden: int, kernels: Sequence[int]):
-        super().__init__()
-        self.dec = nn.ModuleList(
-            _Stage(hidden, hidden, kernel, stride, grows=True)
-            for kernel, stride in zip(kernels[::-1], STRIDES[::-1], strict=True)
-        )
-        self.readout = nn.Conv2d(hidden, channels, 1)
-
-    def forward(self, stages: list[Tensor]) -> Tensor:
-        x = self.dec[0](stages[-1])
-        for stage, skip in zip(self.dec[1:], stages[-2::-1], strict=True):
-            x = stage(x + skip)
-        return self.readout(x)
-
-
-class _Normalised(nn.Module):
-    """A convolution without bias, batch normalisation, ReLU."""
-
-    def __init__(self, channels: int, filters: int, stride: int = 1):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, filters, 3, stride, 1, bias=False)
-        self.bn = nn.BatchNorm2d(filters)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.bn(self.conv(x)))
 
 
 class _Attention(nn.Module):
@@ -182,7 +111,7 @@ class _Temporal(nn.Module):
         half = width // 2
 
         def stem(stride: int) -> nn.Module:
-            convolutions = _Normalised(width, half), _Normalised(half, width, stride)
+            convolutions = Normalised(width, half), Normalised(half, width, stride)
             return nn.Sequential(convolutions[0], nn.BatchNorm2d(half), nn.ReLU(), convolutions[1])
 
         self.stem, self.stem1 = stem(1), stem(2)
@@ -205,33 +134,18 @@ class _Temporal(nn.Module):
         return [self.Unstem1(stages[0]), *stages[1:]]
 
 
-class DFDNet(nn.Module):
-    """Maps `(batch, frames, channels, size, size)` to as many frames."""
-
-    def __init__(
-        self,
-        frames: int = 10,
-        channels: int = 1,
-        hidden: int = 64,
-        size: int = 64,
-        blocks: Sequence[int] = (1, 8, 2, 8),
-        reduction: int = 2,
-        low: float = 0.3125,
-        kernels: Sequence[int] = (3, 3, 3, 3),
-    ):
-        super().__init__()
-        self.enc = _Encoder(channels, hidden, kernels)
-        temporal = _Temporal(frames * hidden, blocks, reduction, size, low)
-        self.hid1 = nn.ModuleDict({"net": temporal})
-        self.dec = _Decoder(channels, hidden, kernels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, frames, channels, height, width = x.shape
-        stages = self.enc(x.reshape(batch * frames, channels, height, width))
-        folded = [stage.reshape(batch, -1, *stage.shape[2:]) for stage in stages]
-        processed = self.hid1["net"](folded)
-        images = [x.reshape(batch * frames, -1, *x.shape[2:]) for x in processed]
-        return self.dec(images).reshape(x.shape)
+def dfdnet(
+    frames: int = 10,
+    hidden: int = 64,
+    size: int = 64,
+    channels: int = 1,
+    blocks: Sequence[int] = (1, 8, 2, 8),
+    reduction: int = 2,
+    low: float = 0.3125,
+    kernels: Sequence[int] = (3, 3, 3, 3),
+) -> FrequencyNet:
+    temporal = _Temporal(frames * hidden, blocks, reduction, size, low)
+    return FrequencyNet(temporal, channels, hidden, kernels, functional.mish)
 
 
 def _frequency_weights(sizes: Sequence[int]) -> Tensor:
@@ -242,66 +156,24 @@ def _frequency_weights(sizes: Sequence[int]) -> Tensor:
     return 1.5 - time[:, None, None] * height[:, None] * width
 
 
-def runs_of(hidden: int, batch: int, frames: int = 10, size: int = 64) -> dict[str, Callable]:
-    """What `bench/frequency_nets.py` times of DFDNet, of this one."""
-    model = DFDNet(frames, hidden=hidden, size=size)
-    optimizer = torch.optim.Adam(model.parameters())
-    videos = torch.rand(batch, 2 * frames, 1, size, size)
-    context, future = videos[:, :frames], videos[:, frames:]
-    weights = _frequency_weights((frames, size, size))
+def runs_of(hidden: int, batch: int) -> dict[str, Callable[[], object]]:
+    """What is timed of the model of that width."""
+    weights = _frequency_weights((10, 64, 64))
 
-    def infer() -> Tensor:
-        model.eval()
-        with torch.no_grad():
-            return model(context)
+    def loss_of(predicted: Tensor, true: Tensor) -> Tensor:
+        spectrum = torch.fft.fftn((predicted - true).transpose(1, 2), dim=(-3, -2, -1))
+        return ((spectrum.real**2 + spectrum.imag**2) * weights).mean()
 
-    def update() -> float:
-        model.train()
-        optimizer.zero_grad()
-        spectrum = torch.fft.fftn((model(context) - future).transpose(1, 2), dim=(-3, -2, -1))
-        loss = ((spectrum.real**2 + spectrum.imag**2) * weights).mean()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return {"inference": infer, "train step": update}
+    return shared.runs_of(dfdnet(hidden=hidden), loss_of, batch)
 
 
-def check(path: Path = GOLDEN) -> float:
-    """The largest difference from the original's outputs and norms of gradients.
+def check() -> float:
+    """How far it is from its original; raises if it is too far."""
 
-    Raises:
-        RuntimeError: if it is larger than float32 explains.
-    """
-    golden = np.load(path)
-    config, video = json.loads(str(golden["config"])), golden["inputs_video"]
-    frames, channels, size, _ = config["shape_in"]
-    model = DFDNet(
-        frames,
-        channels,
-        config["hid_S"],
-        size,
-        config["layer_config"],
-        config["groups"],
-        config["COF"],
-        config["kernel_size"],
-    )
-    weights = seeded_weights(json.loads(str(golden["variables"])))
-    model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
-    video = torch.from_numpy(np.moveaxis(video, -1, 2).astype(np.float32) / 255)
-    context, future = video[:, :frames], video[:, frames:]
-    with torch.no_grad():
-        predicted = model.eval()(context)
-    trained = model.train()(context)
-    ((trained - future) ** 2).mean().backward()
-    apart = [
-        np.abs(predicted.numpy() - golden["outputs_eval"]).max(),
-        np.abs(trained.detach().numpy() - golden["outputs_train"]).max(),
-    ]
-    norms = json.loads(str(golden["grad_norms"]))
-    for name, parameter in model.named_parameters():
-        if norms.get(name, 0.0) > 1e-6:  # less is the rounding of biases before a norm
-            apart.append(abs(float(parameter.grad.norm()) / norms[name] - 1.0))
-    if max(apart) > TOLERANCE:
-        raise RuntimeError(f"differs from the original by {max(apart):.1e}, not {TOLERANCE}")
-    return float(max(apart))
+    def model_of(config: Mapping[str, Any]) -> nn.Module:
+        frames, channels, size, _ = config["shape_in"]
+        layers, kernels = config["layer_config"], config["kernel_size"]
+        sizes = frames, config["hid_S"], size, channels
+        return dfdnet(*sizes, layers, config["groups"], config["COF"], kernels)
+
+    return shared.check("dfdnet", model_of)
