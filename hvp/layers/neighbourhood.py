@@ -166,21 +166,23 @@ def _sum(padded: tf.Tensor, weights: tf.Tensor, size: int, of_neighbours: bool) 
     weights = tf.reshape(weights, (batch, weights.shape[1] * pixels))
 
     def add_row(row: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        zero = tf.zeros((), row.dtype)
         for column in range(size):
-            begin = tf.stack([0, 0, row, 0, column])
+            begin = tf.stack([zero, zero, row, zero, zero + column])
             image = tf.slice(padded, begin, (batch, groups, height, c, width))
             if of_neighbours:  # whose offset to this pixel counts from the kernel's other end
                 line = before + (size - 1 - column) * groups * size + size - 1 - row
                 begin = line * pixels + (row - reach) * width + column - reach
             else:
                 begin = (before + column * groups * size + row) * pixels
-            lines = tf.slice(weights, tf.stack([0, begin]), (batch, groups * size * pixels))
+            lines = tf.slice(weights, tf.stack([zero, begin]), (batch, groups * size * pixels))
             weight = tf.reshape(lines, (batch, groups, size, pixels))[:, :, 0]
             weight = tf.reshape(weight, (batch, groups, height, 1, width))
             total += image * weight
         return row + 1, total
 
-    start = (tf.constant(0), tf.zeros((batch, groups, height, c, width)))
+    # Of large images there are more weights than 32 bits count.
+    start = (tf.constant(0, tf.int64), tf.zeros((batch, groups, height, c, width)))
     return tf.while_loop(lambda row, _: row < size, add_row, start, maximum_iterations=size)[1]
 
 
