@@ -167,9 +167,9 @@ def check(family: str, model_of: Callable[[Mapping[str, Any]], nn.Module]) -> fl
     config, video = json.loads(str(golden["config"])), golden["inputs_video"]
     frames, model = config["shape_in"][0], model_of(config)
     weights = seeded_weights(json.loads(str(golden["variables"])))
-    unused = [name for name in weights if name.startswith("dec.channel_ex")]  # by the original
-    weights = {name: torch.from_numpy(w) for name, w in weights.items() if name not in unused}
-    model.load_state_dict(weights)
+    for name in ("dec.channel_ex.weight", "dec.channel_ex.bias"):
+        weights.pop(name, None)  # SDFNet's original makes them and uses them for nothing
+    model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     video = torch.from_numpy(np.moveaxis(video, -1, 2).astype(np.float32) / 255)
     context, future = video[:, :frames], video[:, frames:]
     with torch.no_grad():
