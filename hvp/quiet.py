@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 import tempfile
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from hvp.heap import limit_arenas
+
+# What TensorFlow and Keras do without: galleries of pictures, an editor of files, and sparse
+# matrices for Keras 2, of which TensorFlow holds a part.
+NOT_NEEDED = ("matplotlib", "IPython", "scipy")
+# What they name and rarely use: requests to the Cloud, files of weights, TensorFlow Lite, profiles
+# of other machines.
+RARELY_NEEDED = (
+    "requests",
+    "h5py",
+    "tensorflow._api.v2.lite",
+    "tensorflow._api.v2.compat.v1.lite",
+    "tensorflow._api.v2.compat.v2.lite",
+    "tensorflow._api.v2.profiler.experimental.client",
+    "tensorflow._api.v2.compat.v2.profiler.experimental.client",
+)
 
 
 def import_tensorflow() -> None:
@@ -22,14 +39,17 @@ def import_tensorflow() -> None:
     From then on Python searches for garbage among what comes, no longer among the 350 000 objects
     of the imports: tracing a model makes it search time and again.
 
-    Keras' galleries of pictures (`keras.visualization`) say in such a process that they need
-    matplotlib: it is kept from them, a sixth of the time; and IPython from Keras' editor of files,
-    which shows plain text then. Who imports either afterwards has it.
+    What is `NOT_NEEDED` is kept from them, and what is `RARELY_NEEDED` imported when it is used: a
+    fifth of the time. In such a process Keras' galleries (`keras.visualization`) say that they need
+    matplotlib, and its editor of files shows plain text. Who imports any of it afterwards has it.
     """
     if "tensorflow" in sys.modules:
         return
     limit_arenas()
-    with quiet_import(), imported_as("matplotlib", None), imported_as("IPython", None):
+    stand_ins = {**dict.fromkeys(NOT_NEEDED), **{name: Later(name) for name in RARELY_NEEDED}}
+    with quiet_import(), ExitStack() as instead:
+        for name, stand_in in stand_ins.items():
+            instead.enter_context(imported_as(name, stand_in))
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401
@@ -50,6 +70,17 @@ def quiet_import() -> Iterator[None]:
         yield
 
 
+class Later(types.ModuleType):
+    """Stands for a module, which is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # an import's own questions
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 @contextmanager
 def imported_as(name: str, stand_in: types.ModuleType | None) -> Iterator[None]:
     """Imports of a module give `stand_in` meanwhile, or fail where that is `None`.
@@ -63,7 +94,8 @@ def imported_as(name: str, stand_in: types.ModuleType | None) -> Iterator[None]:
     try:
         yield
     finally:
-        del sys.modules[name]
+        if sys.modules.get(name) is stand_in:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from hvp.errors import UserError
 from hvp.layers.bias_gradient import mend_bias_gradient
 from hvp.layers.custom_gradients import mend_custom_gradients
 from hvp.layers.definitions import mend_definitions
+from hvp.layers.stack_traces import mend_stack_traces
 from hvp.layers.sums import mend_sums
 from hvp.models.adam import Adam
 from hvp.models.inference import Inference
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 mend_bias_gradient()
 mend_custom_gradients()
 mend_definitions()
+mend_stack_traces()
 mend_sums()
 
 

@@ -68,11 +68,31 @@ def test_a_wrong_number_of_tensors():
         concrete._inference_function.call_flat(tf.zeros(2), tf.zeros(2))
 
 
-def test_tapes_do_not_read_it_again(monkeypatch):
+@pytest.fixture
+def read(monkeypatch):
+    """Names of functions, each time that a definition is read."""
     read = []
     original = AtomicFunction.definition.fget
     counted = property(lambda self: read.append(self.name) or original(self))
     monkeypatch.setattr(AtomicFunction, "definition", counted)
+    return read
+
+
+def test_it_is_read_once(read):
+    traced = tf.function(lambda x: tf.exp(x) * 2.0, autograph=False)
+    x = tf.constant([0.5, -1.0])
+    for _ in range(2):
+        np.testing.assert_allclose(traced(x), 2.0 * np.exp(x), rtol=1e-6)
+    assert len(read) == 1
+
+
+def test_attributes():
+    concrete = inner.get_concrete_function(tf.TensorSpec([3]))
+    for attributes in (concrete._attrs, concrete._inference_function.attributes):
+        assert attributes["_noinline"].b
+
+
+def test_tapes_do_not_read_it_again(read):
     x = tf.constant([0.5, -1.0])
     for _ in range(3):
         before = len(read)
