@@ -20,13 +20,13 @@ from hvp.layers.custom_gradients import custom_gradient
 LARGE = 2**17  # bytes, from which on one pass takes clearly less time than operations do
 
 
-def pays(x: tf.Tensor) -> bool:
-    """Whether work on `x` is worth compiling: it has `LARGE` bytes, and there are only CPUs.
+def pays(x: tf.Tensor, least: int = LARGE) -> bool:
+    """Whether work on `x` is worth compiling: it has `least` bytes, and there are only CPUs.
 
     Bytes are counted as float32's, as most of these functions compute: TensorFlow's operations on
     bfloat16 take no less time.
     """
-    return max(4, x.dtype.size) * math.prod(length or 1 for length in x.shape) >= LARGE and {
+    return max(4, x.dtype.size) * math.prod(length or 1 for length in x.shape) >= least and {
         device.device_type for device in tf.config.get_visible_devices()
     } == {"CPU"}
 
@@ -54,8 +54,8 @@ def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function of tensors, and its gradient, where the first tensor is large.
+def differentiable(function: Callable[..., Any], least: int = LARGE) -> Callable[..., Any]:
+    """Compiles a function of tensors, and its gradient, where the first has `least` bytes.
 
     The gradient computes anew what it needs; nothing but the arguments is kept.
 
@@ -78,6 +78,6 @@ def differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*tensors: tf.Tensor) -> Any:
-        return (fast if pays(tensors[0]) else function)(*tensors)
+        return (fast if pays(tensors[0], least) else function)(*tensors)
 
     return run

@@ -97,15 +97,15 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
     """
     units = [block.attention for block in blocks]
     normal, x = blocks[0].norm.beside(x, affine=False)
-    each = zip(*map(_with_affine, blocks), strict=True)
-    gates, values, gate_biases, value_biases = (tf.concat(weights, -1) for weights in each)
+    weights = (weight for block in blocks for weight in _attention_weights(block))
+    joined = _joined(*map(tf.convert_to_tensor, weights))
+    gates, values, gate_biases, value_biases, neighbourhood_biases, neighbourhoods = joined
     # Two products, as taking the result of one apart is a pass over memory.
     gate, value = _times(normal, gates, gate_biases), _times(normal, values, value_biases)
-    # The original's first axis is the width.
-    kernels = tf.concat([unit.neighbourhood.kernel for unit in units], 2)
-    kernels = tf.transpose(kernels, (1, 0, 2, 3))
-    gate = tf.nn.depthwise_conv2d(gate, kernels, (1, 1, 1, 1), "SAME")
-    gate = tf.nn.bias_add(gate, tf.concat([unit.neighbourhood.bias for unit in units], 0))
+    # They take half the time of a block's products, and less memory than anything else that does.
+    gate, value = kept(gate), kept(value)
+    gate = tf.nn.depthwise_conv2d(gate, neighbourhoods, (1, 1, 1, 1), "SAME")
+    gate = tf.nn.bias_add(gate, neighbourhood_biases)
     parts = _gated(len(units))(gate, value)
     return [
         _times(part, unit.project.kernel, unit.project.bias) + x
@@ -113,13 +113,35 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
     ]
 
 
-def _with_affine(block: FilterBlock) -> tuple[tf.Tensor, ...]:
-    """The first matrix for gate and for value, and both biases, with the norm's scale and shift."""
-    layer, norm = block.attention.expand, block.norm
-    kernel = tf.convert_to_tensor(layer.kernel)
-    gamma, beta = (tf.cast(tf.convert_to_tensor(w), kernel.dtype) for w in (norm.gamma, norm.beta))
-    bias = layer.bias + tf.linalg.matvec(kernel, beta, transpose_a=True)
-    return *tf.split(kernel * gamma[:, None], 2, axis=-1), *tf.split(bias, 2, axis=-1)
+def _attention_weights(block: FilterBlock) -> tuple[Any, ...]:
+    unit, norm = block.attention, block.norm
+    neighbourhood = unit.neighbourhood
+    return (
+        *(unit.expand.kernel, unit.expand.bias, norm.gamma, norm.beta),
+        *(neighbourhood.kernel, neighbourhood.bias),
+    )
+
+
+def _joined_weights(*weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Of the `_attention_weights` of several blocks those that act on what they all see.
+
+    They are the first matrices for gates and for values and the biases of both, with the norms'
+    scales and shifts; and biases and kernels of the neighbourhoods.
+    """
+    each = []
+    for i in range(0, len(weights), 6):
+        kernel, bias, gamma, beta, neighbourhood, neighbourhood_bias = weights[i : i + 6]
+        gamma, beta = tf.cast(gamma, kernel.dtype), tf.cast(beta, kernel.dtype)
+        bias += tf.linalg.matvec(kernel, beta, transpose_a=True)
+        first = (*tf.split(kernel * gamma[:, None], 2, -1), *tf.split(bias, 2, -1))
+        # The original's first axis is the width.
+        each.append((*first, neighbourhood_bias, tf.transpose(neighbourhood, (1, 0, 2, 3))))
+    *others, neighbourhoods = zip(*each, strict=True)
+    return *(tf.concat(same, -1) for same in others), tf.concat(neighbourhoods, 2)
+
+
+# Small, but one by one they are forty operations with their gradients.
+_joined = compiled.differentiable(_joined_weights, least=2**14)
 
 
 class FrequencyFilterUnit(layers.Layer):
