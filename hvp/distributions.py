@@ -1,7 +1,7 @@
 """TensorFlow Probability's distributions that hvp uses, imported without the others.
 
-`tfp.distributions` imports all of its hundred distributions, what transforms them, and tf-keras,
-which a few of those need: half a second of every command's start. The classes here are TFP's own,
+`tfp.distributions` imports all of its hundred distributions, what transforms them, and tf-keras
+and SciPy, which a few of those need: half a second of every command's start. The classes here are TFP's own,
 the very ones that `tfp.distributions` has for who imports it afterwards.
 """
 
@@ -17,8 +17,10 @@ from pathlib import Path
 import tensorflow_probability as tfp
 import wrapt
 
-from hvp.quiet import imported_as
+from hvp.quiet import Later, imported_as
 
+# What TFP's NumPy functions use, of which distributions of tensors need the shapes' arithmetic.
+RARELY_NEEDED = ("scipy.linalg", "scipy.special")
 PACKAGES = ("bijectors", "distributions", "math", "util")  # whose `__init__` imports all they have
 __all__ = [
     "NOT_REPARAMETERIZED",
@@ -37,6 +39,8 @@ __all__ = [
 def _module_by_module() -> Iterator[None]:
     """Modules of these packages are imported without their package meanwhile."""
     with ExitStack() as stack:
+        for name in RARELY_NEEDED:
+            stack.enter_context(imported_as(name, Later(name)))
         for name in PACKAGES:
             package = types.ModuleType(f"tensorflow_probability.python.{name}")
             package.__path__ = [str(Path(tfp.__file__).parent / "python" / name)]

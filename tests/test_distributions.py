@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 PARTLY = """
 import json, sys
 from hvp.quiet import import_tensorflow
 import_tensorflow()
 from hvp import distributions
-found = {"others": [name for name in ("tf_keras", "distutils") if name in sys.modules]}
+found = {"others": [name for name in ("tf_keras", "distutils", "scipy") if name in sys.modules]}
 import tensorflow_probability as tfp
 names = [dir(getattr(tfp, name)) for name in distributions.PACKAGES]
 same = [getattr(distributions, name) is getattr(tfp.distributions, name)
@@ -20,7 +22,9 @@ same.append(distributions.ParameterProperties is tfp.util.ParameterProperties)
 mixture = tfp.distributions.MixtureSameFamily(
     tfp.distributions.Categorical(logits=[0.0]), distributions.Normal([1.0], [2.0])
 )
-print(json.dumps({**found, "names": names, "same": same, "mean": float(mixture.mean())}))
+from tensorflow_probability.python.internal.backend.numpy import numpy_math
+print(json.dumps({**found, "names": names, "same": same, "mean": float(mixture.mean()),
+                  "erf": float(numpy_math.erf(0.5))}))
 """
 WHOLLY = """
 import json, tensorflow, tensorflow_probability as tfp
@@ -59,6 +63,7 @@ def test_they_are_tfps_own_which_is_whole_afterwards():
     assert all(partly["same"])
     assert len(partly["same"]) == 9
     assert partly["mean"] == 1.0
+    assert partly["erf"] == pytest.approx(0.5205, abs=1e-4)
     for names, wanted in zip(partly["names"], said(WHOLLY)["names"], strict=True):
         assert set(wanted) <= set(names)
 
