@@ -1,8 +1,8 @@
 """TensorFlow Probability's distributions that hvp uses, imported without the others.
 
-`tfp.distributions` imports all of its hundred distributions, what transforms them, and tf-keras
-and SciPy, which a few of those need: half a second of every command's start. The classes here are TFP's own,
-the very ones that `tfp.distributions` has for who imports it afterwards.
+`tfp.distributions` imports all of its hundred distributions, what transforms them, and tf-keras and
+SciPy, which a few of those need: half a second of every command's start. The classes here are TFP's
+own, the very ones that `tfp.distributions` has for who imports it afterwards.
 """
 
 from __future__ import annotations
