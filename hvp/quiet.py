@@ -39,9 +39,10 @@ def import_tensorflow() -> None:
     From then on Python searches for garbage among what comes, no longer among the 350 000 objects
     of the imports: tracing a model makes it search time and again.
 
-    What is `NOT_NEEDED` is kept from them, and what is `RARELY_NEEDED` imported when it is used: a
-    fifth of the time. In such a process Keras' galleries (`keras.visualization`) say that they need
-    matplotlib, and its editor of files shows plain text. Who imports any of it afterwards has it.
+    What is `NOT_NEEDED` is kept from them, and what is `RARELY_NEEDED` imported when it is used:
+    half a second and more. In such a process Keras' galleries (`keras.visualization`) say that they
+    need matplotlib, and its editor of files shows plain text. Who imports any of it afterwards has
+    it.
     """
     if "tensorflow" in sys.modules:
         return

@@ -102,7 +102,7 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
     gates, values, gate_biases, value_biases, neighbourhood_biases, neighbourhoods = joined
     # Two products, as taking the result of one apart is a pass over memory.
     gate, value = _times(normal, gates, gate_biases), _times(normal, values, value_biases)
-    # They take half the time of a block's products, and less memory than anything else that does.
+    # Computed anew they would take 8 % of an update (width 16, docs/benchmarks.md).
     gate, value = kept(gate), kept(value)
     gate = tf.nn.depthwise_conv2d(gate, neighbourhoods, (1, 1, 1, 1), "SAME")
     gate = tf.nn.bias_add(gate, neighbourhood_biases)
@@ -122,6 +122,9 @@ def _attention_weights(block: FilterBlock) -> tuple[Any, ...]:
     )
 
 
+ATTENTION_WEIGHTS = 6  # of a block
+
+
 def _joined_weights(*weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Of the `_attention_weights` of several blocks those that act on what they all see.
 
@@ -129,13 +132,13 @@ def _joined_weights(*weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
     scales and shifts; and biases and kernels of the neighbourhoods.
     """
     each = []
-    for i in range(0, len(weights), 6):
-        kernel, bias, gamma, beta, neighbourhood, neighbourhood_bias = weights[i : i + 6]
+    for i in range(0, len(weights), ATTENTION_WEIGHTS):
+        kernel, bias, gamma, beta, around, around_bias = weights[i : i + ATTENTION_WEIGHTS]
         gamma, beta = tf.cast(gamma, kernel.dtype), tf.cast(beta, kernel.dtype)
         bias += tf.linalg.matvec(kernel, beta, transpose_a=True)
         first = (*tf.split(kernel * gamma[:, None], 2, -1), *tf.split(bias, 2, -1))
         # The original's first axis is the width.
-        each.append((*first, neighbourhood_bias, tf.transpose(neighbourhood, (1, 0, 2, 3))))
+        each.append((*first, around_bias, tf.transpose(around, (1, 0, 2, 3))))
     *others, neighbourhoods = zip(*each, strict=True)
     return *(tf.concat(same, -1) for same in others), tf.concat(neighbourhoods, 2)
 
