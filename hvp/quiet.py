@@ -95,8 +95,9 @@ def imported_as(name: str, stand_in: types.ModuleType | None) -> Iterator[None]:
     try:
         yield
     finally:
-        if sys.modules.get(name) is stand_in:
-            sys.modules.pop(name, None)
+        # Of a `Later` that was used meanwhile, the module itself is there, and stays.
+        if name in sys.modules and sys.modules[name] is stand_in:
+            del sys.modules[name]
 
 
 @contextmanager

@@ -114,12 +114,8 @@ def _attended(blocks: list[FilterBlock], x: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _attention_weights(block: FilterBlock) -> tuple[Any, ...]:
-    unit, norm = block.attention, block.norm
-    neighbourhood = unit.neighbourhood
-    return (
-        *(unit.expand.kernel, unit.expand.bias, norm.gamma, norm.beta),
-        *(neighbourhood.kernel, neighbourhood.bias),
-    )
+    norm, first, around = block.norm, block.attention.expand, block.attention.neighbourhood
+    return first.kernel, first.bias, norm.gamma, norm.beta, around.kernel, around.bias
 
 
 ATTENTION_WEIGHTS = 6  # of a block
