@@ -54,7 +54,24 @@ def import_tensorflow() -> None:
         # Before TensorFlow it loads its parts as they are used; after it, all of them at once.
         import tensorflow_probability  # noqa: F401, I001
         import tensorflow  # noqa: F401
+
+        _optimise_graphs_once()
     gc.freeze()
+
+
+def _optimise_graphs_once() -> None:
+    """Lets TensorFlow's graph optimiser go over each graph once and not twice.
+
+    The second time takes a third of its time and finds next to nothing: of the hierarchical
+    model's 4 600 operations 43, of DFDNet's 5 700 ten.
+    """
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.meta_optimizer_iterations = 1
+    # What this sets no public function of TensorFlow 2 does.
+    context.context()._config = config
 
 
 @contextmanager
