@@ -29,9 +29,7 @@ class _FanInUniform:
 
     def _draw(self, shape: tuple[int, ...], dtype: Any) -> tf.Tensor:
         bound = 1 / math.sqrt(self.fan_in)
-        draw = initializers.RandomUniform(-bound, bound)  # takes a seed
-        # Keras asks for values while it traces what makes a model's variables, to know shapes.
-        return draw(shape, dtype) if tf.executing_eagerly() else tf.zeros(shape, dtype)
+        return initializers.RandomUniform(-bound, bound)(shape, dtype)
 
 
 def pytorch_values(fan_in: int | None = None, kernel: str = "kernel") -> dict[str, Any]:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from hvp.layers.initial_values import pytorch_values
 from hvp.models.dfdnet.model import DFDNet
 from hvp.models.fusion.model import FusionModel
 from hvp.models.hierarchical.model import HierarchicalModel
@@ -108,6 +110,13 @@ def test_the_seed_decides_them():
     first, second = drawn(), drawn()
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_layer_that_a_function_builds():
+    layer = keras.layers.Dense(3, **pytorch_values())
+    tf.function(lambda x: layer(x), autograph=False)(tf.ones((1, 4)))
+    assert_drawn(layer.kernel, uniform(0.5), "kernel")
+    assert np.all(np.asarray(layer.bias) != 0)
 
 
 def motion_gan_rule(name):
