@@ -42,7 +42,8 @@ def import_tensorflow() -> None:
     What is `NOT_NEEDED` is kept from them, and what is `RARELY_NEEDED` imported when it is used:
     half a second and more. In such a process Keras' galleries (`keras.visualization`) say that they
     need matplotlib, and its editor of files shows plain text. Who imports any of it afterwards has
-    it.
+    it. Graphs are optimised once, so that numbers may be rounded otherwise than where TensorFlow
+    was imported without this.
     """
     if "tensorflow" in sys.modules:
         return
@@ -63,7 +64,7 @@ def _optimise_graphs_once() -> None:
     """Lets TensorFlow's graph optimiser go over each graph once and not twice.
 
     The second time takes a third of its time and finds next to nothing: of the hierarchical
-    model's 4 600 operations 43, of DFDNet's 5 700 ten.
+    model's last 3 300 operations 43, of DFDNet's 5 300 ten.
     """
     import tensorflow as tf
     from tensorflow.python.eager import context
